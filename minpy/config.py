@@ -1,0 +1,100 @@
+"""Library-wide settings: the default float dtype and the image layout; knows about nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+__all__ = [
+    "default_dtype",
+    "image_data_format",
+    "set_default_dtype",
+    "set_image_data_format",
+]
+
+_FLOATS = ("float16", "float32", "float64")
+_COMPLEX = {"float16": "complex64", "float32": "complex64", "float64": "complex128"}
+
+
+class _Settings:
+    """What the other modules read; one object, so that a change is seen everywhere at once."""
+
+    __slots__ = ("complex_dtype", "float_dtype", "image_data_format", "narrows")
+
+    def __init__(self) -> None:
+        self.image_data_format = "channels_first"
+        self.set_float("float32")
+
+    def set_float(self, name: str) -> None:
+        self.float_dtype = numpy.dtype(name)
+        self.complex_dtype = numpy.dtype(_COMPLEX[name])
+        # Whether a float64 that no operand asked for has to become the default dtype.
+        self.narrows = name != "float64"
+
+
+settings = _Settings()
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Set the float dtype of new arrays, of Python floats and of floats made from integers.
+
+    Parameters
+    ----------
+    dtype
+        ``'float32'`` (what minpy starts with), ``'float64'`` (as NumPy does) or ``'float16'``.
+
+    Raises
+    ------
+    ValueError
+        If `dtype` is not one of those.
+
+    Examples
+    --------
+    >>> import minpy, minpy.numpy as np
+    >>> np.zeros(2).dtype
+    dtype('float32')
+    >>> minpy.set_default_dtype('float64')
+    >>> np.zeros(2).dtype
+    dtype('float64')
+    >>> minpy.set_default_dtype('float32')
+    """
+    try:
+        name = numpy.dtype(dtype).name
+    except TypeError:
+        name = repr(dtype)
+    if name not in _FLOATS:
+        raise ValueError(f"set_default_dtype: expected one of {', '.join(_FLOATS)}, got {name}")
+    settings.set_float(name)
+
+
+def default_dtype() -> numpy.dtype:
+    """Return the float dtype of new arrays."""
+    return settings.float_dtype
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set the image layout that layers assume when they are not told one.
+
+    Parameters
+    ----------
+    data_format
+        ``'channels_first'`` (batch, channels, height, width), what minpy starts with, or
+        ``'channels_last'`` (batch, height, width, channels), Keras' own default.
+
+    Raises
+    ------
+    ValueError
+        If `data_format` is neither.
+    """
+    if data_format not in ("channels_first", "channels_last"):
+        raise ValueError(
+            "set_image_data_format: expected 'channels_first' or 'channels_last', "
+            f"got {data_format!r}"
+        )
+    settings.image_data_format = data_format
+
+
+def image_data_format() -> str:
+    """Return the image layout that layers assume when they are not told one."""
+    return settings.image_data_format

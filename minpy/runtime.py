@@ -1,0 +1,419 @@
+"""The one module that imports mxnet: sets up its engine first, calls its operators, shares memory with NumPy.
+
+It must not know about minpy's arrays, policies or derivatives: it deals in ``numpy.ndarray``,
+``mxnet.nd.NDArray`` and operator names.
+
+mxnet is imported when it is first needed, not when minpy is: a program that stays on the NumPy
+kernels never waits for it. What has to be in place before that import (the alias that NumPy 1.24
+removed, the engine's environment variables) is set here when minpy is imported, so that a user's
+own ``import mxnet`` afterwards finds it too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+__all__ = [
+    "Unsupported",
+    "available",
+    "borrow",
+    "copy_to",
+    "eager",
+    "library",
+    "num_gpus",
+    "report",
+    "view",
+]
+
+
+class Unsupported(Exception):
+    """An MXNet kernel can't take these arguments; the NumPy kernel has to."""
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
+def _find_build() -> str | None:
+    """Say which mxnet is installed: 'cpu', 'gpu', or None where there is none."""
+    try:
+        spec = importlib.util.find_spec("mxnet")
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    for folder in spec.submodule_search_locations:
+        site = os.path.dirname(folder)
+        with contextlib.suppress(OSError):
+            if any(name.startswith("mxnet_cu") for name in os.listdir(site)):
+                return "gpu"
+    return "cpu"
+
+
+def _prepare_environment() -> dict[str, str]:
+    """Set what mxnet reads at its import; return what was set, variable by variable."""
+    chosen: dict[str, str] = {}
+    if "bool" not in vars(numpy):
+        # mxnet 1.9.1 reads the alias numpy.bool, at import and later; numpy 1.24 removed it.
+        numpy.bool = numpy.bool_
+    if _BUILD == "cpu" and not _IMPORTED_BEFORE:
+        # The threaded engine gives OpenMP half the cores and its own threads fight over the
+        # rest; the naive one with all cores in OpenMP is 1.5 to 4 times as fast on a CPU.
+        wanted = {"MXNET_ENGINE_TYPE": "NaiveEngine", "OMP_NUM_THREADS": str(usable_cores())}
+        for variable, value in wanted.items():
+            if variable not in os.environ:
+                os.environ[variable] = chosen[variable] = value
+    return chosen
+
+
+_IMPORTED_BEFORE = sys.modules.get("mxnet") is not None
+_BUILD = _find_build()
+_CHOSEN = _prepare_environment() if _BUILD else {}
+
+# Mxnet instantiates its engine at its first operation. Imported by the user before us, it may run
+# the threaded engine: results are then only valid after a wait.
+_synchronous = os.environ.get("MXNET_ENGINE_TYPE") == "NaiveEngine"
+
+_lock = threading.RLock()
+_mx: Any = None
+_why_not: str | None = None if _BUILD else "mxnet is not installed (no wheel fits this platform?)"
+
+
+@contextlib.contextmanager
+def _quiet_stderr():
+    """Hide what C++ writes to file descriptor 2: the engine announces itself there."""
+    try:
+        sys.stderr.flush()
+        saved = os.dup(2)
+    except (OSError, ValueError, AttributeError):
+        yield
+        return
+    try:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        os.close(sink)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _load() -> None:
+    global _mx, _why_not
+    with _lock:
+        if _mx is not None or _why_not is not None:
+            return
+        try:
+            with _quiet_stderr(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import mxnet
+
+                mxnet.nd.zeros((1,)).wait_to_read()  # starts the engine
+        except Exception as error:  # a broken library raises OSError, an old numpy AttributeError…
+            _why_not = f"import mxnet failed: {type(error).__name__}: {str(error)[:200]}"
+            print(
+                f"minpy: {_why_not}. Everything runs on the NumPy kernels (policy only_numpy).",
+                file=sys.stderr,
+            )
+            return
+        _declare(mxnet.base._LIB)
+        _mx = mxnet
+
+
+def available() -> bool:
+    """Say whether mxnet is installed and could be imported (imports it)."""
+    if _mx is None and _why_not is None:
+        _load()
+    return _mx is not None
+
+
+def installed() -> bool:
+    """Say whether mxnet is installed, without importing it."""
+    return _why_not is None
+
+
+def why_unavailable() -> str | None:
+    """Return the reason why mxnet can't be used, or None where it can or wasn't tried yet."""
+    return _why_not
+
+
+def library() -> Any:
+    """Return the mxnet module; raise `ImportError` with the reason where it can't be had."""
+    if _mx is None and not available():
+        raise ImportError(_why_not)
+    return _mx
+
+
+def synchronous() -> bool:
+    """Say whether an operation has finished when its call returns (the naive engine)."""
+    return _synchronous
+
+
+def num_gpus() -> int:
+    """Return the number of GPUs that the installed mxnet can use."""
+    if _BUILD != "gpu" or not available():
+        return 0
+    try:
+        return int(_mx.context.num_gpus())
+    except Exception:  # no driver
+        return 0
+
+
+def build() -> str | None:
+    """Return 'cpu' or 'gpu' for the mxnet build found, None where there is none."""
+    return _BUILD
+
+
+# --- memory shared with NumPy -------------------------------------------------------------------
+
+_DTYPE_NAMES = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool")
+_DTYPES = {numpy.dtype(name): code for code, name in enumerate(_DTYPE_NAMES)}
+_TYPESTRS = {code: dtype.str for dtype, code in _DTYPES.items()}
+
+
+def _declare(lib: Any) -> None:
+    """Give ctypes the argument types once, so that it doesn't guess them at each call."""
+    p = ctypes.POINTER
+    lib.MXNDArrayGetData.argtypes = [ctypes.c_void_p, p(ctypes.c_void_p)]
+    lib.MXNDArrayGetDType.argtypes = [ctypes.c_void_p, p(ctypes.c_int)]
+
+
+def supports(dtype: numpy.dtype) -> bool:
+    """Say whether MXNet has arrays of this dtype."""
+    return dtype in _DTYPES
+
+
+def borrow(array: numpy.ndarray) -> Any:
+    """Return an NDArray on the CPU over the memory of `array`, without a copy where it can be.
+
+    An array that is not contiguous, or that MXNet can't address in place, is copied.
+
+    Raises
+    ------
+    Unsupported
+        If MXNet has no such dtype.
+    """
+    if array.dtype not in _DTYPES:
+        raise Unsupported(f"MXNet has no dtype {array.dtype}")
+    mx = library()
+    if not array.flags.c_contiguous:
+        array = numpy.ascontiguousarray(array)
+    if array.ndim == 0 or array.size == 0:
+        with numpy_shapes():
+            return mx.nd.from_numpy(array.view(), zero_copy=True)
+    # from_numpy locks the array it is given against writing: give it a view of its own.
+    return mx.nd.from_numpy(array.view(), zero_copy=True)
+
+
+class _Memory:
+    """Keeps an NDArray alive for the NumPy array that lies on its memory."""
+
+    __slots__ = ("__array_interface__", "owner")
+
+    def __init__(self, owner: Any, interface: dict[str, Any]) -> None:
+        self.owner = owner
+        self.__array_interface__ = interface
+
+
+def view(nd: Any) -> numpy.ndarray:
+    """Return a NumPy array over the memory of an NDArray on the CPU, without a copy."""
+    if not _synchronous:
+        nd.wait_to_read()
+    lib = _mx.base._LIB
+    pointer, code = ctypes.c_void_p(), ctypes.c_int()
+    lib.MXNDArrayGetDType(nd.handle, ctypes.byref(code))
+    shape = nd.shape
+    if code.value not in _TYPESTRS:  # bfloat16 has no NumPy dtype
+        return nd.astype("float32").asnumpy()
+    if 0 in shape:
+        return numpy.empty(shape, _TYPESTRS[code.value])
+    lib.MXNDArrayGetData(nd.handle, ctypes.byref(pointer))
+    interface = {
+        "shape": shape,
+        "typestr": _TYPESTRS[code.value],
+        "data": (pointer.value, False),
+        "version": 3,
+    }
+    return numpy.asarray(_Memory(nd, interface))
+
+
+def copy_to(nd: Any, device_type: str, device_id: int) -> Any:
+    """Copy an NDArray to a device."""
+    mx = library()
+    return nd.as_in_context(mx.Context(device_type, device_id))
+
+
+@contextlib.contextmanager
+def numpy_shapes():
+    """Let MXNet take shapes with no axes or no elements as NumPy means them, in this thread."""
+    mx = library()
+    before = mx.util.set_np_shape(True)
+    try:
+        yield
+    finally:
+        mx.util.set_np_shape(before)
+
+
+# --- operators ----------------------------------------------------------------------------------
+
+_handles: dict[str, ctypes.c_void_p] = {}
+_encoded: dict[tuple, tuple] = {}
+
+
+def _operator(name: str) -> ctypes.c_void_p:
+    handle = _handles.get(name)
+    if handle is None:
+        handle = ctypes.c_void_p()
+        mx = library()
+        mx.base.check_call(mx.base._LIB.NNGetOpHandle(name.encode(), ctypes.byref(handle)))
+        _handles[name] = handle
+    return handle
+
+
+def _encode(attrs: dict[str, Any]) -> tuple:
+    """Turn operator attributes into C strings, kept for the next call with the same ones."""
+    key = tuple(attrs.items())
+    try:
+        return _encoded[key]
+    except KeyError:
+        pass
+    kept = [(k, v) for k, v in key if v is not None]
+    strings = ctypes.c_char_p * len(kept)
+    keys = strings(*[k.encode() for k, _ in kept])
+    values = strings(*[str(v).encode() for _, v in kept])
+    if len(_encoded) > 4096:  # shapes among the attributes must not fill the memory
+        _encoded.clear()
+    _encoded[key] = encoded = (len(kept), keys, values)
+    return encoded
+
+
+class _Eager:
+    """Runs MXNet operators on NDArrays; MXNet kernels get it as their argument ``F``.
+
+    ``F(name, *inputs, **attrs)`` runs one operator and returns an NDArray, or a tuple of them.
+    ``F.into(name, inputs, outputs, **attrs)`` runs one that can't work out its output shapes
+    (MXNet's ``_backward_…`` operators) and fills `outputs`.
+    """
+
+    symbolic = False
+
+    def __call__(self, name: str, *inputs: Any, **attrs: Any) -> Any:
+        return self._invoke(name, inputs, None, attrs)
+
+    def into(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any], **attrs: Any) -> None:
+        self._invoke(name, inputs, outputs, attrs)
+
+    @staticmethod
+    def empty(shape: tuple[int, ...], like: Any) -> Any:
+        """Return a new NDArray with the dtype and on the device of another."""
+        return _mx.nd.empty(shape, ctx=like.context, dtype=like.dtype)
+
+    def _invoke(
+        self, name: str, inputs: Sequence[Any], outputs: Sequence[Any] | None, attrs: dict
+    ) -> Any:
+        handle = _operator(name)
+        for nd in inputs:
+            shape = nd.shape
+            if not shape or 0 in shape:
+                with numpy_shapes():
+                    return self._call(name, handle, inputs, outputs, attrs)
+        return self._call(name, handle, inputs, outputs, attrs)
+
+    @staticmethod
+    def _call(name, handle, inputs, outputs, attrs):
+        mx = _mx
+        count, keys, values = _encode(attrs)
+        n = len(inputs)
+        given = (ctypes.c_void_p * n)(*[nd.handle for nd in inputs])
+        stypes = ctypes.POINTER(ctypes.c_int)()
+        if outputs is None:
+            filled, made = ctypes.c_int(0), ctypes.POINTER(ctypes.c_void_p)()
+        else:
+            filled = ctypes.c_int(len(outputs))
+            made = ctypes.cast(
+                (ctypes.c_void_p * len(outputs))(*[nd.handle for nd in outputs]),
+                ctypes.POINTER(ctypes.c_void_p),
+            )
+        status = mx.base._LIB.MXImperativeInvokeEx(
+            handle,
+            n,
+            given,
+            ctypes.byref(filled),
+            ctypes.byref(made),
+            count,
+            keys,
+            values,
+            ctypes.byref(stypes),
+        )
+        if status != 0:
+            message = mx.base.py_str(mx.base._LIB.MXGetLastError()).split("Stack trace:")[0]
+            raise mx.base.MXNetError(f"{name}: {message.strip()}")
+        if outputs is not None:
+            return None
+        made_arrays = [mx.nd.NDArray(ctypes.c_void_p(made[i])) for i in range(filled.value)]
+        return made_arrays[0] if len(made_arrays) == 1 else tuple(made_arrays)
+
+
+eager = _Eager()
+
+
+def is_ndarray(value: Any) -> bool:
+    """Say whether a value is an array of MXNet's (never imports mxnet)."""
+    mx = sys.modules.get("mxnet")
+    return mx is not None and isinstance(value, mx.nd.NDArray)
+
+
+def set_threads(count: int) -> None:
+    """Set how many OpenMP threads MXNet's operators use from now on."""
+    lib = library().base._LIB
+    lib.MXSetNumOMPThreads(ctypes.c_int(count))
+
+
+def report() -> dict[str, str]:
+    """Describe the runtime: versions, engine, threads, oneDNN, devices, and what failed."""
+    facts = {"minpy runtime": "NumPy kernels only"}
+    if not available():
+        facts["mxnet"] = f"not in use: {_why_not}"
+        return facts
+    features = _mx.runtime.Features()
+
+    def has(name: str) -> bool:
+        return name in features and features.is_enabled(name)
+
+    facts["minpy runtime"] = f"mxnet, {_BUILD} build"
+    facts["mxnet"] = _mx.__version__
+    engine = os.environ.get("MXNET_ENGINE_TYPE", "ThreadedEnginePerDevice (mxnet's default)")
+    facts["engine"] = engine + _origin("MXNET_ENGINE_TYPE")
+    facts["OpenMP threads"] = os.environ.get("OMP_NUM_THREADS", "mxnet's default") + _origin(
+        "OMP_NUM_THREADS"
+    )
+    facts["usable cores"] = str(usable_cores())
+    facts["oneDNN"] = "yes" if has("MKLDNN") else "no"
+    facts["CUDA"] = "yes" if has("CUDA") else "no (CPU build)"
+    facts["GPUs"] = str(num_gpus())
+    if _IMPORTED_BEFORE and not _synchronous:
+        facts["not set up"] = (
+            "mxnet was imported before minpy, so its engine is as it was; "
+            "import minpy first for the faster one"
+        )
+    return facts
+
+
+def _origin(variable: str) -> str:
+    if variable in _CHOSEN:
+        return " (set by minpy)"
+    return " (set by you)" if variable in os.environ else ""
