@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import Any
 
@@ -12,6 +13,16 @@ def is_terminal(stream: Any) -> bool:
         return bool(stream.isatty())
     except (AttributeError, ValueError):  # no stream at all, or a closed one
         return False
+
+
+def columns(stream: Any) -> int | None:
+    """Return how many characters fit on a line there; None where there is no limit.
+
+    A pseudo-terminal may say 0, which means that nobody told it.
+    """
+    if not is_terminal(stream):
+        return None
+    return shutil.get_terminal_size(fallback=(80, 24)).columns - 1
 
 
 def in_notebook() -> bool:

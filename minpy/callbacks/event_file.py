@@ -66,15 +66,18 @@ class EventFile:
         values = values[np.isfinite(values)]
         if not values.size:
             return
-        counts, edges = np.histogram(values, bins=HISTOGRAM_BINS)
+        edges = _edges(values.min(), values.max())
+        counts, _ = np.histogram(values, bins=edges)
+        with np.errstate(over="ignore"):  # weights on their way to infinity
+            total, squares = values.sum(), values @ values
         histogram = HistogramProto(
-            min=values.min(),
-            max=values.max(),
+            min=edges[0],
+            max=edges[-1],
             num=values.size,
-            sum=values.sum(),
-            sum_squares=values @ values,
-            bucket_limit=edges[1:].tolist(),
-            bucket=counts.tolist(),
+            sum=total,
+            sum_squares=squares,
+            bucket_limit=edges[1:],
+            bucket=counts,
         )
         self._summary([{"tag": tag, "histo": histogram}], step)
 
@@ -128,6 +131,17 @@ class EventFile:
         self._file.write(length + _checksum(length) + data + _checksum(data))
         if time.monotonic() - self._last_flush > FLUSH_SECONDS:
             self.flush()
+
+
+def _edges(lowest: float, highest: float) -> np.ndarray:
+    """Divide a range evenly, also one of a single value or of nearly all floats.
+
+    (np.histogram fails at its own bins for equal values from 2**52 on.)
+    """
+    if lowest == highest:
+        return np.array([lowest, highest])
+    part = np.linspace(0.0, 1.0, HISTOGRAM_BINS + 1)
+    return np.maximum.accumulate(lowest * (1.0 - part) + highest * part).clip(lowest, highest)
 
 
 def _checksum(data: bytes) -> bytes:

@@ -38,6 +38,8 @@ def kernel_image(weight: np.ndarray) -> np.ndarray | None:
     >>> kernel_image(np.ones((7, 10))) is None
     True
     """
+    if not weight.size:
+        return None
     columns = None
     if weight.ndim == 4:
         channels = weight.shape[1]
@@ -52,8 +54,6 @@ def kernel_image(weight: np.ndarray) -> np.ndarray | None:
             return None
         tiles = weight.T.reshape(-1, *shape)
     else:
-        return None
-    if not tiles.size:
         return None
     tiles = np.asarray(tiles[:MAX_TILES], dtype=np.float64).transpose(0, 2, 3, 1)
     return _tile(_to_pixels(tiles), columns or math.ceil(math.sqrt(len(tiles))))

@@ -120,11 +120,13 @@ class MonitorCallback(Callback):
                     stacklevel=3,
                 )
             return None
-        if getattr(value, "ndim", 0) and value.size != 1:
-            raise ValueError(
-                f"{type(self).__name__} monitors {self.monitor!r}, which is an array of shape "
-                f"{value.shape}; expected a single number"
-            )
+        if getattr(value, "ndim", 0):
+            if value.size != 1:
+                raise ValueError(
+                    f"{type(self).__name__} monitors {self.monitor!r}, which is an array of shape "
+                    f"{value.shape}; expected a single number"
+                )
+            value = value.item()
         self._found = True
         return float(value)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import sys
 import time
 from typing import Any
 
 from minpy.callbacks.callback import Callback, Logs
-from minpy.callbacks.console import in_notebook, is_terminal
+from minpy.callbacks.console import columns, in_notebook, is_terminal
 
 REFRESH_SECONDS = 0.1
 _SILENT, _BAR, _LINES = 0, 1, 2
-_BAR_FORMAT = "{desc} {n_fmt}/{total_fmt} {bar:20} {status}"
-_BAR_FORMAT_UNKNOWN_LENGTH = "{desc} {n_fmt} steps {status}"
+_FORMAT = "{desc} {n_fmt}/{total_fmt} {bar:20} {status}"
+_WIDGET_FORMAT = "{desc} {n_fmt}/{total_fmt} {bar} {status}"
+_FORMAT_UNKNOWN_LENGTH = "{desc} {n_fmt} steps {status}"
 
 
 class ProgressBar(Callback):
@@ -78,7 +80,7 @@ class ProgressBar(Callback):
         """Start an epoch's bar and clock."""
         epochs = (self.params or {}).get("epochs")
         self._begin(f"Epoch {epoch + 1}" + (f"/{epochs}" if epochs else ""))
-        self._draw_if_due({})
+        self._draw_if_due()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Move the bar."""
@@ -97,16 +99,15 @@ class ProgressBar(Callback):
     # --- evaluate and predict ---------------------------------------------------------------
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        """Start the bar of an evaluation; inside ``fit`` say that validation runs."""
+        """Start the bar of an evaluation."""
         if not self._in_fit:
             self._begin("Evaluate")
-        elif self._bar is not None:
-            self._bar.status = " ".join([*self._timing(), "- validating"])
-            self._bar.refresh()
 
     def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Move the bar of an evaluation."""
-        if not self._in_fit:
+        """Move the bar of an evaluation; inside ``fit`` say that validation runs."""
+        if self._in_fit:
+            self._draw_if_due(note="validating")
+        else:
             self._advance(batch, logs)
 
     def on_test_end(self, logs: Logs | None = None) -> None:
@@ -132,6 +133,7 @@ class ProgressBar(Callback):
         self._close()
         self._title = title
         self._seen = 0
+        self._metrics: list[str] = []  # as last drawn, of the training batches
         self._started = self._last_step = time.perf_counter()
 
     def _advance(self, batch: int, logs: Logs | None) -> None:
@@ -139,23 +141,25 @@ class ProgressBar(Callback):
         self._last_step = time.perf_counter()
         self._draw_if_due(logs)
 
-    def _draw_if_due(self, logs: Logs | None) -> None:
+    def _draw_if_due(self, logs: Logs | None = None, note: str | None = None) -> None:
         now = time.perf_counter()
         if self._style == _BAR and now >= self._next_draw:
             self._next_draw = now + REFRESH_SECONDS
-            self._draw(logs)
+            if logs is not None:
+                self._metrics = _metric_texts(logs)
+            self._draw(self._metrics if note is None else [*self._metrics, note])
 
-    def _draw(self, logs: Logs | None) -> None:
-        status = " - ".join([" ".join(self._timing()), *_metrics(logs)])
+    def _draw(self, texts: list[str]) -> None:
+        status = " - ".join([" ".join(self._timing()), *texts])
         total = (self.params or {}).get("steps") or self._earlier_steps
         if self._bar is None:
-            self._bar = _bar_class(in_notebook())(
+            bar_class, known_length = _bar_class(in_notebook())
+            self._bar = bar_class(
                 desc=self._title,
                 total=total,
                 initial=self._seen,
                 status=status,
-                bar_format=_BAR_FORMAT if total else _BAR_FORMAT_UNKNOWN_LENGTH,
-                dynamic_ncols=True,
+                bar_format=known_length if total else _FORMAT_UNKNOWN_LENGTH,
                 file=sys.stdout,
             )
             return
@@ -167,11 +171,11 @@ class ProgressBar(Callback):
 
     def _finish(self, logs: Logs | None) -> None:
         if self._style == _BAR:
-            self._draw(logs)
+            self._draw(_metric_texts(logs))
             self._next_draw = time.perf_counter() + REFRESH_SECONDS
             self._close()
         else:
-            print(" - ".join([self._title, *self._timing(), *_metrics(logs)]), flush=True)
+            print(" - ".join([self._title, *self._timing(), *_metric_texts(logs)]), flush=True)
 
     def _timing(self) -> list[str]:
         """'0.4s' since the beginning and, after a step, '3.1ms/step' without validation."""
@@ -196,7 +200,7 @@ def _style_of(verbose: str | int | None) -> int:
     )
 
 
-def _metrics(logs: Logs | None) -> list[str]:
+def _metric_texts(logs: Logs | None) -> list[str]:
     texts = []
     for name, value in (logs or {}).items():
         try:
@@ -226,24 +230,26 @@ def _step_time(seconds: float) -> str:
 
 
 @functools.cache
-def _bar_class(notebook: bool) -> type:
-    """Make tqdm's bar for a notebook or a terminal, with one more field for our own text."""
-    import importlib.util
-
-    if notebook and importlib.util.find_spec("ipywidgets") is not None:
+def _bar_class(notebook: bool) -> tuple[type, str]:
+    """Make tqdm's bar for a notebook or a terminal, which shows a text of ours, and its format."""
+    widget = notebook and importlib.util.find_spec("ipywidgets") is not None
+    if widget:
         from tqdm.notebook import tqdm
     else:
         from tqdm import tqdm
+    # tqdm draws nothing where it is told of 0 rows, as a pseudo-terminal without a size does.
+    size = {"dynamic_ncols": True} if widget else {"ncols": 80, "nrows": 24}
 
     class EpochBar(tqdm):
         monitor_interval = 0  # no thread: each draw is ours
 
-        def __init__(self, *args: Any, status: str = "", **options: Any) -> None:
+        def __init__(self, *, status: str, **options: Any) -> None:
             self.status = status
-            super().__init__(*args, **options)
+            super().__init__(**size, **options)
 
         @property
         def format_dict(self) -> dict[str, Any]:
-            return {**super().format_dict, "status": self.status}
+            width = None if widget else columns(self.fp)
+            return {**super().format_dict, "status": self.status, "ncols": width}
 
-    return EpochBar
+    return EpochBar, _WIDGET_FORMAT if widget else _FORMAT
