@@ -1,0 +1,66 @@
+# Every goal sets up what it needs by itself: a fresh clone, make and a Python are enough.
+#
+#   make demo    train on handwritten digits, save, load, show      (examples/digits.py)
+#   make test    run the tests                                      (ARGS="-k name -x" goes to pytest)
+#   make lint    ruff check and ruff format --check
+#   make clean   remove what the goals wrote, except the environment; make distclean: that too
+#
+# PYTHON=python3.12 picks the Python that a new environment is made with, VENV=folder its place.
+
+VENV ?= .venv
+ARGS ?=
+
+# The first of these that fits makes the environment.
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.12 python3.11 python3.10)
+FITTING := 3.10, 3.11 or 3.12
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/minpy-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean distclean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(INSTALLED)
+
+demo: $(INSTALLED)
+	@$(BIN)/python examples/digits.py
+
+test: $(INSTALLED)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+# This file is touched last: it is there and newer than the requirements when all of it went well,
+# and then no goal installs anything. pip says only what went wrong.
+$(INSTALLED): pyproject.toml setup.py
+	@fits() { "$$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; }; \
+	version() { "$$1" -c 'import platform; print(platform.python_version())' 2>/dev/null; }; \
+	if [ -e $(BIN)/python ]; then \
+		fits $(BIN)/python || { \
+			echo "minpy needs Python $(FITTING); $(VENV) has $$(version $(BIN)/python || echo a broken one): remove it or give VENV=another-folder" >&2; exit 1; }; \
+	else \
+		chosen=; found=; \
+		for python in $(PYTHONS); do \
+			if fits "$$python"; then chosen=$$python; break; fi; \
+			number=$$(version "$$python") && found="$$found$${found:+, }$$number ($$python)"; \
+		done; \
+		[ -n "$$chosen" ] || { \
+			echo "minpy needs Python $(FITTING); found $${found:-none}: install one, or give PYTHON=/path/to/python3.12" >&2; exit 1; }; \
+		echo "Making $(VENV) with Python $$(version "$$chosen")"; \
+		"$$chosen" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; \
+	fi; \
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null || exit 1; \
+	echo "Installing minpy and what it needs into $(VENV) (once; a minute or two)"; \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test,examples]'
+	@touch $@
+
+clean:
+	rm -rf build dist out minpy.egg-info .pytest_cache .ruff_cache .hypothesis .benchmarks
+	find minpy tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean
+	rm -rf $(VENV)

@@ -1,0 +1,104 @@
+"""Which official files a data set consists of, and where they are; a table, no code that uses it.
+
+The SHA-256 digests and sizes are those that TensorFlow Datasets (MNIST, Fashion-MNIST) and Keras
+(CIFAR-10) publish. The authors of MNIST gave none, those of the other two only MD5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["SOURCES", "OfficialFile", "Source"]
+
+
+@dataclass(frozen=True)
+class OfficialFile:
+    """One file as its authors published it; its size is in bytes."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of a data set, and the addresses of folders that hold all of them, best first."""
+
+    mirrors: tuple[str, ...]
+    files: tuple[OfficialFile, ...]
+
+
+SOURCES: dict[str, Source] = {
+    # Y. LeCun, C. Cortes and C. J. C. Burges. Their own server refuses programs.
+    "mnist": Source(
+        mirrors=(
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        ),
+        files=(
+            OfficialFile(
+                "train-images-idx3-ubyte.gz",
+                9912422,
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            ),
+            OfficialFile(
+                "train-labels-idx1-ubyte.gz",
+                28881,
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            ),
+            OfficialFile(
+                "t10k-images-idx3-ubyte.gz",
+                1648877,
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            ),
+            OfficialFile(
+                "t10k-labels-idx1-ubyte.gz",
+                4542,
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            ),
+        ),
+    ),
+    # H. Xiao, K. Rasul and R. Vollgraf, MIT licence. Keras' mirror first: theirs has no TLS.
+    "fashion_mnist": Source(
+        mirrors=(
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ),
+        files=(
+            OfficialFile(
+                "train-images-idx3-ubyte.gz",
+                26421880,
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            ),
+            OfficialFile(
+                "train-labels-idx1-ubyte.gz",
+                29515,
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            ),
+            OfficialFile(
+                "t10k-images-idx3-ubyte.gz",
+                4422102,
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            ),
+            OfficialFile(
+                "t10k-labels-idx1-ubyte.gz",
+                5148,
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            ),
+        ),
+    ),
+    # A. Krizhevsky.
+    "cifar10": Source(
+        mirrors=(
+            "https://www.cs.toronto.edu/~kriz/",
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        ),
+        files=(
+            OfficialFile(
+                "cifar-10-python.tar.gz",
+                170498071,
+                "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            ),
+        ),
+    ),
+}
