@@ -31,6 +31,19 @@ class CSVLogger(Callback):
     ------
     ValueError
         If `separator` is not a single character.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = CSVLogger(pathlib.Path(folder, 'log.csv'), separator=';')
+    ...     log.on_train_begin()
+    ...     log.on_epoch_end(0, {'loss': 0.5, 'accuracy': 0.75})
+    ...     log.on_train_end()
+    ...     print(pathlib.Path(log.filename).read_text())
+    epoch;accuracy;loss
+    0;0.75;0.5
+    <BLANKLINE>
     """
 
     def __init__(
@@ -53,7 +66,7 @@ class CSVLogger(Callback):
             os.makedirs(folder, exist_ok=True)
         rows = self._read() if self.append and os.path.exists(self.filename) else []
         self._columns = rows[0] if rows else []
-        self._file = open(self.filename, "a" if rows else "w", newline="", encoding="utf-8")
+        self._open("a" if rows else "w")
         if rows and not self._ends_with_newline():
             self._file.write("\n")  # cut off in the middle of a row
 
@@ -84,7 +97,11 @@ class CSVLogger(Callback):
             writer.writerow(self._columns)
             writer.writerows(row + [_MISSING] * (len(self._columns) - len(row)) for row in rows)
         os.replace(unfinished, self.filename)
-        self._file = open(self.filename, "a", newline="", encoding="utf-8")
+        self._open("a")
+
+    def _open(self, mode: str) -> None:
+        # Stays open until training ends, which no with-block can span.
+        self._file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
 
     def _writer(self, file: Any) -> Any:
         return csv.writer(file, delimiter=self.separator, lineterminator="\n")

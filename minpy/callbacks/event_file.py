@@ -46,7 +46,7 @@ class EventFile:
         # TensorBoard reads the files of a folder by name, so the time comes first.
         name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
         self.path = os.path.join(folder, f"{name}.{os.getpid()}.{next(_counter):06d}")
-        self._file: Any = open(self.path, "xb")
+        self._file: Any = open(self.path, "xb")  # noqa: SIM115 (until close)
         self._last_flush = time.monotonic()
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
         self.flush()

@@ -9,34 +9,80 @@ from typing import Any, ClassVar
 
 from minpy.callbacks.callback import Callback, Logs
 
-# The names by which Keras' metrics and losses appear in the logs, and which way is better.
+# The names by which Keras' metrics and losses appear in the logs, by which way is better.
 # A metric of one output of several has the output's name before it: 'digit_accuracy'.
-_DIRECTIONS: dict[str, str] = {
-    **dict.fromkeys(
-        """
-        acc accuracy binary_accuracy categorical_accuracy sparse_categorical_accuracy
-        top_k_categorical_accuracy sparse_top_k_categorical_accuracy
-        auc precision recall f1 f1_score fbeta_score average_precision specificity sensitivity
-        precision_at_recall recall_at_precision sensitivity_at_specificity
-        specificity_at_sensitivity true_positives true_negatives
-        iou io_u mean_iou mean_io_u binary_iou binary_io_u one_hot_iou one_hot_io_u
-        one_hot_mean_iou one_hot_mean_io_u
-        cosine_similarity r2 r2_score pearson_correlation concordance_correlation cohen_kappa
-        """.split(),
-        "max",
-    ),
-    **dict.fromkeys(
-        """
-        loss error mse mae mape msle rmse mean_squared_error mean_absolute_error
-        root_mean_squared_error mean_absolute_percentage_error mean_squared_logarithmic_error
-        crossentropy binary_crossentropy categorical_crossentropy
-        sparse_categorical_crossentropy binary_focal_crossentropy categorical_focal_crossentropy
-        kl_divergence poisson logcosh log_cosh huber hinge squared_hinge categorical_hinge
-        perplexity false_positives false_negatives
-        """.split(),
-        "min",
-    ),
-}
+_HIGHER_IS_BETTER = (
+    "acc",
+    "accuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "top_k_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "auc",
+    "precision",
+    "recall",
+    "f1",
+    "f1_score",
+    "fbeta_score",
+    "average_precision",
+    "specificity",
+    "sensitivity",
+    "precision_at_recall",
+    "recall_at_precision",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+    "true_positives",
+    "true_negatives",
+    "iou",
+    "io_u",
+    "mean_iou",
+    "mean_io_u",
+    "binary_iou",
+    "binary_io_u",
+    "one_hot_iou",
+    "one_hot_io_u",
+    "one_hot_mean_iou",
+    "one_hot_mean_io_u",
+    "cosine_similarity",
+    "r2",
+    "r2_score",
+    "pearson_correlation",
+    "concordance_correlation",
+    "cohen_kappa",
+)
+_LOWER_IS_BETTER = (
+    "loss",
+    "error",
+    "mse",
+    "mae",
+    "mape",
+    "msle",
+    "rmse",
+    "mean_squared_error",
+    "mean_absolute_error",
+    "root_mean_squared_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "crossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_focal_crossentropy",
+    "kl_divergence",
+    "poisson",
+    "logcosh",
+    "log_cosh",
+    "huber",
+    "hinge",
+    "squared_hinge",
+    "categorical_hinge",
+    "perplexity",
+    "false_positives",
+    "false_negatives",
+)
+_DIRECTIONS = dict.fromkeys(_HIGHER_IS_BETTER, "max") | dict.fromkeys(_LOWER_IS_BETTER, "min")
 _SPELLED = {"down": "min", "up": "max", "min": "min", "max": "max"}
 
 

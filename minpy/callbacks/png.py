@@ -11,7 +11,7 @@ _GRAYSCALE, _TRUECOLOUR = 0, 2
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Return pixels as a PNG (ISO/IEC 15948), without an imaging library.
+    r"""Return pixels as a PNG (ISO/IEC 15948), without an imaging library.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def encode_png(pixels: np.ndarray) -> bytes:
     Examples
     --------
     >>> encode_png(np.zeros((2, 3), np.uint8))[:8]
-    b'\\x89PNG\\r\\n\\x1a\\n'
+    b'\x89PNG\r\n\x1a\n'
     """
     colour = pixels.ndim == 3 and pixels.shape[2] == 3
     if pixels.dtype != np.uint8 or not (colour or pixels.ndim == 2) or not pixels.size:

@@ -61,6 +61,21 @@ class TensorBoard(Callback):
         If an argument isn't one of these.
     NotADirectoryError
         When training or evaluation begins, if `log_dir` is a file.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from types import SimpleNamespace
+    >>> optimizer = SimpleNamespace(learning_rate=0.1, iterations=20)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     board = TensorBoard(folder)
+    ...     board.set_model(SimpleNamespace(optimizer=optimizer, weights=[]))
+    ...     board.on_train_begin()
+    ...     board.on_epoch_begin(0)
+    ...     board.on_epoch_end(0, {'loss': 0.5, 'val_loss': 0.6})
+    ...     board.on_train_end()
+    ...     print(sorted(os.listdir(folder)))
+    ['train', 'validation']
     """
 
     state_attributes: ClassVar = {"_epoch_offset": int, "_last_epoch": int}
