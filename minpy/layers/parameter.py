@@ -1,0 +1,161 @@
+"""One weight of a layer: its value, and where that lies; knows no layer, model or optimizer."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+
+from minpy.array import as_ndarray, ndarray, numpy_value, wrap
+from minpy.errors import ShapeError
+
+__all__ = ["Parameter", "collect_updates"]
+
+
+class _Pending(threading.local):
+    """The updates of a step that isn't finished: they count only if the step does."""
+
+    stack: list[list[tuple[Parameter, Any]]] | None = None
+
+
+_pending = _Pending()
+
+
+class Parameter:
+    """A weight: trained (a kernel), or kept up by its layer (a running mean).
+
+    Parameters
+    ----------
+    name
+        Its name inside the layer.
+    value
+        Initial value; its shape and dtype stay.
+    trainable
+        Whether an optimizer changes it.
+    regularizer, constraint
+        Functions of the value: a loss term, and what is done to it after each step.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_memory",
+        "constraint",
+        "name",
+        "path",
+        "regularizer",
+        "trainable",
+        "value",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        value: numpy.ndarray,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+    ) -> None:
+        self.name = name
+        self.path = name
+        self.trainable = trainable
+        self.regularizer = regularizer
+        self.constraint = constraint
+        self.move(numpy.ascontiguousarray(value).reshape(numpy.shape(value)))
+
+    def __repr__(self) -> str:
+        kind = "" if self.trainable else ", not trained"
+        return f"<Parameter {self.path!r} {self.shape} {self.dtype}{kind}>"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return self._memory.shape
+
+    @property
+    def dtype(self) -> numpy.dtype:
+        """Element type."""
+        return self._memory.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._memory.size
+
+    @property
+    def memory(self) -> numpy.ndarray:
+        """The NumPy array that holds the value: a part of the model's flat buffer."""
+        return self._memory
+
+    def numpy(self) -> numpy.ndarray:
+        """Return a copy of the value."""
+        return self._memory.copy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
+        return numpy.array(self._memory, dtype)
+
+    def assign(self, value: Any) -> None:
+        """Set the value.
+
+        Raises
+        ------
+        ShapeError
+            If `value` has another shape; the weight is then as it was.
+        """
+        given = numpy_value(value) if type(value) is ndarray else numpy.asarray(value)
+        if given.shape != self.shape:
+            raise ShapeError(
+                f"weight {self.path!r}: expected shape {self.shape}, got {given.shape}"
+            )
+        numpy.copyto(self._memory, given, casting="same_kind")
+        self.rewrap()
+
+    def update(self, value: Any) -> None:
+        """Set the value from inside a forward pass: counts when the training step succeeds."""
+        if _pending.stack:
+            _pending.stack[-1].append((self, value))
+        else:
+            self.assign(value)
+
+    def move(self, memory: numpy.ndarray) -> None:
+        """Make `memory`, which holds the value already, the place where it lies from now on."""
+        self._memory = memory
+        self.value = wrap(memory)
+
+    def rewrap(self) -> None:
+        """See the memory through a new array where a write under a tape has parted the two."""
+        if self.value._np is not self._memory or self.value._box is not None:
+            self.value = wrap(self._memory)
+
+
+@contextlib.contextmanager
+def collect_updates() -> Iterator[list[tuple[Parameter, Any]]]:
+    """Hold back the updates that a forward pass makes; the caller applies them, or doesn't."""
+    if _pending.stack is None:
+        _pending.stack = []
+    held: list[tuple[Parameter, Any]] = []
+    _pending.stack.append(held)
+    try:
+        yield held
+    finally:
+        _pending.stack.pop()
+
+
+@contextlib.contextmanager
+def bound(parameters: list[Parameter], values: list[ndarray]) -> Iterator[None]:
+    """Let parameters have other values (a tape's) for a ``with`` block."""
+    before = [p.value for p in parameters]
+    for p, value in zip(parameters, values, strict=True):
+        p.value = value
+    try:
+        yield
+    finally:
+        for p, value in zip(parameters, before, strict=True):
+            p.value = value
+
+
+def as_value(x: Any) -> ndarray:
+    """Return the array of a parameter, or of anything array-like."""
+    return x.value if isinstance(x, Parameter) else as_ndarray(x)

@@ -1,0 +1,107 @@
+"""Layers and models as configurations, and back: the table of classes by name. Nothing is executed."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["class_named", "deserialize", "register_serializable", "registered_name", "serialize"]
+
+_CLASSES: dict[str, type] = {}
+_NAMES: dict[type, str] = {}
+
+
+def register_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[Any], Any]:
+    """Return a decorator that lets files refer to a class by ``package>name``.
+
+    Parameters
+    ----------
+    package
+        Keeps your names apart from others'.
+    name
+        The class's own by default.
+
+    Examples
+    --------
+    >>> from minpy.layers import Layer, register_serializable
+    >>> @register_serializable('mine')
+    ... class Double(Layer):
+    ...     def call(self, x):
+    ...         return x * 2
+    """
+
+    def register(kind: Any) -> Any:
+        full = f"{package}>{name or kind.__name__}"
+        known = _CLASSES.get(full)
+        if known is not None and known is not kind and known.__module__ != kind.__module__:
+            raise ValueError(f"register_serializable: {full!r} is {known!r} already")
+        _CLASSES[full] = kind
+        _NAMES[kind] = full
+        return kind
+
+    return register
+
+
+def add_builtin(kind: type) -> None:
+    """Let files refer to a class of minpy's by its own name."""
+    _CLASSES[kind.__name__] = kind
+    _NAMES[kind] = kind.__name__
+
+
+def registered_name(kind: type) -> str:
+    """Return the name under which files refer to a class."""
+    return _NAMES.get(kind, kind.__name__)
+
+
+def class_named(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the class that a file refers to.
+
+    Raises
+    ------
+    ValueError
+        If nobody registered it.
+    """
+    short = name.rpartition(">")[2]
+    for table in (custom_objects or {}, _CLASSES):
+        for key in (name, short):
+            if key in table:
+                return table[key]
+    near = difflib.get_close_matches(short, [*_CLASSES, *(custom_objects or {})], 1)
+    raise ValueError(
+        f"unknown class {name!r}"
+        + (f" (did you mean {near[0]!r}?)" if near else "")
+        + f"; pass custom_objects={{{short!r}: {short}}} or decorate it with "
+        "@minpy.layers.register_serializable()"
+    )
+
+
+def serialize(layer: Any) -> dict[str, Any]:
+    """Return the class's name and configuration of a layer."""
+    return {"class_name": registered_name(type(layer)), "config": layer.get_config()}
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Make a layer of what `serialize` returned.
+
+    Raises
+    ------
+    ValueError
+        If the class is unknown, or its constructor doesn't take the configuration.
+    """
+    if not isinstance(config, Mapping) or not {"class_name", "config"} <= set(config):
+        raise ValueError(f"expected class_name and config, got {config!r}")
+    kind = class_named(config["class_name"], custom_objects)
+    try:
+        if "custom_objects" in _parameters(kind.from_config):
+            return kind.from_config(dict(config["config"]), custom_objects=custom_objects)
+        return kind.from_config(dict(config["config"]))
+    except TypeError as error:
+        raise ValueError(f"{config['class_name']}: its constructor refused {error}") from error
+
+
+def _parameters(function: Any) -> Any:
+    return inspect.signature(function).parameters

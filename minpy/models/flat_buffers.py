@@ -1,0 +1,96 @@
+"""Weights in contiguous memory: one block for the values, one for the gradients.
+
+An update is then one pass over a block, clipping one norm, a checkpoint one copy. Each weight is a
+view of the block. Knows no layer, model or optimizer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from minpy.layers.parameter import Parameter
+
+__all__ = ["Block", "FlatBuffers", "aligned_zeros"]
+
+# oneDNN reads whole cache lines, and vector loads that cross one cost double.
+_ALIGNMENT = 64
+
+
+def aligned_zeros(size: int, dtype: Any) -> numpy.ndarray:
+    """Return a 1-D array of zeros that begins on a cache line."""
+    dtype = numpy.dtype(dtype)
+    raw = numpy.zeros(size * dtype.itemsize + _ALIGNMENT, numpy.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
+class Block:
+    """The weights of one dtype.
+
+    Attributes
+    ----------
+    values, gradients
+        1-D arrays of equal length; weights begin on cache lines, the gaps are zero.
+    parameters
+        The weights.
+    spans
+        ``(start, stop)`` of each weight.
+    """
+
+    def __init__(self, parameters: list[Parameter], with_gradients: bool) -> None:
+        self.parameters = parameters
+        self.dtype = parameters[0].dtype
+        step = max(1, _ALIGNMENT // self.dtype.itemsize)
+        self.spans: list[tuple[int, int]] = []
+        end = 0
+        for p in parameters:
+            self.spans.append((end, end + p.size))
+            end += -(-p.size // step) * step
+        self.values = aligned_zeros(end, self.dtype)
+        self.gradients = aligned_zeros(end, self.dtype) if with_gradients else None
+        for p, (a, b) in zip(parameters, self.spans, strict=True):
+            memory = self.values[a:b].reshape(p.shape)
+            numpy.copyto(memory, p.memory)
+            p.move(memory)
+        self.gradient_views = (
+            self.part(self.gradients) if self.gradients is not None else []
+        )
+
+    def part(self, buffer: numpy.ndarray) -> list[numpy.ndarray]:
+        """Return the view of each weight on a buffer of the block's length."""
+        return [
+            buffer[a:b].reshape(p.shape)
+            for p, (a, b) in zip(self.parameters, self.spans, strict=True)
+        ]
+
+
+class FlatBuffers:
+    """All weights of a model in blocks: the trained ones with their gradients, and the others."""
+
+    def __init__(self, trained: list[Parameter], others: list[Parameter]) -> None:
+        self.trained = trained
+        self.others = others
+        self.blocks = [Block(group, True) for group in _by_dtype(trained)]
+        self.fixed = [Block(group, False) for group in _by_dtype(others)]
+
+    def fits(self, trained: list[Parameter], others: list[Parameter]) -> bool:
+        """Say whether these are still the weights of the buffers, each in its place."""
+        return _same(self.trained, trained) and _same(self.others, others)
+
+    def rewrap(self) -> None:
+        """Let every weight be seen in its place again, whatever was bound to it since."""
+        for p in (*self.trained, *self.others):
+            p.rewrap()
+
+
+def _same(a: list[Parameter], b: list[Parameter]) -> bool:
+    return len(a) == len(b) and all(p is q for p, q in zip(a, b, strict=True))
+
+
+def _by_dtype(parameters: list[Parameter]) -> list[list[Parameter]]:
+    groups: dict[numpy.dtype, list[Parameter]] = {}
+    for p in parameters:
+        groups.setdefault(p.dtype, []).append(p)
+    return list(groups.values())

@@ -1,0 +1,256 @@
+"""What of a model goes into a checkpoint, and how it comes back; the file itself is `minpy.checkpoint`'s.
+
+Everything is read and checked before the first weight is written: a load that fails leaves the
+model as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy
+
+from minpy import checkpoint, losses, metrics, optimizers
+from minpy.errors import CheckpointError, CheckpointFormatError, CheckpointMismatchError
+from minpy.layers.serialization import deserialize, serialize
+
+__all__ = ["load_model", "load_weights", "restore", "save_model", "save_weights"]
+
+_SUFFIXES = (".h5", ".hdf5", ".minpy", ".keras", ".ckpt")
+
+
+def checkpoint_path(filepath: Any) -> str:
+    """Return the file's path: the original minpy's prefixes get an ending."""
+    path = os.fspath(filepath)
+    return path if path.endswith(_SUFFIXES) or os.path.exists(path) else f"{path}.h5"
+
+
+def _refuse_to_replace(path: str, overwrite: bool) -> None:
+    if not overwrite and os.path.exists(path):
+        raise CheckpointError(f"{path}: exists already; pass overwrite=True or another name")
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    """Write a model's weights."""
+    path = checkpoint_path(filepath)
+    _refuse_to_replace(path, overwrite)
+    _require_weights(model, "save_weights")
+    checkpoint.write(path, {"weights": model._weights_by_path()}, {"kind": "weights"})
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    """Write a whole model."""
+    path = checkpoint_path(filepath)
+    _refuse_to_replace(path, overwrite)
+    _require_weights(model, "save")
+    sections: dict[str, dict[str, numpy.ndarray]] = {"weights": model._weights_by_path()}
+    metadata: dict[str, Any] = {
+        "kind": "model",
+        "model": serialize(model),
+        "compile": _compile_config(model),
+        "input_shape": list(model.input_shape) if isinstance(model.input_shape, tuple) else None,
+        "training": {"epochs_done": model._epochs_done, "seed": model._seed},
+    }
+    optimizer = model._optimizer
+    if optimizer is not None:
+        metadata["training"]["optimizer"] = optimizer.get_state()
+        if optimizer.built and model._buffers is not None:
+            slots = model._slots_by_weight()
+            sections["optimizer"] = {
+                f"{slot}/{name}": part
+                for slot, parts in slots.items()
+                for name, part in parts.items()
+            }
+    checkpoint.write(path, sections, metadata)
+
+
+def _require_weights(model: Any, what: str) -> None:
+    if not model.weights and (not model.built or model.layers):
+        raise ValueError(
+            f"{model.name}: {what}: the model has no weights yet; call it on data first, or give "
+            "the first layer an input_shape"
+        )
+
+
+def _compile_config(model: Any) -> dict[str, Any] | None:
+    """Return what `compile` was told; functions and classes of the user's go by name."""
+    if model._compile_arguments is None:
+        return None
+    arguments = model._compile_arguments
+    return {
+        "optimizer": optimizers.serialize(model._optimizer),
+        "loss": None if arguments["loss"] is None else losses.serialize(losses.get(arguments["loss"]))
+        if not isinstance(arguments["loss"], str)
+        else arguments["loss"],
+        "metrics": _metric_configs(arguments["metrics"]),
+        "weighted_metrics": _metric_configs(arguments["weighted_metrics"]),
+    }
+
+
+def _metric_configs(given: Any) -> Any:
+    if given is None:
+        return None
+    listed = given if isinstance(given, list | tuple) else [given]
+    return [spec if isinstance(spec, str) else metrics.serialize(spec) for spec in listed]
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def _match_weights(model: Any, found: checkpoint.Checkpoint, strict: bool) -> dict[str, Any]:
+    own = model.weights
+    if not own:
+        raise CheckpointMismatchError(
+            f"{found.path}: {model.name} has no weights yet to load into; call it on data first, "
+            "or give the first layer an input_shape"
+        )
+    if "weights" not in found.sections:
+        raise CheckpointFormatError(f"{found.path}: holds no weights")
+    matched = checkpoint.match(
+        found.sections["weights"],
+        {p.path: (p.shape, p.dtype) for p in own},
+        path=found.path,
+        section="weights",
+        strict=strict,
+    )
+    usable, problems = matched if isinstance(matched, tuple) else (matched, [])
+    if problems:
+        warnings.warn(f"{found.path}: not loaded: {'; '.join(problems)}", stacklevel=4)
+    return usable
+
+
+def load_weights(model: Any, filepath: Any, strict: bool = True) -> None:
+    """Read weights into a model."""
+    found = checkpoint.read(checkpoint_path(filepath), sections=["weights"])
+    usable = _match_weights(model, found, strict)
+    for p in model.weights:
+        if p.path in usable:
+            p.assign(usable[p.path])
+
+
+def restore(model: Any, filepath: Any) -> None:
+    """Read a whole checkpoint into a model that exists."""
+    found = checkpoint.read(checkpoint_path(filepath))
+    usable = _match_weights(model, found, strict=True)
+    slots = _slots_of(found)
+    compiled = found.metadata.get("compile")
+    if compiled is not None and not model.compiled and not model._compile_by_default():
+        _compile(model, compiled, found.path, None)
+    state = found.metadata.get("training", {}).get("optimizer")
+    saved_as = compiled and compiled["optimizer"]["class_name"]
+    if state is not None and model.compiled:
+        own = optimizers.serialize(model._optimizer)["class_name"]
+        if own != saved_as:
+            raise CheckpointMismatchError(
+                f"{found.path}: was trained with {saved_as}, the model is compiled with {own}; "
+                "compile it with the same optimizer, or use load_weights"
+            )
+    _apply(model, found, usable, slots)
+
+
+def _slots_of(found: checkpoint.Checkpoint) -> dict[str, dict[str, numpy.ndarray]]:
+    slots: dict[str, dict[str, numpy.ndarray]] = {}
+    for name, part in found.sections.get("optimizer", {}).items():
+        slot, _, weight = name.partition("/")
+        slots.setdefault(slot, {})[weight] = part
+    return slots
+
+
+def _apply(model: Any, found: checkpoint.Checkpoint, usable: Mapping, slots: Mapping) -> None:
+    """Put everything in its place; whatever doesn't fit is found before the first write."""
+    training = found.metadata.get("training", {})
+    if model.compiled and training.get("optimizer") is not None:
+        model._ready_to_train()
+        block = model._buffers.blocks[0] if model._buffers.blocks else None
+        if slots and block is not None:
+            expected = {
+                f"{slot}/{p.path}": (p.shape, block.dtype)
+                for slot in model._optimizer.slots
+                for p in block.parameters
+            }
+            given = {f"{s}/{name}": part for s, parts in slots.items() for name, part in parts.items()}
+            checkpoint.match(given, expected, path=found.path, section="optimizer", strict=True)
+        model._optimizer.set_state(training["optimizer"])
+        if slots:
+            model._set_slots(slots)
+    for p in model.weights:
+        p.assign(usable[p.path])
+    model._epochs_done = int(training.get("epochs_done", 0))
+    if training.get("seed") is not None:
+        model._seed = int(training["seed"])
+
+
+def _compile(model: Any, config: Mapping, path: str, custom: Mapping[str, Any] | None) -> None:
+    try:
+        loss = config["loss"]
+        model.compile(
+            optimizer=optimizers.deserialize(config["optimizer"], custom),
+            loss=loss if loss is None or isinstance(loss, str) else losses.deserialize(loss, custom),
+            metrics=_metrics(config["metrics"], custom),
+            weighted_metrics=_metrics(config["weighted_metrics"], custom),
+        )
+    except ValueError as error:
+        raise CheckpointFormatError(f"{path}: {error}") from error
+
+
+def _metrics(specs: Any, custom: Mapping[str, Any] | None) -> Any:
+    if specs is None:
+        return None
+    return [s if isinstance(s, str) else metrics.deserialize(s, custom) for s in specs]
+
+
+def load_model(
+    filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+) -> Any:
+    """Make the model that a file holds, ready to predict and to go on training.
+
+    Parameters
+    ----------
+    filepath
+        A file that ``model.save`` wrote.
+    custom_objects
+        Classes and functions of your own that the file refers to, by name.
+    compile
+        False leaves optimizer, loss and metrics out.
+
+    Returns
+    -------
+    Model
+        Of the class that was saved.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged, of another program, newer, or refers to a class that isn't known.
+    """
+    found = checkpoint.read(checkpoint_path(filepath))
+    config = found.metadata.get("model")
+    if config is None:
+        raise CheckpointFormatError(
+            f"{found.path}: holds weights only; make the model and call load_weights"
+        )
+    try:
+        model = deserialize(config, custom_objects)
+    except ValueError as error:
+        raise CheckpointFormatError(f"{found.path}: {error}") from error
+    if compile and found.metadata.get("compile") is not None:
+        _compile(model, found.metadata["compile"], found.path, custom_objects)
+    if not model.weights:
+        _build_from(model, found)
+    _apply(model, found, _match_weights(model, found, strict=True), _slots_of(found))
+    return model
+
+
+def _build_from(model: Any, found: checkpoint.Checkpoint) -> None:
+    """Make the weights of a model whose layers wait for their first input."""
+    shape = found.metadata.get("input_shape")
+    if shape is None:
+        return
+    sample = numpy.zeros([1 if n is None else n for n in shape], "float32")
+    model._build_on(sample)

@@ -1,0 +1,154 @@
+"""A stack of layers as a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from minpy.errors import ShapeError
+from minpy.layers.core.input_layer import InputLayer
+from minpy.layers.layer import Layer, snake_case
+from minpy.layers.serialization import deserialize, serialize
+from minpy.models.model import Model
+
+__all__ = ["Sequential"]
+
+
+class Sequential(Model):
+    """A stack of layers, each fed with the output of the one before.
+
+    Parameters
+    ----------
+    layers
+        The layers, from the input on. With an `Input` first, or ``input_shape`` on the first
+        layer, the weights exist at once; otherwise they are made at the first use.
+
+    Examples
+    --------
+    >>> from minpy.models import Sequential
+    >>> from minpy.layers import Dense
+    >>> model = Sequential([Dense(16, activation='relu', input_shape=(8,)), Dense(3)])
+    >>> model.count_params()
+    195
+    """
+
+    _keeps_integers = False
+
+    def __init__(self, layers: Any = None, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self._stack: list[Layer] = []
+        for layer in [] if layers is None else layers:
+            self.add(layer)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers of the stack, without the `Input`."""
+        return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    def add(self, layer: Any) -> None:
+        """Put a layer on top of the stack.
+
+        Raises
+        ------
+        TypeError
+            If it is no layer.
+        ValueError
+            If its name is taken.
+        ShapeError
+            If it can't take the output of the one below; it is then not added.
+        """
+        if isinstance(layer, type) or not isinstance(layer, Layer):
+            hint = f"; make one: {layer.__name__}(…)" if isinstance(layer, type) else ""
+            raise TypeError(f"{self.name}: expected a layer, got {layer!r}{hint}")
+        taken = {other.name for other in self._stack}
+        before = layer.name, layer._named
+        if not layer._named:
+            base = snake_case(type(layer).__name__)
+            number = 0
+            layer.name = base
+            while layer.name in taken:
+                number += 1
+                layer.name = f"{base}_{number}"
+            layer._named = True
+        elif layer.name in taken:
+            raise ValueError(
+                f"{self.name}: a layer named {layer.name!r} exists already; give each its own name"
+            )
+        try:
+            shape = self._output_so_far()
+            if not self._stack and layer._declared_shape is not None:
+                shape = layer._declared_shape
+            if shape is not None:
+                layer._build_once(shape)
+        except ShapeError:
+            layer.name, layer._named = before
+            raise
+        self._stack.append(layer)
+        self._sublayers[layer.name] = layer
+        self.built = all(one.built for one in self._stack)
+        if self.built and shape is not None:
+            self.input_shape = self._stack[0].input_shape or self._stack[0]._declared_shape
+            self.output_shape = layer.output_shape
+        else:
+            self.built = False
+
+    def _output_so_far(self) -> Any:
+        if not self._stack or not self._stack[-1].built:
+            return None
+        return self._stack[-1].output_shape
+
+    def pop(self) -> Layer:
+        """Take the top layer off the stack and return it."""
+        if not self._stack:
+            raise ValueError(f"{self.name}: there is no layer to take off")
+        layer = self._stack.pop()
+        del self._sublayers[layer.name]
+        return layer
+
+    def check_input(self, shape: Any) -> None:
+        """Raise `ShapeError` if the first layer can't take inputs of this shape."""
+        if not self._stack:
+            raise ValueError(f"{self.name}: the model has no layers; add some with add(layer)")
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights of all layers for an input's shape, its batch axis None."""
+        shape = input_shape
+        for layer in self._stack:
+            layer._build_once(shape)
+            shape = layer.output_shape
+            if shape is None:  # a layer that can't tell: the first batch will
+                return
+        self.built = True
+        self.input_shape, self.output_shape = input_shape, shape
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Compute the output."""
+        if not self._stack:
+            raise ValueError(f"{self.name}: the model has no layers; add some with add(layer)")
+        for layer in self._stack:
+            x = layer(x, training=training)
+        return x
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output."""
+        for layer in self._stack:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layers' configurations."""
+        return {
+            "name": self.name,
+            "layers": [serialize(layer) for layer in self._stack],
+            "build_shape": None if self.input_shape is None else list(self.input_shape),
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Sequential:
+        """Make a model of what `get_config` returned."""
+        model = cls([deserialize(c, custom_objects) for c in config["layers"]], config["name"])
+        if config.get("build_shape") is not None and not model.built:
+            model.build(tuple(config["build_shape"]))
+        return model

@@ -1,0 +1,96 @@
+"""One training step by the tape: gradients into the flat buffer, nothing changed until they are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from minpy.array import as_ndarray, numpy_value
+from minpy.autograd.containers import flatten, map_leaves
+from minpy.autograd.reverse import record
+from minpy.errors import DifferentiationError
+from minpy.layers.layer import forward_pass
+from minpy.layers.parameter import bound, collect_updates
+from minpy.models.flat_buffers import FlatBuffers
+from minpy.primitives import registry
+
+__all__ = ["EagerStep"]
+
+
+class EagerStep:
+    """Runs a model's forward pass, loss and derivative operation by operation.
+
+    Parameters
+    ----------
+    model
+        Has ``__call__(x, training)`` and ``compute_loss(x, y, predictions, sample_weight)``.
+    buffers
+        Where its weights and their gradients lie.
+    """
+
+    def __init__(self, model: Any, buffers: FlatBuffers) -> None:
+        self.model = model
+        self.buffers = buffers
+
+    def gradients(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any, list]:
+        """Fill the gradient buffers.
+
+        Returns
+        -------
+        loss, predictions, updates
+            The loss as a float; the predictions as NumPy arrays; the updates of weights that
+            aren't trained, which the caller applies once the step is sure.
+        """
+        model, kept = self.model, []
+        x, y, sample_weight = (map_leaves(_array, v) for v in (x, y, sample_weight))
+
+        def forward(weights: list[Any]) -> list[Any]:
+            with bound(self.buffers.trained, weights), forward_pass(training=True) as extra:
+                predictions = model(x, training=True)
+                loss = model.total_loss(x, y, predictions, sample_weight, extra)
+            kept.append(predictions)
+            return [loss]
+
+        with collect_updates() as updates:
+            (loss,), tape = record(forward, [p.value for p in self.buffers.trained])
+        if loss.size != 1:
+            raise DifferentiationError(
+                f"{model.name}: the loss must be one number, got shape {loss.shape}; take its mean"
+            )
+        found = tape.back([registry["ones_like"](loss)], once=True)
+        views = [view for block in self.buffers.blocks for view in block.gradient_views]
+        order = [p for block in self.buffers.blocks for p in block.parameters]
+        by_parameter = {id(p): g for p, g in zip(self.buffers.trained, found, strict=True)}
+        for p, view in zip(order, views, strict=True):
+            g = by_parameter[id(p)]
+            if g is None:
+                view[...] = 0
+            else:
+                numpy.copyto(view, numpy_value(g), casting="same_kind")
+        updates = [(p, numpy_value(as_ndarray(v))) for p, v in updates]
+        return float(loss), map_leaves(_plain, kept[0]), updates
+
+    def evaluate(self, x: Any, y: Any, sample_weight: Any) -> tuple[float | None, Any]:
+        """Return loss (None without targets) and predictions, as NumPy arrays, of one batch."""
+        model = self.model
+        x, y, sample_weight = (map_leaves(_array, v) for v in (x, y, sample_weight))
+        with forward_pass(training=False) as extra:
+            predictions = model(x, training=False)
+            loss = None
+            if y is not None:
+                loss = float(model.total_loss(x, y, predictions, sample_weight, extra))
+        return loss, map_leaves(_plain, predictions)
+
+
+def _array(value: Any) -> Any:
+    return None if value is None else as_ndarray(value)
+
+
+def _plain(value: Any) -> numpy.ndarray:
+    return numpy_value(as_ndarray(value))
+
+
+def batch_length(x: Any) -> int:
+    """Return the number of samples of a batch."""
+    return flatten(x)[0][0].shape[0]
