@@ -417,3 +417,128 @@ def _origin(variable: str) -> str:
     if variable in _CHOSEN:
         return " (set by minpy)"
     return " (set by you)" if variable in os.environ else ""
+
+
+# --- graphs ---------------------------------------------------------------------------------------
+
+
+class SymbolValue:
+    """A node of a graph under construction, with the shape and dtype that it has there."""
+
+    __slots__ = ("dtype", "shape", "symbol")
+
+    def __init__(self, symbol: Any, shape: tuple[int, ...] | None = None, dtype: Any = None):
+        self.symbol = symbol
+        self.shape = shape
+        self.dtype = dtype
+
+
+class _Symbolic:
+    """Builds graph nodes; MXNet kernels get it as their argument ``F`` while they are traced.
+
+    Its inputs and results are `SymbolValue`; a result has no shape yet, the tracer knows it from
+    the value that it has computed beside.
+    """
+
+    symbolic = True
+
+    def __call__(self, name: str, *inputs: Any, **attrs: Any) -> Any:
+        mx = library()
+        handle = _operator(name)
+        count, keys, values = _encode(attrs)
+        made = ctypes.c_void_p()
+        lib = mx.base._LIB
+        mx.base.check_call(
+            lib.MXSymbolCreateAtomicSymbol(handle, count, keys, values, ctypes.byref(made))
+        )
+        symbol = mx.sym.Symbol(made)
+        given = (ctypes.c_void_p * len(inputs))(*[i.symbol.handle for i in inputs])
+        node_name = mx.name.NameManager._current.value.get(None, name.lower().lstrip("_"))
+        mx.base.check_call(
+            lib.NNSymbolCompose(symbol.handle, node_name.encode(), len(inputs), None, given)
+        )
+        outputs = len(symbol.list_outputs())
+        if outputs == 1:
+            return SymbolValue(symbol)
+        return tuple(SymbolValue(symbol[i]) for i in range(outputs))
+
+    def into(self, name: str, inputs: Any, outputs: Any, **attrs: Any) -> None:
+        raise Unsupported(f"{name} can't be part of a graph")
+
+
+symbolic = _Symbolic()
+
+
+def variable(name: str, shape: tuple[int, ...], dtype: Any) -> SymbolValue:
+    """Return an input of a graph."""
+    return SymbolValue(library().sym.Variable(name), shape, dtype)
+
+
+class Graph:
+    """A compiled graph (MXNet's CachedOp) on the CPU or a GPU.
+
+    Parameters
+    ----------
+    outputs
+        Its results.
+    static
+        Whether the results lie in the same memory at each run.
+    """
+
+    def __init__(self, outputs: Sequence[SymbolValue], static: bool = True) -> None:
+        mx = library()
+        group = mx.sym.Group([o.symbol for o in outputs])
+        self.inputs: list[str] = group.list_inputs()
+        self.count = len(outputs)
+        flags = [("static_alloc", static), ("static_shape", static)]
+        self._op = mx.nd.CachedOp(group, flags)
+        self._lib = mx.base._LIB
+
+    def bind(self, arrays: dict[str, Any]) -> Any:
+        """Return the C list of the inputs' handles, to be kept and given to `run`."""
+        handles = [arrays[name].handle for name in self.inputs]
+        return (ctypes.c_void_p * len(handles))(*handles)
+
+    def run(self, bound: Any, training: bool, record: bool) -> list[Any]:
+        """Run the graph; with `record`, `backward` may follow. Returns NDArrays."""
+        lib, check = self._lib, _mx.base.check_call
+        before = ctypes.c_int()
+        check(lib.MXAutogradSetIsTraining(ctypes.c_int(training), ctypes.byref(before)))
+        check(lib.MXAutogradSetIsRecording(ctypes.c_int(record), ctypes.byref(before)))
+        count = ctypes.c_int(0)
+        made = ctypes.POINTER(ctypes.c_void_p)()
+        stypes = ctypes.POINTER(ctypes.c_int)()
+        try:
+            check(
+                lib.MXInvokeCachedOpEx(
+                    self._op.handle,
+                    ctypes.c_int(len(bound)),
+                    bound,
+                    ctypes.byref(count),
+                    ctypes.byref(made),
+                    ctypes.byref(stypes),
+                )
+            )
+        finally:
+            lib.MXAutogradSetIsRecording(ctypes.c_int(0), ctypes.byref(before))
+            lib.MXAutogradSetIsTraining(ctypes.c_int(0), ctypes.byref(before))
+        NDArray = _mx.nd.NDArray
+        return [NDArray(ctypes.c_void_p(made[i])) for i in range(count.value)]
+
+
+def backward(head: Any) -> None:
+    """Run the derivative of a recorded result back, into the gradients that were marked."""
+    handles = (ctypes.c_void_p * 1)(head.handle)
+    none = ctypes.c_void_p(0)
+    _mx.base.check_call(
+        _mx.base._LIB.MXAutogradBackwardEx(
+            1, handles, none, 0, none, ctypes.c_int(0), ctypes.c_int(0), ctypes.c_int(1), none, none
+        )
+    )
+
+
+def mark(variables: Sequence[Any], gradients: Sequence[Any]) -> None:
+    """Say where `backward` writes the gradients of variables."""
+    library().autograd.mark_variables(list(variables), list(gradients), "write")
+
+

@@ -1,0 +1,116 @@
+"""Tracing: runs a function on real values, and builds the graph of what it does beside them.
+
+It must not know models or optimizers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from minpy import runtime
+from minpy.array import ndarray, numpy_value
+from minpy.autograd.trace import Trace, box
+from minpy.primitives import Primitive
+
+__all__ = ["SymbolTrace", "Untraceable"]
+
+
+class Untraceable(Exception):
+    """What a function did can't be part of a graph; the message says what it was."""
+
+
+class Node:
+    """What a symbol trace records about an array."""
+
+    __slots__ = ("symbol", "trace")
+
+    # Reading the value of such an array would bake it into the graph.
+    opaque = True
+
+    def __init__(self, trace: SymbolTrace, symbol: runtime.SymbolValue) -> None:
+        self.trace = trace
+        self.symbol = symbol
+
+    def refuse(self, what: str) -> None:
+        """Raise `Untraceable`: the function wants to know a number that the graph will compute."""
+        raise Untraceable(f"it reads a value that depends on the input ({what})")
+
+
+class SymbolTrace(Trace):
+    """Builds a graph of the operations that its arrays go through.
+
+    Attributes
+    ----------
+    constants
+        Name → array of values that the graph uses and no input holds.
+    draws
+        Name → function that draws the value anew at each run.
+    """
+
+    __slots__ = ("_by_identity", "_held", "constants", "count", "draws")
+
+    def __init__(self, level: int, token: Any) -> None:
+        super().__init__(level, token)
+        self.constants: dict[str, Any] = {}
+        self.draws: dict[str, Any] = {}
+        self.count = 0
+        self._by_identity: dict[int, runtime.SymbolValue] = {}
+        self._held: list[Any] = []
+
+    def input(self, name: str, value: ndarray) -> ndarray:
+        """Return an array that stands for an input of the graph."""
+        return box(value, Node(self, runtime.variable(name, value.shape, value.dtype)))
+
+    def draw(self, value: ndarray, again: Any) -> ndarray:
+        """Return an array that stands for a random draw, made anew by `again` at each run."""
+        name = f"draw{len(self.draws)}"
+        self.draws[name] = again
+        return self.input(name, value)
+
+    def constant(self, value: Any) -> runtime.SymbolValue:
+        """Return the node of an array that isn't an input."""
+        known = self._by_identity.get(id(value))
+        if known is None:
+            array = numpy_value(value) if type(value) is ndarray else numpy.asarray(value)
+            if not runtime.supports(array.dtype):
+                raise Untraceable(f"MXNet has no dtype {array.dtype}")
+            name = f"constant{len(self.constants)}"
+            self.constants[name] = array
+            known = runtime.variable(name, array.shape, array.dtype)
+            self._by_identity[id(value)] = known
+            self._held.append(value)  # an identity is one only while the object lives
+        return known
+
+    def process(self, operation: Primitive, args: tuple, kwargs: dict) -> Any:
+        inner, given = [], []
+        limit = len(args) if operation.arrays < 0 else operation.arrays
+        for i, a in enumerate(args):
+            if type(a) is ndarray:
+                b = a._box
+                if b is not None and b.trace is self:
+                    given.append(b.symbol)
+                    inner.append(a._inner)
+                    continue
+                given.append(self.constant(a) if i < limit else a)
+            elif i < limit and isinstance(a, numpy.ndarray):
+                given.append(self.constant(a))
+            else:
+                given.append(a)
+            inner.append(a)
+        if operation.mxnet is None:
+            raise Untraceable(f"{operation.name} has no MXNet kernel")
+        ans = operation(*inner, **kwargs)
+        try:
+            symbol = operation.mxnet(runtime.symbolic, *given, **kwargs)
+        except runtime.Unsupported as reason:
+            raise Untraceable(f"{operation.name}: {reason}") from None
+        if type(ans) is tuple:
+            symbols = symbol if isinstance(symbol, tuple) else (symbol,)
+            return tuple(self._boxed(a, s) for a, s in zip(ans, symbols, strict=True))
+        return self._boxed(ans, symbol)
+
+    def _boxed(self, ans: ndarray, symbol: runtime.SymbolValue) -> ndarray:
+        symbol.shape, symbol.dtype = ans.shape, ans.dtype
+        return box(ans, Node(self, symbol))
