@@ -1,0 +1,241 @@
+"""One training step as a compiled graph: traced once a signature, replayed with its native derivative.
+
+What can't be traced runs by the tape (`EagerStep`), with one warning that says why.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy
+
+from minpy import random, runtime
+from minpy.array import as_ndarray, is_tracked, ndarray
+from minpy.autograd.containers import flatten
+from minpy.autograd.trace import open_trace
+from minpy.jit.trace import SymbolTrace, Untraceable
+from minpy.layers.layer import forward_pass
+from minpy.layers.parameter import Parameter, bound, collect_updates
+from minpy.models.flat_buffers import FlatBuffers, aligned_zeros
+from minpy.models.step import EagerStep
+
+__all__ = ["CompiledStep"]
+
+# How far the graph's loss may be from the traced one before the graph is distrusted: float32
+# rounding over a long sum, no more.
+_TOLERANCE = 1e-3
+
+
+class CompiledStep:
+    """Runs a model's forward pass, loss and derivative as one graph a signature.
+
+    Parameters
+    ----------
+    model, buffers
+        As in `EagerStep`.
+
+    Attributes
+    ----------
+    status
+        ``'compiled'``, or why the model runs operation by operation.
+    """
+
+    def __init__(self, model: Any, buffers: FlatBuffers) -> None:
+        self.model = model
+        self.buffers = buffers
+        self.eager = EagerStep(model, buffers)
+        self.status = "not traced yet"
+        self._graphs: dict[tuple, _Replay | None] = {}
+        self._weights: dict[str, Any] | None = None
+
+    def gradients(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any, list]:
+        """Fill the gradient buffers; see `EagerStep.gradients`."""
+        replay = self._replay(x, y, sample_weight, training=True)
+        if replay is None:
+            return self.eager.gradients(x, y, sample_weight)
+        return replay.gradients(x, y, sample_weight)
+
+    def evaluate(self, x: Any, y: Any, sample_weight: Any) -> tuple[float | None, Any]:
+        """Return loss and predictions; see `EagerStep.evaluate`."""
+        replay = self._replay(x, y, sample_weight, training=False)
+        if replay is None:
+            return self.eager.evaluate(x, y, sample_weight)
+        return replay.evaluate(x, y, sample_weight)
+
+    def _replay(self, x: Any, y: Any, sample_weight: Any, training: bool) -> _Replay | None:
+        leaves = _leaves(x, y, sample_weight)
+        key = (training, *[(a.shape, a.dtype.char) for a in leaves])
+        try:
+            return self._graphs[key]
+        except KeyError:
+            pass
+        replay = None
+        try:
+            replay = self._trace(x, y, sample_weight, training)
+            self.status = "compiled"
+        except Untraceable as reason:
+            self.status = str(reason)
+            warnings.warn(
+                f"{self.model.name} runs operation by operation, not as a compiled graph: {reason}",
+                stacklevel=4,
+            )
+        self._graphs[key] = replay
+        return replay
+
+    def _trace(self, x: Any, y: Any, sample_weight: Any, training: bool) -> _Replay:
+        if not runtime.available():
+            raise Untraceable(f"mxnet can't be used: {runtime.why_unavailable()}")
+        model, parameters = self.model, [*self.buffers.trained, *self.buffers.others]
+        with open_trace(SymbolTrace) as trace, random.recorded_by(trace):
+            inputs: list[ndarray] = []
+
+            def enter(data: Any) -> Any:
+                leaves, unflatten = flatten(data)
+                boxed = []
+                for leaf in leaves:
+                    if leaf is None:
+                        boxed.append(None)
+                        continue
+                    boxed.append(trace.input(f"input{len(inputs)}", as_ndarray(leaf)))
+                    inputs.append(boxed[-1])
+                return unflatten(boxed)
+
+            tx, ty, tw = enter(x), enter(y), enter(sample_weight)
+            values = [trace.input(f"weight{i}", p.value) for i, p in enumerate(parameters)]
+            with (
+                collect_updates() as updates,
+                bound(parameters, values),
+                forward_pass(training) as extra,
+            ):
+                predictions = model(tx, training=training)
+                loss = None
+                if ty is not None:
+                    loss = model.total_loss(tx, ty, predictions, tw, extra)
+            return _Replay(
+                trace, self.buffers, inputs, loss, predictions, updates, training, self._handles()
+            )
+
+    def _handles(self) -> dict[str, Any]:
+        """Return MXNet's handles on the weights, with the gradients marked."""
+        if self._weights is None:
+            parameters = [*self.buffers.trained, *self.buffers.others]
+            self._weights = {
+                f"weight{i}": runtime.borrow(p.memory) for i, p in enumerate(parameters)
+            }
+            views = {
+                id(p): view
+                for block in self.buffers.blocks
+                for p, view in zip(block.parameters, block.gradient_views, strict=True)
+            }
+            trained = [
+                (self._weights[f"weight{i}"], runtime.borrow(views[id(p)]))
+                for i, p in enumerate(parameters)
+                if id(p) in views
+            ]
+            if trained:
+                runtime.mark(*zip(*trained, strict=True))
+            self._gradients = [g for _, g in trained]  # MXNet holds only the variables
+        return self._weights
+
+
+class _Replay:
+    """A traced step: the graph, and the memory that its inputs are copied into."""
+
+    def __init__(
+        self,
+        trace: SymbolTrace,
+        buffers: FlatBuffers,
+        inputs: list[ndarray],
+        loss: Any,
+        predictions: Any,
+        updates: list[tuple[Parameter, Any]],
+        training: bool,
+        weights: dict[str, Any],
+    ) -> None:
+        self.training = training
+        self.buffers = buffers
+        leaves, self._unflatten = flatten(predictions)
+        heads = []
+        if loss is not None:
+            heads.append(_symbol(trace, as_ndarray(loss)))
+        self._has_loss = loss is not None
+        # Only the loss is differentiated; the other results must not be.
+        rest = [as_ndarray(leaf) for leaf in leaves]
+        rest += [as_ndarray(value) for _, value in updates]
+        heads += [runtime.symbolic("BlockGrad", _symbol(trace, a)) for a in rest]
+        self._predictions = len(leaves)
+        self._updated = [p for p, _ in updates]
+        self._graph = runtime.Graph(heads)
+        self._buffers = [_buffer(a._inner) for a in inputs]
+        self._draws = []
+        arrays = dict(weights)
+        for i, buffer in enumerate(self._buffers):
+            arrays[f"input{i}"] = runtime.borrow(buffer)
+        for name, again in trace.draws.items():
+            buffer = _buffer(as_ndarray(again()))
+            self._draws.append((buffer, again))
+            arrays[name] = runtime.borrow(buffer)
+        for name, array in trace.constants.items():
+            arrays[name] = runtime.borrow(array)
+        self._arrays = arrays
+        self._bound = self._graph.bind(arrays)
+        used = set(self._graph.inputs)
+        self._unused = [
+            view
+            for i, p in enumerate([*buffers.trained])
+            if f"weight{i}" not in used
+            for view in [_gradient_view(buffers, p)]
+        ]
+
+    def _run(self, x: Any, y: Any, sample_weight: Any, record: bool) -> list[Any]:
+        for buffer, leaf in zip(self._buffers, _leaves(x, y, sample_weight), strict=True):
+            numpy.copyto(buffer, leaf)
+        for buffer, again in self._draws:
+            numpy.copyto(buffer, again())
+        with runtime.numpy_shapes():
+            results = self._graph.run(self._bound, self.training, record)
+            if record:
+                runtime.backward(results[0])
+        return results
+
+    def gradients(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any, list]:
+        results = self._run(x, y, sample_weight, record=True)
+        for view in self._unused:
+            view[...] = 0
+        loss, predictions = self._read(results)
+        values = [runtime.view(nd) for nd in results[1 + self._predictions :]]
+        return loss, predictions, list(zip(self._updated, values, strict=True))
+
+    def evaluate(self, x: Any, y: Any, sample_weight: Any) -> tuple[float | None, Any]:
+        return self._read(self._run(x, y, sample_weight, record=False))
+
+    def _read(self, results: list[Any]) -> tuple[float | None, Any]:
+        start = int(self._has_loss)
+        loss = float(runtime.view(results[0])) if self._has_loss else None
+        leaves = [runtime.view(nd) for nd in results[start : start + self._predictions]]
+        return loss, self._unflatten(leaves)
+
+
+def _symbol(trace: SymbolTrace, array: ndarray) -> runtime.SymbolValue:
+    if is_tracked(array) and array._box.trace is trace:
+        return array._box.symbol
+    return trace.constant(array)
+
+
+def _buffer(value: Any) -> numpy.ndarray:
+    buffer = aligned_zeros(value.size, value.dtype).reshape(value.shape)
+    numpy.copyto(buffer, numpy.asarray(value))
+    return buffer
+
+
+def _gradient_view(buffers: FlatBuffers, parameter: Parameter) -> numpy.ndarray:
+    for block in buffers.blocks:
+        for p, view in zip(block.parameters, block.gradient_views, strict=True):
+            if p is parameter:
+                return view
+    raise KeyError(parameter.path)
+
+
+def _leaves(*data: Any) -> list[numpy.ndarray]:
+    return [leaf for d in data if d is not None for leaf in flatten(d)[0] if leaf is not None]
