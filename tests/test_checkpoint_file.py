@@ -327,6 +327,22 @@ def test_a_file_that_another_program_rewrote_is_read_by_its_arrays_on_request(tm
     assert found.metadata == {"epoch": 3}
 
 
+def test_reading_never_hands_the_file_to_the_hdf5_library(tmp_path):
+    checkpoint.write(tmp_path / "net.h5", {"weights": {"w": np.arange(3.0)}})
+    code = """
+import sys
+sys.modules["h5py"] = None  # an import of it fails
+from minpy import checkpoint
+checkpoint.verify(sys.argv[1])
+checkpoint.describe(sys.argv[1])
+print(checkpoint.read(sys.argv[1]).sections["weights"]["w"].tolist())
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(minpy.__file__).parents[1])}
+    command = [sys.executable, "-c", code, str(tmp_path / "net.h5")]
+    done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    assert done.stdout == "[0.0, 1.0, 2.0]\n"
+
+
 def test_an_unknown_check_is_refused(tmp_path):
     checkpoint.write(tmp_path / "net.h5", {})
     with pytest.raises(ValueError, match="'file' or 'arrays', got 'none'"):

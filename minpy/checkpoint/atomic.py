@@ -73,6 +73,8 @@ def replace_file(path: str, pieces: Iterable[Any], length: int) -> None:
 def _target(path: str) -> str:
     if not path or "\0" in path:
         raise _error(path, "its name is empty or holds a NUL", errno.EINVAL)
+    if path.endswith("/"):
+        raise _error(path, "its name is that of a folder; give the name of a file", errno.EISDIR)
     return os.path.realpath(path)
 
 

@@ -242,13 +242,8 @@ def _opened(path: str) -> Iterator[BinaryIO]:
     if "\0" in path:
         raise CheckpointError(f"can't read checkpoint {path!r}: no file name holds a NUL")
     try:
-        # O_NONBLOCK: a pipe under that name must not make us wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb", buffering=0) as file:
-            mode = os.fstat(descriptor).st_mode
-            if stat.S_ISDIR(mode):
-                raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file")
-            if not stat.S_ISREG(mode):
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise OSError(errno.EINVAL, "it is a device, pipe or socket, not a plain file")
             yield file
     except CheckpointError:
@@ -258,6 +253,11 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         failure = CheckpointError(f"can't read checkpoint {path!r}: {reason}")
         failure.errno = getattr(error, "errno", None)
         raise failure from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open as usual, but don't wait for a writer if a pipe has that name."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _known(sections: Iterable[str], present: Iterable[str], path: str) -> list[str]:
