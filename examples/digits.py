@@ -2,9 +2,9 @@
 
     python examples/digits.py [FOLDER]
 
-Fits with validation, TensorBoard and checkpoints; draws learning curves and a confusion matrix; then
-a fresh process loads the saved model and has to give the same predictions, bit for bit. Everything is
-written under FOLDER (``out/digits``).
+Fits with validation, TensorBoard and checkpoints; draws learning curves and a confusion matrix;
+then a fresh process loads the saved model and has to give the same predictions, bit for bit.
+Everything is written under FOLDER (``out/digits``).
 """
 
 import pathlib
@@ -13,12 +13,12 @@ import sys
 import time
 
 import numpy
+from minpy.losses import SparseCategoricalCrossentropy
 
 import minpy
 from minpy import datasets
 from minpy.callbacks import ModelCheckpoint, ReduceLROnPlateau, TensorBoard
 from minpy.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
-from minpy.losses import SparseCategoricalCrossentropy
 from minpy.models import Sequential, load_model
 
 EPOCHS = 30
@@ -101,7 +101,9 @@ def main(folder="out/digits"):
 
     model = network()
     model.summary()
-    model.compile("adam", loss=SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model.compile(
+        "adam", loss=SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
+    )
     start = time.perf_counter()
     history = model.fit(
         x_train,

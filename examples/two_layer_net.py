@@ -1,6 +1,6 @@
 """A two-layer network as a `ModelBase`: parameters by name, a forward pass, a loss, and ``fit``.
 
-    python examples/two_layer_net.py
+python examples/two_layer_net.py
 """
 
 import minpy

@@ -1,4 +1,4 @@
-"""What ``python -m minpy info`` prints: versions, engine, devices, policy, and what isn't set up."""
+"""What ``python -m minpy info`` prints: versions, engine, devices, policy, what isn't set up."""
 
 from __future__ import annotations
 

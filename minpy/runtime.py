@@ -1,4 +1,4 @@
-"""The one module that imports mxnet: sets up its engine first, calls its operators, shares memory with NumPy.
+"""The one module that imports mxnet: sets its engine up, calls operators, shares memory.
 
 It must not know about minpy's arrays, policies or derivatives: it deals in ``numpy.ndarray``,
 ``mxnet.nd.NDArray`` and operator names.
@@ -540,5 +540,3 @@ def backward(head: Any) -> None:
 def mark(variables: Sequence[Any], gradients: Sequence[Any]) -> None:
     """Say where `backward` writes the gradients of variables."""
     library().autograd.mark_variables(list(variables), list(gradients), "write")
-
-

@@ -84,6 +84,7 @@ class SymbolTrace(Trace):
         return known
 
     def process(self, operation: Primitive, args: tuple, kwargs: dict) -> Any:
+        """Run `operation` on the values, and add it to the graph."""
         inner, given = [], []
         limit = len(args) if operation.arrays < 0 else operation.arrays
         for i, a in enumerate(args):

@@ -10,7 +10,7 @@ from minpy.layers.activations.activation import Activation, ReLU, Softmax
 from minpy.layers.convolutional.conv2d import Conv2D
 from minpy.layers.core.dense import Dense
 from minpy.layers.core.input_layer import Input, InputLayer
-from minpy.layers.functions import *  # noqa: F403
+from minpy.layers.functions import *
 from minpy.layers.layer import Layer
 from minpy.layers.normalization.batch_normalization import BatchNormalization
 from minpy.layers.parameter import Parameter

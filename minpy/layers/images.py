@@ -79,8 +79,8 @@ def spatial(
             new.append(-(-length // s))
         elif length < reach:
             raise ShapeError(
-                f"{type(layer).__name__} {layer.name!r}: a window of {window} (dilation {dilation}) "
-                f"doesn't fit into images of {tuple(sides)} (shape {shape}, {layer.data_format}); "
+                f"{type(layer).__name__} {layer.name!r}: a window of {window} (dilation "
+                f"{dilation}) doesn't fit into images of {tuple(sides)} (shape {shape}, {layer.data_format}); "
                 "use padding='same' or fewer layers"
             )
         else:

@@ -208,7 +208,7 @@ class Layer:
         return parameter
 
     def _owned(self, prefix: str = "") -> Iterator[tuple[str, Parameter, bool]]:
-        """Give each weight of this layer and those inside it, with its path and whether it trains."""
+        """Give each weight in here once, with its path and whether it trains."""
         seen: set[int] = set()
         for path, parameter, trains in self._walk(prefix, True):
             if id(parameter) not in seen:
@@ -303,6 +303,7 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no call(x)")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output for an input; the first call makes the weights."""
         if not args:
             raise TypeError(f"{type(self).__name__} {self.name!r}: expected an input")
         args = (map_leaves(_to_array, args[0]), *args[1:])
@@ -401,5 +402,3 @@ def expect_axes(layer: Layer, shape: Any, ndim: int, what: str) -> None:
             f"{type(layer).__name__} {layer.name!r}: expected input of shape {what}, "
             f"got {str(got).replace(chr(39), '')}"
         )
-
-

@@ -1,4 +1,4 @@
-"""Layers and models as configurations, and back: the table of classes by name. Nothing is executed."""
+"""Layers and models as configurations, and back: a table of classes; executes nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ _CLASSES: dict[str, type] = {}
 _NAMES: dict[type, str] = {}
 
 
-def register_serializable(
-    package: str = "Custom", name: str | None = None
-) -> Callable[[Any], Any]:
+def register_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
     """Return a decorator that lets files refer to a class by ``package>name``.
 
     Parameters

@@ -93,7 +93,9 @@ class ArrayBatches:
             raise ValueError(f"batch_size: expected a positive integer, got {batch_size!r}")
         self.x = _tidy(x, "x")
         self.y = None if y is None else _tidy(y, "y")
-        self.sample_weight = None if sample_weight is None else _tidy(sample_weight, "sample_weight")
+        self.sample_weight = (
+            None if sample_weight is None else _tidy(sample_weight, "sample_weight")
+        )
         self.batch_size = int(batch_size)
         self.shuffle = bool(shuffle)
         self.seed = seed
@@ -205,5 +207,3 @@ def class_weights(y: Any, weights: dict[int, float], given: Any = None) -> numpy
         table[label] = weight
     found = table[labels]
     return found if given is None else found * numpy.asarray(given, found.dtype)
-
-

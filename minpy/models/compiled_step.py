@@ -1,4 +1,4 @@
-"""One training step as a compiled graph: traced once a signature, replayed with its native derivative.
+"""A training step as a compiled graph: traced once a signature, then replayed.
 
 What can't be traced runs by the tape (`EagerStep`), with one warning that says why.
 """

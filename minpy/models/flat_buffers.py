@@ -54,9 +54,7 @@ class Block:
             memory = self.values[a:b].reshape(p.shape)
             numpy.copyto(memory, p.memory)
             p.move(memory)
-        self.gradient_views = (
-            self.part(self.gradients) if self.gradients is not None else []
-        )
+        self.gradient_views = self.part(self.gradients) if self.gradients is not None else []
 
     def part(self, buffer: numpy.ndarray) -> list[numpy.ndarray]:
         """Return the view of each weight on a buffer of the block's length."""

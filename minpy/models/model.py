@@ -74,7 +74,6 @@ class Model(Trainer):
             + ", ".join(repr(layer.name) for layer in layers)
         )
 
-
     def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
         """Print a table of the layers with their output shapes and numbers of weights.
 

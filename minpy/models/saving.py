@@ -1,4 +1,4 @@
-"""What of a model goes into a checkpoint, and how it comes back; the file itself is `minpy.checkpoint`'s.
+"""What of a model goes into a checkpoint, and how it comes back; knows nothing of the file.
 
 Everything is read and checked before the first weight is written: a load that fails leaves the
 model as it was.
@@ -85,7 +85,9 @@ def _compile_config(model: Any) -> dict[str, Any] | None:
     arguments = model._compile_arguments
     return {
         "optimizer": optimizers.serialize(model._optimizer),
-        "loss": None if arguments["loss"] is None else losses.serialize(losses.get(arguments["loss"]))
+        "loss": None
+        if arguments["loss"] is None
+        else losses.serialize(losses.get(arguments["loss"]))
         if not isinstance(arguments["loss"], str)
         else arguments["loss"],
         "metrics": _metric_configs(arguments["metrics"]),
@@ -112,14 +114,13 @@ def _match_weights(model: Any, found: checkpoint.Checkpoint, strict: bool) -> di
         )
     if "weights" not in found.sections:
         raise CheckpointFormatError(f"{found.path}: holds no weights")
-    matched = checkpoint.match(
+    usable, problems = checkpoint.match(
         found.sections["weights"],
         {p.path: (p.shape, p.dtype) for p in own},
         path=found.path,
         section="weights",
         strict=strict,
     )
-    usable, problems = matched if isinstance(matched, tuple) else (matched, [])
     if problems:
         warnings.warn(f"{found.path}: not loaded: {'; '.join(problems)}", stacklevel=4)
     return usable
@@ -174,7 +175,9 @@ def _apply(model: Any, found: checkpoint.Checkpoint, usable: Mapping, slots: Map
                 for slot in model._optimizer.slots
                 for p in block.parameters
             }
-            given = {f"{s}/{name}": part for s, parts in slots.items() for name, part in parts.items()}
+            given = {
+                f"{s}/{name}": part for s, parts in slots.items() for name, part in parts.items()
+            }
             checkpoint.match(given, expected, path=found.path, section="optimizer", strict=True)
         model._optimizer.set_state(training["optimizer"])
         if slots:
@@ -191,7 +194,9 @@ def _compile(model: Any, config: Mapping, path: str, custom: Mapping[str, Any] |
         loss = config["loss"]
         model.compile(
             optimizer=optimizers.deserialize(config["optimizer"], custom),
-            loss=loss if loss is None or isinstance(loss, str) else losses.deserialize(loss, custom),
+            loss=loss
+            if loss is None or isinstance(loss, str)
+            else losses.deserialize(loss, custom),
             metrics=_metrics(config["metrics"], custom),
             weighted_metrics=_metrics(config["weighted_metrics"], custom),
         )

@@ -1,4 +1,4 @@
-"""One training step by the tape: gradients into the flat buffer, nothing changed until they are there."""
+"""One training step by the tape: fills the gradient buffer and changes no weight."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The training loop that all models share: compile, fit, evaluate, predict, and single batches.
 
-It must not know what a forward pass computes, how gradients are made (`minpy.models.step`), or how an
-optimizer changes a weight.
+It must not know what a forward pass computes, how gradients are made (`minpy.models.step`), or
+how an optimizer changes a weight.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from minpy.callbacks import CallbackList
 from minpy.errors import ShapeError
 from minpy.layers.layer import Layer
 from minpy.models.batches import ArrayBatches, class_weights, split_validation
+from minpy.models.compiled_step import CompiledStep
 from minpy.models.flat_buffers import FlatBuffers
 from minpy.models.interrupts import BetweenSteps
 from minpy.models.metric_set import MetricSet
 from minpy.models.step import EagerStep, batch_length
+from minpy.policy import current_policy
 
 __all__ = ["Trainer"]
 
@@ -42,7 +44,8 @@ class Trainer(Layer):
             self._metrics: MetricSet | None = None
             self._compile_arguments: dict[str, Any] | None = None
             self._buffers: FlatBuffers | None = None
-            self._step: EagerStep | None = None
+            self._step: EagerStep | CompiledStep | None = None
+            self._jit = True
             self._seed: int | None = None
             self._epochs_done = 0
 
@@ -54,6 +57,7 @@ class Trainer(Layer):
         loss: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
+        jit: str | bool = "auto",
     ) -> None:
         """Say how to train.
 
@@ -67,6 +71,9 @@ class Trainer(Layer):
             Names, `Metric` objects or functions to report beside the loss.
         weighted_metrics
             The same, with the sample weights counted in.
+        jit
+            ``'auto'`` compiles the model's forward pass and loss into a graph where that can be
+            done, and runs it operation by operation otherwise; False never compiles.
 
         Raises
         ------
@@ -84,7 +91,10 @@ class Trainer(Layer):
         loss_function = None if loss is None else losses.get(loss)
         metric_set = MetricSet(metrics, weighted_metrics)
         metric_set.check()
+        if jit not in ("auto", True, False):
+            raise ValueError(f"compile: expected jit='auto', True or False, got {jit!r}")
         self._prepare()
+        self._jit = bool(jit)
         self._optimizer = chosen
         self._loss = loss_function
         self._metrics = metric_set
@@ -131,9 +141,7 @@ class Trainer(Layer):
         """Return the loss of a batch as one number; a subclass may compute its own."""
         return self._loss(y, y_pred, sample_weight=sample_weight)
 
-    def total_loss(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any, extra: list[Any]
-    ) -> Any:
+    def total_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, extra: list[Any]) -> Any:
         """Return the loss with the terms of layers and regularizers."""
         total = as_ndarray(self.compute_loss(x, y, y_pred, sample_weight))
         for term in (*extra, *self.regularization_losses()):
@@ -143,7 +151,7 @@ class Trainer(Layer):
     # --- making ready ---------------------------------------------------------------------------
 
     def _ready(self, x: Any) -> None:
-        """Make the weights for a batch, bring them into flat buffers, size the optimizer's slots."""
+        """Make the weights for a batch, bring them into flat buffers, size the slots."""
         if not self.built or any(not layer.built for layer in self._all_layers()):
             self._build_on(x)
         self._ready_to_train()
@@ -177,7 +185,8 @@ class Trainer(Layer):
         if self._optimizer is not None:
             self._size_optimizer()
         if self._step is None:
-            self._step = EagerStep(self, self._buffers)
+            compiles = self._jit and current_policy() in ("auto", "prefer_mxnet")
+            self._step = (CompiledStep if compiles else EagerStep)(self, self._buffers)
         if self._seed is None:
             self._seed = random.new_seed()
 
@@ -416,6 +425,8 @@ class Trainer(Layer):
         with run, BetweenSteps() as interrupt:
             run.on_train_begin()
             for epoch in range(initial_epoch, epochs):
+                if self.stop_training:  # a resumed callback may have decided so before
+                    break
                 run.on_epoch_begin(epoch)
                 self._metrics.reset()
                 for step, (bx, by, bw) in enumerate(data.batches(self._epochs_done)):
@@ -557,4 +568,3 @@ class Trainer(Layer):
                     f"{self.name}: {samples} samples gave an output of shape {leaf.shape}; the "
                     "output's first axis must be the samples'"
                 )
-
