@@ -80,7 +80,8 @@ def spatial(
         elif length < reach:
             raise ShapeError(
                 f"{type(layer).__name__} {layer.name!r}: a window of {window} (dilation "
-                f"{dilation}) doesn't fit into images of {tuple(sides)} (shape {shape}, {layer.data_format}); "
+                f"{dilation}) doesn't fit into images of {tuple(sides)} (shape {shape}, "
+                f"{layer.data_format}); "
                 "use padding='same' or fewer layers"
             )
         else:
