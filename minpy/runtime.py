@@ -361,6 +361,10 @@ class _Eager:
     def into(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any], **attrs: Any) -> None:
         self._invoke(name, inputs, outputs, attrs)
 
+    def transposed(self, x: Any) -> Any:
+        """Return the array with its axes reversed."""
+        return self("transpose", x)
+
     @staticmethod
     def empty(shape: tuple[int, ...], like: Any) -> Any:
         """Return a new NDArray with the dtype and on the device of another."""
@@ -469,12 +473,13 @@ def _origin(variable: str) -> str:
 class SymbolValue:
     """A node of a graph under construction, with the shape and dtype that it has there."""
 
-    __slots__ = ("dtype", "shape", "symbol")
+    __slots__ = ("dtype", "shape", "symbol", "transpose_of")
 
     def __init__(self, symbol: Any, shape: tuple[int, ...] | None = None, dtype: Any = None):
         self.symbol = symbol
         self.shape = shape
         self.dtype = dtype
+        self.transpose_of: SymbolValue | None = None
 
 
 class _Symbolic:
@@ -507,7 +512,16 @@ class _Symbolic:
         return tuple(SymbolValue(symbol[i]) for i in range(outputs))
 
     def into(self, name: str, inputs: Any, outputs: Any, **attrs: Any) -> None:
+        """Refuse: a graph works out the shapes of all of its nodes by itself."""
         raise Unsupported(f"{name} can't be part of a graph")
+
+    def transposed(self, x: SymbolValue) -> SymbolValue:
+        """Return the node with its axes reversed; two in a row cancel."""
+        if x.transpose_of is not None:
+            return x.transpose_of
+        made = self("transpose", x)
+        made.transpose_of = x
+        return made
 
 
 symbolic = _Symbolic()

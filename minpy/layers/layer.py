@@ -169,6 +169,7 @@ class Layer:
         regularizer: Any = None,
         constraint: Any = None,
         fans: tuple[int, int] | None = None,
+        transposed: bool = False,
     ) -> Parameter:
         """Make a weight.
 
@@ -188,6 +189,8 @@ class Layer:
             Names or functions of the value.
         fans
             Fan-in and fan-out, where the shape alone doesn't tell.
+        transposed
+            Whether a matrix lies in memory by columns; see `Parameter`.
         """
         from minpy import constraints, regularizers
 
@@ -203,6 +206,7 @@ class Layer:
             trainable,
             regularizers.get(regularizer),
             constraints.get(constraint),
+            transposed,
         )
         self._parameters.setdefault(name, parameter)
         return parameter

@@ -48,7 +48,13 @@ class KernelLayer(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
 
-    def _make_kernel(self, shape: tuple[int, ...], fans: tuple[int, int], outputs: int) -> None:
+    def _make_kernel(
+        self,
+        shape: tuple[int, ...],
+        fans: tuple[int, int],
+        outputs: int,
+        transposed: bool = False,
+    ) -> None:
         self.kernel = self.add_weight(
             "kernel",
             shape,
@@ -56,6 +62,7 @@ class KernelLayer(Layer):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
             fans=fans,
+            transposed=transposed,
         )
         if self.use_bias:
             self.bias = self.add_weight(

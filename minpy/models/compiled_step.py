@@ -11,7 +11,7 @@ from typing import Any
 import numpy
 
 from minpy import random, runtime
-from minpy.array import as_ndarray, is_tracked, ndarray
+from minpy.array import as_ndarray, is_tracked, ndarray, wrap
 from minpy.autograd.containers import flatten
 from minpy.autograd.trace import open_trace
 from minpy.jit.trace import SymbolTrace, Untraceable
@@ -19,6 +19,7 @@ from minpy.layers.layer import forward_pass
 from minpy.layers.parameter import Parameter, bound, collect_updates
 from minpy.models.flat_buffers import FlatBuffers, aligned_zeros
 from minpy.models.step import EagerStep
+from minpy.numpy.shaping import transpose
 
 __all__ = ["CompiledStep"]
 
@@ -87,7 +88,7 @@ class CompiledStep:
         if not runtime.available():
             raise Untraceable(f"mxnet can't be used: {runtime.why_unavailable()}")
         model, parameters = self.model, [*self.buffers.trained, *self.buffers.others]
-        with open_trace(SymbolTrace) as trace, random.recorded_by(trace):
+        with open_trace(SymbolTrace) as trace, random.observed(trace.draw):
             inputs: list[ndarray] = []
 
             def enter(data: Any) -> Any:
@@ -102,7 +103,7 @@ class CompiledStep:
                 return unflatten(boxed)
 
             tx, ty, tw = enter(x), enter(y), enter(sample_weight)
-            values = [trace.input(f"weight{i}", p.value) for i, p in enumerate(parameters)]
+            values = [_weight(trace, f"weight{i}", p) for i, p in enumerate(parameters)]
             with (
                 collect_updates() as updates,
                 bound(parameters, values),
@@ -121,7 +122,7 @@ class CompiledStep:
         if self._weights is None:
             parameters = [*self.buffers.trained, *self.buffers.others]
             self._weights = {
-                f"weight{i}": runtime.borrow(p.memory) for i, p in enumerate(parameters)
+                f"weight{i}": runtime.borrow(p.storage) for i, p in enumerate(parameters)
             }
             views = {
                 id(p): view
@@ -129,7 +130,7 @@ class CompiledStep:
                 for p, view in zip(block.parameters, block.gradient_views, strict=True)
             }
             trained = [
-                (self._weights[f"weight{i}"], runtime.borrow(views[id(p)]))
+                (self._weights[f"weight{i}"], runtime.borrow(p.seen(views[id(p)])))
                 for i, p in enumerate(parameters)
                 if id(p) in views
             ]
@@ -215,6 +216,12 @@ class _Replay:
         loss = float(runtime.view(results[0])) if self._has_loss else None
         leaves = [runtime.view(nd) for nd in results[start : start + self._predictions]]
         return loss, self._unflatten(leaves)
+
+
+def _weight(trace: SymbolTrace, name: str, parameter: Parameter) -> ndarray:
+    """Return the array that stands for a weight: its storage, turned round where it lies so."""
+    stored = trace.input(name, wrap(parameter.storage))
+    return transpose(stored) if parameter.transposed else stored
 
 
 def _symbol(trace: SymbolTrace, array: ndarray) -> runtime.SymbolValue:

@@ -51,15 +51,15 @@ class Block:
         self.values = aligned_zeros(end, self.dtype)
         self.gradients = aligned_zeros(end, self.dtype) if with_gradients else None
         for p, (a, b) in zip(parameters, self.spans, strict=True):
-            memory = self.values[a:b].reshape(p.shape)
-            numpy.copyto(memory, p.memory)
-            p.move(memory)
+            storage = self.values[a:b].reshape(p.storage.shape)
+            numpy.copyto(storage, p.storage)
+            p.move(storage)
         self.gradient_views = self.part(self.gradients) if self.gradients is not None else []
 
     def part(self, buffer: numpy.ndarray) -> list[numpy.ndarray]:
         """Return the view of each weight on a buffer of the block's length."""
         return [
-            buffer[a:b].reshape(p.shape)
+            p.seen(buffer[a:b].reshape(p.storage.shape))
             for p, (a, b) in zip(self.parameters, self.spans, strict=True)
         ]
 

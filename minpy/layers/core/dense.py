@@ -60,7 +60,8 @@ class Dense(KernelLayer):
     def build(self, input_shape: Any) -> None:
         """Make kernel and bias."""
         features = input_shape[-1]
-        self._make_kernel((features, self.units), (features, self.units), self.units)
+        shape = (features, self.units)
+        self._make_kernel(shape, shape, self.units, transposed=True)
 
     def call(self, x: Any) -> Any:
         """Compute the output."""
