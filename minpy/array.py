@@ -4,7 +4,7 @@ An `ndarray` holds one value. On the CPU NumPy and MXNet see the same memory, an
 handles is made when it is first needed. On a GPU the MXNet array is the value and NumPy gets a copy.
 
 Operators, methods and in-place writes are attached by ``minpy.numpy``; what is here is the state
-that they share, and the rules that keep it right:
+that they share, and the two rules that keep it right:
 
 * **Tracking.** Under a derivative an array carries a `_box` (what the trace recorded about it) and
   `_inner`, the same value as the next lower trace sees it. The concrete value is always there too,
@@ -13,10 +13,6 @@ that they share, and the rules that keep it right:
 * **Views.** Basic slices, ``reshape``, ``T`` and the like share memory with their base, and remember
   how they were made. A write that must not touch the memory (a tape still needs it, or the value is
   tracked) gives the root a new value and a new generation, and its views catch up when next used.
-
-An array object is what a program writes to; a tape must not see those writes. So what a tape keeps is
-a `snapshot`, another object with the same memory, and the memory is *captured*: as long as the tape
-lives nobody writes to it.
 """
 
 from __future__ import annotations
@@ -29,21 +25,8 @@ from minpy import runtime
 from minpy.config import settings
 from minpy.context import CPU, Context, current_context
 from minpy.errors import DifferentiationError
-from minpy.policy import state
 
-__all__ = [
-    "View",
-    "as_ndarray",
-    "capture",
-    "is_captured",
-    "is_tracked",
-    "ndarray",
-    "numpy_value",
-    "snapshot",
-    "wrap",
-]
-
-registry = state.operations  # the primitives by name, filled by the modules above this one
+__all__ = ["View", "as_ndarray", "is_tracked", "ndarray", "numpy_value", "wrap"]
 
 _FLOAT64 = numpy.dtype("float64")
 _COMPLEX128 = numpy.dtype("complex128")
@@ -78,16 +61,21 @@ class ndarray:
     _inner: ndarray | None = None
     _view: View | None = None
     _generation: int = 0
-    _captured: Any = None  # weak references to the tapes that need the memory as it is
-    _exported: tuple = ()  # memory that others were given the address of
+    _captured: Any = None  # weak reference to the tape that needs the memory as it is
 
     # NumPy's binary operators give way to ours.
     __array_priority__ = 1000.0
 
     def __init__(self, shape: Any, dtype: Any = None) -> None:
         value = numpy.empty(shape, settings.float_dtype if dtype is None else dtype)
-        made = from_numpy(value, current_context())
-        self._np, self._nd, self._context = made._np, made._nd, made._context
+        context = current_context()
+        if context is CPU:
+            self._np = value
+        else:
+            self._nd = runtime.copy_to(
+                runtime.borrow(value), context.device_type, context.device_id
+            )
+            self._context = context
 
     # --- what it is -----------------------------------------------------------------------------
 
@@ -101,15 +89,15 @@ class ndarray:
 
     @shape.setter
     def shape(self, shape: Any) -> None:
-        if is_tracked(self) or self._view is not None or is_captured(self) or self._np is None:
-            raise AttributeError(
-                "the shape of a view, of an array on a device and of one that a derivative needs "
-                "can't be set; use x = x.reshape(shape)"
-            )
-        value = self._np.view()
+        if is_tracked(self) or self._view is not None or self._captured is not None:
+            raise AttributeError("shape of a tracked array or a view can't be set; use reshape")
+        value = numpy_value(self)
         value.shape = shape
-        self._np, self._nd = value, None
         self._generation += 1
+        if self._context is CPU:
+            self._np, self._nd = value, None
+        else:
+            self._nd = self._nd.reshape(value.shape)
 
     @property
     def dtype(self) -> numpy.dtype:
@@ -171,21 +159,16 @@ class ndarray:
             self._nd.wait_to_read()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
-        value = _untracked_value(self)
+        if is_tracked(self):
+            raise DifferentiationError(
+                "a plain NumPy function was given an array that is being differentiated, and would "
+                "lose the gradient; use the function of minpy.numpy, register a derivative with "
+                "minpy.primitive and minpy.defvjp, or take x.asnumpy() where no gradient is wanted"
+            )
+        value = numpy_value(self)
         if dtype is not None and value.dtype != dtype:
             return value.astype(dtype)
-        return value.copy() if copy else value.view()
-
-    @property
-    def __array_interface__(self) -> dict[str, Any]:
-        """NumPy's description of the memory (version 3 of the array interface)."""
-        value = _untracked_value(self)
-        if self._np is None:
-            raise AttributeError(f"an array on {self._context!r} has no memory on the host")
-        # Whoever reads this keeps the array alive, not the memory: the array has to.
-        if not any(value is kept for kept in self._exported):
-            self._exported = (*self._exported, value)
-        return value.__array_interface__
+        return value.copy() if copy else value
 
     def _ndarray(self) -> Any:
         """Return the value as an `mxnet.nd.NDArray`, on the CPU over the same memory."""
@@ -200,15 +183,32 @@ class ndarray:
                 self._nd = nd
         return nd
 
+    def as_in_context(self, context: Context) -> ndarray:
+        """Return the array on a device: itself if it is there already, a copy otherwise.
+
+        Parameters
+        ----------
+        context
+            ``cpu()`` or ``gpu(i)``.
+        """
+        from minpy.primitives import registry
+
+        if context == self._context:
+            return self
+        context.check()
+        return registry["as_in_context"](self, context)
+
     def __reduce__(self) -> tuple:
         return (_rebuild, (self.asnumpy(), self._context.device_type, self._context.device_id))
 
+    def __deepcopy__(self, memo: dict) -> ndarray:
+        return from_numpy(self.asnumpy(), self._context)
+
     def __dlpack__(self, stream: Any = None) -> Any:
-        """Return a DLPack capsule over the memory; an array on a device is copied to the host."""
-        return _untracked_value(self).__dlpack__()
+        return numpy_value(self).__dlpack__()
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)  # kDLCPU
+        return (1, 0)
 
 
 class View:
@@ -239,7 +239,7 @@ def wrap(value: numpy.ndarray) -> ndarray:
 def wrap_nd(nd: Any, context: Context = CPU) -> ndarray:
     """Return a minpy array over an MXNet array that nobody else writes to."""
     array = _new(ndarray)
-    if context.on_host:
+    if context.is_cpu:
         # The NumPy view keeps the NDArray alive. MXNet gets a new handle on the same memory when
         # it asks: oneDNN may reorder an array of its own in place, and does not a borrowed one.
         array._np = runtime.view(nd)
@@ -250,14 +250,14 @@ def wrap_nd(nd: Any, context: Context = CPU) -> ndarray:
 
 
 def from_numpy(value: numpy.ndarray, context: Context) -> ndarray:
-    """Return a minpy array with this value on a device; on the host over the same memory.
-
-    What MXNet has no dtype for (complex numbers, strings) stays on the host.
-    """
-    if context.on_host or not runtime.supports(value.dtype):
-        return wrap(value)
-    nd = runtime.copy_to(runtime.borrow(value), context.device_type, context.device_id)
-    return wrap_nd(nd, context)
+    """Return a minpy array with this value on a device; on the CPU over the same memory."""
+    if context.is_cpu:
+        array = wrap(value)
+        if context is not CPU:
+            array._context = context
+        return array
+    nd = runtime.borrow(value)
+    return wrap_nd(runtime.copy_to(nd, context.device_type, context.device_id), context)
 
 
 def _rebuild(value: numpy.ndarray, device_type: str, device_id: int) -> ndarray:
@@ -271,14 +271,10 @@ def refresh(array: ndarray) -> None:
     view = array._view
     if view.root._generation == view.generation:
         return
-    adopt(array, view.operation(view.base, *view.args, **view.kwargs))
-    view.generation = view.root._generation
-
-
-def adopt(array: ndarray, made: ndarray) -> None:
-    """Give an array object the value, memory and history of another."""
-    array._np, array._nd, array._context = made._np, made._nd, made._context
+    made = view.operation(view.base, *view.args, **view.kwargs)
+    array._np, array._nd = made._np, made._nd
     array._box, array._inner = made._box, made._inner
+    view.generation = view.root._generation
 
 
 def peel(array: ndarray) -> Any:
@@ -303,47 +299,6 @@ def root_of(array: ndarray) -> ndarray:
     return array if view is None else view.root
 
 
-def capture(array: ndarray, token: Any) -> None:
-    """Keep the memory of an array as it is while the tape behind a weak reference lives."""
-    root = root_of(array)
-    before = root._captured
-    if before is None:
-        root._captured = token
-    elif before is not token:
-        held = before if type(before) is tuple else (before,)
-        if token not in held:
-            alive = tuple(t for t in held if t() is not None)
-            root._captured = (*alive, token) if alive else token
-
-
-def is_captured(array: ndarray) -> bool:
-    """Say whether a live tape needs the memory of an array as it is."""
-    root = root_of(array)
-    held = root._captured
-    if held is None:
-        return False
-    if type(held) is tuple:
-        if any(token() is not None for token in held):
-            return True
-    elif held() is not None:
-        return True
-    root._captured = None
-    return False
-
-
-def snapshot(array: ndarray) -> ndarray:
-    """Return the same value, memory and history as another object, which writes don't rebind."""
-    if array._view is not None:
-        refresh(array)
-    alias = _new(ndarray)
-    alias._np = array._np
-    if alias._np is None:
-        alias._nd, alias._context = array._nd, array._context
-    if array._box is not None:
-        alias._box, alias._inner = array._box, array._inner
-    return alias
-
-
 def _handle(array: ndarray) -> Any:
     """Return the up-to-date NumPy array on the CPU, the NDArray on a GPU."""
     if array._view is not None:
@@ -353,22 +308,11 @@ def _handle(array: ndarray) -> Any:
 
 
 def numpy_value(array: ndarray) -> numpy.ndarray:
-    """Return the value as a NumPy array: the memory itself on the host, a copy from a device."""
+    """Return the value as a NumPy array: the memory itself on the CPU, a copy from a GPU."""
     value = _handle(array)
     if isinstance(value, numpy.ndarray):
         return value
     return value.asnumpy()
-
-
-def _untracked_value(array: ndarray) -> numpy.ndarray:
-    """Return the value for a program outside minpy, which would lose the gradient."""
-    if is_tracked(array):
-        raise DifferentiationError(
-            "a function outside minpy was given an array that is being differentiated, and would "
-            "lose the gradient; use the function of minpy.numpy, register a derivative with "
-            "minpy.primitive and minpy.defvjp, or take x.asnumpy() where no gradient is wanted"
-        )
-    return numpy_value(array)
 
 
 def as_ndarray(value: Any, dtype: Any = None, context: Context | None = None) -> ndarray:
@@ -385,10 +329,16 @@ def as_ndarray(value: Any, dtype: Any = None, context: Context | None = None) ->
         data = numpy.asarray(value, dtype)
     elif runtime.is_ndarray(value):
         device = value.context
-        kind = "gpu" if device.device_type == "gpu" else "cpu"  # or cpu_pinned, cpu_shared
-        array = wrap_nd(value, Context(kind, device.device_id))
-        return array if dtype is None or array.dtype == dtype else array.astype(dtype)
+        if device.device_type == "gpu":
+            return wrap_nd(value, Context("gpu", device.device_id))
+        data = runtime.view(value)
+        if dtype is not None and data.dtype != dtype:
+            data = data.astype(dtype)
+        array = wrap(data)
+        return array
     elif isinstance(value, list | tuple) and _holds_arrays(value):
+        from minpy.primitives import registry
+
         stacked = registry["stack"](*[as_ndarray(v) for v in value])
         return stacked if dtype is None else stacked.astype(dtype)
     else:
