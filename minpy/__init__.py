@@ -1,13 +1,101 @@
-"""minpy: write NumPy, train as in Keras, run on MXNet."""
+"""minpy: write NumPy, train as in Keras, run on MXNet.
+
+>>> import minpy, minpy.numpy as np
+>>> minpy.grad(lambda x: np.sum(x ** 2))(np.array([1., 2.]))
+array([2., 4.])
+
+The packages for training (`minpy.models`, `minpy.layers`, `minpy.callbacks`, …) are imported when
+they are first used.
+"""
 
 from __future__ import annotations
 
-from minpy import runtime  # noqa: F401, I001  (sets mxnet's environment up before anything else)
-from minpy import autograd, config, context, errors, policy
-from minpy.autograd import *  # noqa: F403
+import importlib
+from typing import Any
+
+# First of all: it puts in place what mxnet reads when it is imported, by us or by the user.
+from minpy import runtime  # isort: skip
+from minpy import autograd, config, context, errors, numpy, policy, random
+from minpy.autograd import (
+    check_grads,
+    defjvp,
+    defvjp,
+    elementwise_grad,
+    grad,
+    grad_and_aux,
+    grad_and_loss,
+    hessian,
+    jacobian,
+    make_jvp,
+    make_vjp,
+    primitive,
+    value_and_grad,
+)
 from minpy.config import default_dtype, set_default_dtype
 from minpy.context import cpu, current_context, gpu, num_gpus, set_context
 from minpy.policy import current_policy, set_global_policy, wrap_policy
-from minpy import numpy
 
 __version__ = "1.0.0.dev0"
+
+_LAZY = (
+    "activations",
+    "callbacks",
+    "checkpoint",
+    "constraints",
+    "core",
+    "datasets",
+    "info",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "nn",
+    "optimizers",
+    "regularizers",
+)
+
+__all__ = [
+    "autograd",
+    "check_grads",
+    "config",
+    "context",
+    "cpu",
+    "current_context",
+    "current_policy",
+    "default_dtype",
+    "defjvp",
+    "defvjp",
+    "elementwise_grad",
+    "errors",
+    "gpu",
+    "grad",
+    "grad_and_aux",
+    "grad_and_loss",
+    "hessian",
+    "jacobian",
+    "make_jvp",
+    "make_vjp",
+    "num_gpus",
+    "numpy",
+    "policy",
+    "primitive",
+    "random",
+    "runtime",
+    "set_context",
+    "set_default_dtype",
+    "set_global_policy",
+    "value_and_grad",
+    "wrap_policy",
+    *_LAZY,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"minpy.{name}")
+    raise AttributeError(f"module 'minpy' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -14,7 +14,7 @@ from minpy import random, runtime
 from minpy.array import as_ndarray, is_tracked, ndarray, wrap
 from minpy.autograd.containers import flatten
 from minpy.autograd.trace import open_trace
-from minpy.jit.trace import SymbolTrace, Untraceable
+from minpy.graph.trace import SymbolTrace, Untraceable
 from minpy.layers.layer import forward_pass
 from minpy.layers.parameter import Parameter, bound, collect_updates
 from minpy.models.flat_buffers import FlatBuffers, aligned_zeros
@@ -50,6 +50,15 @@ class CompiledStep:
         self._graphs: dict[tuple, _Replay | None] = {}
         self._weights: dict[str, Any] | None = None
 
+    def prepare(self, x: Any, y: Any, sample_weight: Any) -> None:
+        """Trace a training step of this signature, if it wasn't; the trace's draws don't count."""
+        if self._key(x, y, sample_weight, True) not in self._graphs:
+            self._replay(x, y, sample_weight, training=True)
+
+    @staticmethod
+    def _key(x: Any, y: Any, sample_weight: Any, training: bool) -> tuple:
+        return (training, *[(a.shape, a.dtype.char) for a in _leaves(x, y, sample_weight)])
+
     def gradients(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any, list]:
         """Fill the gradient buffers; see `EagerStep.gradients`."""
         replay = self._replay(x, y, sample_weight, training=True)
@@ -65,8 +74,7 @@ class CompiledStep:
         return replay.evaluate(x, y, sample_weight)
 
     def _replay(self, x: Any, y: Any, sample_weight: Any, training: bool) -> _Replay | None:
-        leaves = _leaves(x, y, sample_weight)
-        key = (training, *[(a.shape, a.dtype.char) for a in leaves])
+        key = self._key(x, y, sample_weight, training)
         try:
             return self._graphs[key]
         except KeyError:

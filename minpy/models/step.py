@@ -33,6 +33,9 @@ class EagerStep:
         self.model = model
         self.buffers = buffers
 
+    def prepare(self, x: Any, y: Any, sample_weight: Any) -> None:
+        """Make ready for a batch of this signature: nothing to do, operation by operation."""
+
     def gradients(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any, list]:
         """Fill the gradient buffers.
 

@@ -223,6 +223,8 @@ class Trainer(Layer):
     def _train_step(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any]:
         optimizer = self._optimizer
         with random.scope(self._seed, optimizer.iterations):
+            self._step.prepare(x, y, sample_weight)
+        with random.scope(self._seed, optimizer.iterations):
             loss, predictions, updates = self._step.gradients(x, y, sample_weight)
         # From here on nothing can fail: the step happens whole or not at all.
         if self._buffers.blocks:

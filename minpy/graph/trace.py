@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from minpy import runtime
-from minpy.array import ndarray, numpy_value
+from minpy.array import is_tracked, ndarray, numpy_value
 from minpy.autograd.trace import Trace, box
 from minpy.primitives import Primitive
 
@@ -73,6 +73,11 @@ class SymbolTrace(Trace):
         """Return the node of an array that isn't an input."""
         known = self._by_identity.get(id(value))
         if known is None:
+            if type(value) is ndarray and is_tracked(value):
+                raise Untraceable(
+                    "it uses an array that an enclosing derivative follows, and that isn't one of "
+                    "its arguments"
+                )
             array = numpy_value(value) if type(value) is ndarray else numpy.asarray(value)
             if not runtime.supports(array.dtype):
                 raise Untraceable(f"MXNet has no dtype {array.dtype}")

@@ -1,0 +1,1 @@
+"""Graphs: functions traced by running them, and replayed by MXNet as one operation."""
