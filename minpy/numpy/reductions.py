@@ -68,7 +68,7 @@ mean = Primitive("mean", numpy.mean, arrays=1, mxnet=_mx_reduction("_npi_mean"))
 defvjp(
     mean,
     lambda ans, x, axis=None, dtype=None, **kw: _sum_vjp(
-        x, axis, 1.0 / max(_count(x.shape, axis), 1)
+        x, axis, 1.0 / (_count(x.shape, axis) or 1)
     ),
 )
 def_linear(mean)
