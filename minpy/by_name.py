@@ -70,18 +70,18 @@ class NameTable:
         self.kind = kind
         self.folder = folder
         self._entries: dict[str, Any] = {}
-        self._shown: list[str] = []
+        self._names: list[str] = []
+        self._aliases = list(aliases or ())
         for kind_of in classes:
             self._add(kind_of.__name__, kind_of)
         for function in functions:
             self._add(function.__name__, function)
         for alias, name in (aliases or {}).items():
             self._entries[_key(alias)] = self._entries[_key(name)]
-            self._shown.append(alias)
 
     def _add(self, name: str, value: Any) -> None:
         self._entries[_key(name)] = value
-        self._shown.append(snake_case(name))
+        self._names.append(snake_case(name))
 
     def find(self, name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Return the class or function of a name.
@@ -105,13 +105,12 @@ class NameTable:
         found = self._entries.get(_key(short))
         if found is not None:
             return found
-        shown = [*self._shown, *(custom_objects or ())]
-        near = difflib.get_close_matches(snake_case(short), shown, 1, 0.55)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        shown = [*self._names, *self._aliases, *(custom_objects or ())]
+        near = difflib.get_close_matches(snake_case(short), shown, 1, 0.6)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self._names)}"
         raise ValueError(
-            f"unknown {self.kind} {name!r}{hint} "
-            f"({self.folder} has {', '.join(dict.fromkeys(shown))}; "
-            "pass your own as an object, or by name in custom_objects)"
+            f"unknown {self.kind} {name!r}; {hint} (Your own: pass it as an object, or by name in "
+            "custom_objects.)"
         )
 
     def make(self, name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:

@@ -1,0 +1,371 @@
+"""Losses of classes and probabilities. Each returns one value a sample.
+
+Predictions are probabilities unless ``from_logits=True``. Logits are the better choice: their
+cross-entropy is exact, while probabilities are kept 1e-7 away from 0 and 1, as in Keras.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+import minpy.numpy as np
+from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value
+from minpy.errors import ShapeError
+from minpy.losses.loss import EPSILON, loss_class, prepare
+from minpy.losses.stable import clip, log_softmax, softplus
+
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "KLDivergence",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "kl_divergence",
+    "poisson",
+    "sparse_categorical_crossentropy",
+]
+
+
+# --- pieces ---------------------------------------------------------------------------------------
+
+
+def _log_probabilities(y_pred: ndarray, from_logits: bool, axis: int) -> ndarray:
+    if from_logits:
+        return log_softmax(y_pred, axis)
+    return np.log(_probabilities(y_pred, axis))
+
+
+def _probabilities(y_pred: ndarray, axis: int) -> ndarray:
+    """Make predictions add up to one, and keep them away from 0 and 1."""
+    total = np.sum(y_pred, axis=axis, keepdims=True)
+    return clip(y_pred / total, EPSILON, 1.0 - EPSILON)
+
+
+def _smooth(y_true: ndarray, label_smoothing: float, classes: int) -> ndarray:
+    if not label_smoothing:
+        return y_true
+    return y_true * (1.0 - label_smoothing) + label_smoothing / classes
+
+
+def _several_classes(name: str, shape: tuple[int, ...], axis: int) -> None:
+    if not shape or shape[axis] == 1:
+        raise ShapeError(
+            f"{name}: expected y_pred of shape (batch, classes) with two classes or more, got "
+            f"{shape}; for one output a sample use 'binary_crossentropy'"
+        )
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+def categorical_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> ndarray:
+    """Cross-entropy of one-hot rows, or of distributions over classes.
+
+    Parameters
+    ----------
+    y_true
+        Rows of probabilities, ``(batch, …, classes)``.
+    y_pred
+        Predictions of the same shape.
+    from_logits
+        Whether the predictions are logits rather than probabilities.
+    label_smoothing
+        How much of the targets is spread over all classes, 0 to 1.
+    axis
+        The classes' axis.
+
+    Examples
+    --------
+    >>> import minpy.numpy as np
+    >>> categorical_crossentropy(np.array([[0., 1.]]), np.array([[0.5, 0.5]]))
+    array([0.693])
+    """
+    y_true, y_pred = prepare("categorical_crossentropy", y_true, y_pred)
+    _several_classes("categorical_crossentropy", y_pred.shape, axis)
+    y_true = _smooth(y_true, label_smoothing, y_pred.shape[axis])
+    return -np.sum(y_true * _log_probabilities(y_pred, from_logits, axis), axis=axis)
+
+
+def sparse_categorical_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> Any:
+    """Cross-entropy of integer labels.
+
+    Parameters
+    ----------
+    y_true
+        Labels from 0 to classes - 1, ``(batch, …)`` or ``(batch, …, 1)``.
+    y_pred
+        Predictions, ``(batch, …, classes)``.
+    from_logits
+        Whether the predictions are logits rather than probabilities.
+    ignore_class
+        A label that doesn't count.
+    axis
+        The classes' axis.
+
+    Returns
+    -------
+    ndarray
+        A value for each label; with `ignore_class` a pair of these and of which of them count.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes don't fit.
+    ValueError
+        If a label is no class.
+
+    Examples
+    --------
+    >>> import minpy.numpy as np
+    >>> sparse_categorical_crossentropy(np.array([1]), np.array([[0.5, 0.5]]))
+    array([0.693])
+    """
+    y_true, y_pred = as_ndarray(y_true), as_ndarray(y_pred)
+    _several_classes("sparse_categorical_crossentropy", y_pred.shape, axis)
+    axis = axis % y_pred.ndim
+    rest = y_pred.shape[:axis] + y_pred.shape[axis + 1 :]
+    if y_true.shape != rest:
+        if y_true.size != _count(rest) or y_true.shape[:1] != rest[:1]:
+            raise ShapeError(_label_advice(y_true.shape, y_pred.shape, rest))
+        y_true = np.reshape(y_true, rest)
+    classes = y_pred.shape[axis]
+    counts = None
+    if ignore_class is not None:
+        counts = y_true != ignore_class
+        y_true = np.where(counts, y_true, 0)
+    _check_labels(y_true, classes)
+    log_probabilities = _log_probabilities(y_pred, from_logits, axis)
+    # Compared with every class rather than used as an index: this can be traced, and the classes
+    # are gone over anyway.
+    columns = numpy.arange(classes, dtype=y_true.dtype)
+    columns = columns.reshape((classes,) + (1,) * (y_pred.ndim - 1 - axis))
+    hot = np.expand_dims(y_true, axis) == columns
+    losses = -np.sum(np.where(hot, log_probabilities, 0.0), axis=axis)
+    if counts is None:
+        return losses
+    return np.where(counts, losses, 0.0), counts
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    count = 1
+    for n in shape:
+        count *= n
+    return count
+
+
+def _label_advice(true: tuple, predicted: tuple, rest: tuple) -> str:
+    text = (
+        f"sparse_categorical_crossentropy: expected labels of shape {rest}, one for each "
+        f"prediction of {predicted}, got {true}"
+    )
+    if true == predicted:
+        return f"{text}; for one-hot rows use 'categorical_crossentropy'"
+    return text
+
+
+def _check_labels(y_true: ndarray, classes: int) -> None:
+    if is_tracked(y_true) or not y_true.size:
+        return
+    labels = numpy_value(y_true)
+    low, high = labels.min(), labels.max()
+    if not (low >= 0 and high < classes):
+        raise ValueError(
+            f"sparse_categorical_crossentropy: expected labels from 0 to {classes - 1}, as the "
+            f"model has {classes} outputs, got labels from {low} to {high}"
+        )
+
+
+def categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: Any = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> ndarray:
+    """Cross-entropy in which easy samples count little.
+
+    Parameters
+    ----------
+    y_true
+        Rows of probabilities, ``(batch, …, classes)``.
+    y_pred
+        Predictions of the same shape.
+    alpha
+        A factor, or one for each class.
+    gamma
+        How little: a class's term is multiplied by ``(1 - p)^gamma``.
+    from_logits
+        Whether the predictions are logits rather than probabilities.
+    label_smoothing
+        How much of the targets is spread over all classes, 0 to 1.
+    axis
+        The classes' axis.
+
+    Notes
+    -----
+    Lin et al., 2017, equation 5.
+    """
+    y_true, y_pred = prepare("categorical_focal_crossentropy", y_true, y_pred)
+    _several_classes("categorical_focal_crossentropy", y_pred.shape, axis)
+    y_true = _smooth(y_true, label_smoothing, y_pred.shape[axis])
+    if from_logits:
+        y_pred = np.exp(log_softmax(y_pred, axis))
+    p = _probabilities(y_pred, axis)
+    if not isinstance(alpha, int | float):
+        alpha = numpy.asarray(alpha, y_pred.dtype)
+    return -np.sum(alpha * (1.0 - p) ** gamma * y_true * np.log(p), axis=axis)
+
+
+# --- two classes ----------------------------------------------------------------------------------
+
+
+def _binary(y_true: ndarray, y_pred: ndarray, from_logits: bool) -> ndarray:
+    if from_logits:
+        # max(x, 0) - x·t + log(1 + exp(-|x|)): no exponential can overflow.
+        return softplus(y_pred) - y_pred * y_true
+    p = clip(y_pred, EPSILON, 1.0 - EPSILON)
+    return -(y_true * np.log(p) + (1.0 - y_true) * np.log(1.0 - p))
+
+
+def binary_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> ndarray:
+    """Cross-entropy of yes and no, the mean over the last axis.
+
+    Parameters
+    ----------
+    y_true
+        0, 1 or probabilities between.
+    y_pred
+        Predictions of the same shape.
+    from_logits
+        Whether the predictions are logits rather than probabilities.
+    label_smoothing
+        How far targets are moved towards one half, 0 to 1.
+    axis
+        Over which the mean is taken.
+
+    Examples
+    --------
+    >>> import minpy.numpy as np
+    >>> binary_crossentropy(np.array([[1., 0.]]), np.array([[0.5, 0.5]]))
+    array([0.693])
+    """
+    y_true, y_pred = prepare("binary_crossentropy", y_true, y_pred)
+    y_true = _smooth(y_true, label_smoothing, 2)
+    return np.mean(_binary(y_true, y_pred, from_logits), axis=axis)
+
+
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> ndarray:
+    """Cross-entropy of yes and no in which easy samples count little.
+
+    Parameters
+    ----------
+    y_true
+        0, 1 or probabilities between.
+    y_pred
+        Predictions of the same shape.
+    apply_class_balancing
+        Whether yes is weighted by `alpha` and no by ``1 - alpha``.
+    alpha
+        See `apply_class_balancing`.
+    gamma
+        How little: a term is multiplied by ``(1 - p)^gamma``, p the probability of what is true.
+    from_logits
+        Whether the predictions are logits rather than probabilities.
+    label_smoothing
+        How far targets are moved towards one half, 0 to 1.
+    axis
+        Over which the mean is taken.
+
+    Notes
+    -----
+    Lin et al., 2017, equations 4 and 5.
+    """
+    y_true, y_pred = prepare("binary_focal_crossentropy", y_true, y_pred)
+    y_true = _smooth(y_true, label_smoothing, 2)
+    if from_logits:
+        y_pred = 0.5 * (np.tanh(0.5 * y_pred) + 1.0)
+    true = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
+    losses = (1.0 - true) ** gamma * _binary(y_true, y_pred, False)
+    if apply_class_balancing:
+        losses = losses * (y_true * alpha + (1.0 - y_true) * (1.0 - alpha))
+    return np.mean(losses, axis=axis)
+
+
+# --- distributions --------------------------------------------------------------------------------
+
+
+def kl_divergence(y_true: Any, y_pred: Any) -> ndarray:
+    """Kullback-Leibler divergence, ``Σ y_true · log(y_true / y_pred)`` over the last axis.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        Probabilities of one shape, kept between 1e-7 and 1.
+    """
+    y_true, y_pred = prepare("kl_divergence", y_true, y_pred)
+    y_true, y_pred = clip(y_true, EPSILON, 1.0), clip(y_pred, EPSILON, 1.0)
+    return np.sum(y_true * np.log(y_true / y_pred), axis=-1)
+
+
+def poisson(y_true: Any, y_pred: Any) -> ndarray:
+    """Negative log-likelihood of counts, the mean of ``y_pred - y_true · log(y_pred)``.
+
+    Parameters
+    ----------
+    y_true
+        Counts.
+    y_pred
+        Expected counts, of the same shape; 1e-7 is added inside the logarithm.
+    """
+    y_true, y_pred = prepare("poisson", y_true, y_pred)
+    return np.mean(y_pred - y_true * np.log(y_pred + EPSILON), axis=-1)
+
+
+CategoricalCrossentropy = loss_class(categorical_crossentropy, "CategoricalCrossentropy")
+SparseCategoricalCrossentropy = loss_class(
+    sparse_categorical_crossentropy, "SparseCategoricalCrossentropy"
+)
+CategoricalFocalCrossentropy = loss_class(
+    categorical_focal_crossentropy, "CategoricalFocalCrossentropy"
+)
+BinaryCrossentropy = loss_class(binary_crossentropy, "BinaryCrossentropy")
+BinaryFocalCrossentropy = loss_class(binary_focal_crossentropy, "BinaryFocalCrossentropy")
+KLDivergence = loss_class(kl_divergence, "KLDivergence")
+Poisson = loss_class(poisson, "Poisson")
