@@ -33,6 +33,7 @@ from minpy.autograd import (
 )
 from minpy.config import default_dtype, set_default_dtype
 from minpy.context import cpu, current_context, gpu, num_gpus, set_context
+from minpy.graph import jit
 from minpy.policy import current_policy, set_global_policy, wrap_policy
 
 __version__ = "1.0.0.dev0"
@@ -74,6 +75,7 @@ __all__ = [
     "grad_and_loss",
     "hessian",
     "jacobian",
+    "jit",
     "make_jvp",
     "make_vjp",
     "num_gpus",

@@ -151,7 +151,7 @@ class ndarray:
         >>> type(np.ones(3).asnumpy())
         <class 'numpy.ndarray'>
         """
-        return numpy_value(self).copy()
+        return read_value(self).copy()
 
     def wait_to_read(self) -> None:
         """Wait until the value has been computed: a GPU works asynchronously."""
@@ -205,7 +205,7 @@ class ndarray:
         return from_numpy(self.asnumpy(), self._context)
 
     def __dlpack__(self, stream: Any = None) -> Any:
-        return numpy_value(self).__dlpack__()
+        return read_value(self).__dlpack__()
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
@@ -313,6 +313,22 @@ def numpy_value(array: ndarray) -> numpy.ndarray:
     if isinstance(value, numpy.ndarray):
         return value
     return value.asnumpy()
+
+
+def read_value(array: ndarray) -> numpy.ndarray:
+    """Return the value for somebody outside minpy: Python's numbers and branches, print, NumPy.
+
+    A trace that must not lose sight of its arrays refuses.
+    """
+    inside = array
+    if inside._view is not None:
+        refresh(inside)
+    while inside is not None and inside._box is not None:
+        refuse = getattr(inside._box, "refuse", None)
+        if refuse is not None and inside._box.trace.alive:
+            refuse()
+        inside = inside._inner
+    return numpy_value(array)
 
 
 def as_ndarray(value: Any, dtype: Any = None, context: Context | None = None) -> ndarray:

@@ -584,13 +584,29 @@ class Graph:
         return [NDArray(ctypes.c_void_p(made[i])) for i in range(count.value)]
 
 
-def backward(head: Any) -> None:
-    """Run the derivative of a recorded result back, into the gradients that were marked."""
-    handles = (ctypes.c_void_p * 1)(head.handle)
+def backward(heads: Sequence[Any], gradients: Sequence[Any] | None = None) -> None:
+    """Run the derivatives of recorded results back, into the gradients that were marked.
+
+    Without `gradients` each head counts with ones.
+    """
+    n = len(heads)
+    handles = (ctypes.c_void_p * n)(*[nd.handle for nd in heads])
     none = ctypes.c_void_p(0)
+    given = none
+    if gradients is not None:
+        given = (ctypes.c_void_p * n)(*[nd.handle for nd in gradients])
     _mx.base.check_call(
         _mx.base._LIB.MXAutogradBackwardEx(
-            1, handles, none, 0, none, ctypes.c_int(0), ctypes.c_int(0), ctypes.c_int(1), none, none
+            n,
+            handles,
+            given,
+            0,
+            none,
+            ctypes.c_int(0),
+            ctypes.c_int(0),
+            ctypes.c_int(1),
+            none,
+            none,
         )
     )
 

@@ -5,6 +5,8 @@ It must not know models or optimizers.
 
 from __future__ import annotations
 
+import os
+import traceback
 from typing import Any
 
 import numpy
@@ -17,8 +19,20 @@ from minpy.primitives import Primitive
 __all__ = ["SymbolTrace", "Untraceable"]
 
 
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
 class Untraceable(Exception):
     """What a function did can't be part of a graph; the message says what it was."""
+
+    def explain(self) -> str:
+        """Return the reason, with the user's line that it happened on."""
+        line = None
+        for frame, number in traceback.walk_tb(self.__traceback__):
+            file = frame.f_code.co_filename
+            if not file.startswith(_PACKAGE):
+                line = f"{os.path.basename(file)}, line {number}"
+        return f"{self} ({line})" if line else str(self)
 
 
 class Node:
@@ -26,16 +40,15 @@ class Node:
 
     __slots__ = ("symbol", "trace")
 
-    # Reading the value of such an array would bake it into the graph.
-    opaque = True
-
     def __init__(self, trace: SymbolTrace, symbol: runtime.SymbolValue) -> None:
         self.trace = trace
         self.symbol = symbol
 
-    def refuse(self, what: str) -> None:
-        """Raise `Untraceable`: the function wants to know a number that the graph will compute."""
-        raise Untraceable(f"it reads a value that depends on the input ({what})")
+    def refuse(self) -> None:
+        """Raise `Untraceable`: a number that is read now would be the same at every run."""
+        raise Untraceable(
+            "it reads a number that depends on its input (a branch, print, float or asnumpy)"
+        )
 
 
 class SymbolTrace(Trace):

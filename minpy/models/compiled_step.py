@@ -84,9 +84,10 @@ class CompiledStep:
             replay = self._trace(x, y, sample_weight, training)
             self.status = "compiled"
         except Untraceable as reason:
-            self.status = str(reason)
+            self.status = reason.explain()
             warnings.warn(
-                f"{self.model.name} runs operation by operation, not as a compiled graph: {reason}",
+                f"{self.model.name} runs operation by operation, not as a compiled graph: "
+                f"{self.status}",
                 stacklevel=4,
             )
         self._graphs[key] = replay
@@ -205,7 +206,7 @@ class _Replay:
         with runtime.numpy_shapes():
             results = self._graph.run(self._bound, self.training, record)
             if record:
-                runtime.backward(results[0])
+                runtime.backward(results[:1])
         return results
 
     def gradients(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any, list]:

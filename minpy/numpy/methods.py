@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from minpy import inplace
-from minpy.array import as_ndarray, ndarray, numpy_value
+from minpy.array import as_ndarray, ndarray, numpy_value, read_value
 from minpy.numpy import elementwise as e
 from minpy.numpy import indexing, products, reductions, shaping
 from minpy.numpy.creation import _copy
@@ -125,11 +125,11 @@ ndarray.__contains__ = lambda self, value: bool((self == value).any())
 # --- Python numbers -------------------------------------------------------------------------------
 
 for _name in ("__float__", "__int__", "__complex__", "__bool__", "__index__"):
-    setattr(ndarray, _name, lambda self, _name=_name: getattr(numpy_value(self), _name)())
+    setattr(ndarray, _name, lambda self, _name=_name: getattr(read_value(self), _name)())
 
 
 def _repr(self: ndarray) -> str:
-    text = repr(numpy_value(self))
+    text = repr(read_value(self))
     dtype = self.dtype
     # The default dtype goes unsaid, as NumPy leaves out its own.
     from minpy.config import settings
@@ -143,9 +143,9 @@ def _repr(self: ndarray) -> str:
 
 
 ndarray.__repr__ = _repr
-ndarray.__str__ = lambda self: str(numpy_value(self))
+ndarray.__str__ = lambda self: str(read_value(self))
 ndarray.__format__ = lambda self, spec: (
-    format(numpy_value(self).item(), spec) if self.ndim == 0 else format(numpy_value(self), spec)
+    format(read_value(self).item(), spec) if self.ndim == 0 else format(read_value(self), spec)
 )
 
 # --- methods --------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def _flatten(self: ndarray, order: str = "C") -> ndarray:
 
 def _item(self: ndarray, *args: Any) -> Any:
     """Return one element as a Python number."""
-    return numpy_value(self).item(*args)
+    return read_value(self).item(*args)
 
 
 def _fill(self: ndarray, value: Any) -> None:
@@ -272,7 +272,7 @@ def _clip(self: ndarray, min: Any = None, max: Any = None) -> ndarray:
 
 def _round(self: ndarray, decimals: int = 0) -> ndarray:
     """Return the array rounded; its derivative is zero."""
-    return as_ndarray(numpy.round(numpy_value(self), decimals))
+    return as_ndarray(numpy.round(read_value(self), decimals))
 
 
 def _copy_method(self: ndarray, order: str = "C") -> ndarray:
@@ -296,8 +296,8 @@ for _name, _function in {
 }.items():
     setattr(ndarray, _name, _function)
 
-ndarray.tolist = lambda self: numpy_value(self).tolist()
-ndarray.tobytes = lambda self, order="C": numpy_value(self).tobytes(order)
+ndarray.tolist = lambda self: read_value(self).tolist()
+ndarray.tobytes = lambda self, order="C": read_value(self).tobytes(order)
 ndarray.T = property(lambda self: shaping.transpose(self), doc="View with the axes reversed.")
 ndarray.real = property(lambda self: e.real(self), doc="Real part.")
 ndarray.imag = property(lambda self: e.imag(self), doc="Imaginary part.")
