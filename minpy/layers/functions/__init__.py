@@ -1,0 +1,42 @@
+"""Layers as pure functions of arrays: what the layer classes call, and minpy 0.3.4's ``nn.layers``.
+
+>>> import minpy.numpy as np
+>>> from minpy.layers import functions
+>>> functions.relu(functions.affine(np.ones((1, 2)), np.array([[1.], [-3.]])))
+array([[0.]])
+"""
+
+from minpy.layers.functions.activations import *
+from minpy.layers.functions.activations import __all__ as _activations
+from minpy.layers.functions.affine import affine, flatten, linear
+from minpy.layers.functions.convolution import conv, conv_transpose
+from minpy.layers.functions.dropout import dropout
+from minpy.layers.functions.losses import (
+    binary_cross_entropy,
+    l2_loss,
+    softmax_cross_entropy,
+    softmax_loss,
+    svm_loss,
+)
+from minpy.layers.functions.normalization import batchnorm
+from minpy.layers.functions.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
+
+__all__ = [
+    *_activations,
+    "affine",
+    "avg_pool",
+    "batchnorm",
+    "binary_cross_entropy",
+    "conv",
+    "conv_transpose",
+    "dropout",
+    "flatten",
+    "global_avg_pool",
+    "global_max_pool",
+    "l2_loss",
+    "linear",
+    "max_pool",
+    "softmax_cross_entropy",
+    "softmax_loss",
+    "svm_loss",
+]
