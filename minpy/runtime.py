@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import glob
 import importlib.util
+import itertools
 import os
 import sys
 import threading
@@ -473,13 +474,19 @@ def _origin(variable: str) -> str:
 class SymbolValue:
     """A node of a graph under construction, with the shape and dtype that it has there."""
 
-    __slots__ = ("dtype", "shape", "symbol", "transpose_of")
+    __slots__ = ("dtype", "is_variable", "shape", "symbol", "transpose_of")
 
     def __init__(self, symbol: Any, shape: tuple[int, ...] | None = None, dtype: Any = None):
         self.symbol = symbol
         self.shape = shape
         self.dtype = dtype
         self.transpose_of: SymbolValue | None = None
+        self.is_variable = False
+
+
+class _Scratch(threading.local):
+    def __init__(self) -> None:
+        self.arrays: dict[str, numpy.ndarray] = {}
 
 
 class _Symbolic:
@@ -490,6 +497,20 @@ class _Symbolic:
     """
 
     symbolic = True
+
+    def __init__(self) -> None:
+        self._scratch = _Scratch()
+
+    def scratch(self, value: numpy.ndarray) -> SymbolValue:
+        """Return a variable for an operator that wants memory to write to, starting as `value`."""
+        name = f"scratch{next(_node_numbers)}"
+        self._scratch.arrays[name] = value
+        return variable(name, value.shape, value.dtype)
+
+    def take_scratch(self) -> dict[str, numpy.ndarray]:
+        """Return the memory asked for in this thread since the last call."""
+        taken, self._scratch.arrays = self._scratch.arrays, {}
+        return taken
 
     def __call__(self, name: str, *inputs: Any, **attrs: Any) -> Any:
         mx = library()
@@ -502,7 +523,7 @@ class _Symbolic:
         )
         symbol = mx.sym.Symbol(made)
         given = (ctypes.c_void_p * len(inputs))(*[i.symbol.handle for i in inputs])
-        node_name = mx.name.NameManager._current.value.get(None, name.lower().lstrip("_"))
+        node_name = f"{name.lower().lstrip('_')}{next(_node_numbers)}"
         mx.base.check_call(
             lib.NNSymbolCompose(symbol.handle, node_name.encode(), len(inputs), None, given)
         )
@@ -524,12 +545,17 @@ class _Symbolic:
         return made
 
 
+# MXNet tells the nodes of a graph apart by their names.
+_node_numbers = itertools.count()
+
 symbolic = _Symbolic()
 
 
 def variable(name: str, shape: tuple[int, ...], dtype: Any) -> SymbolValue:
     """Return an input of a graph."""
-    return SymbolValue(library().sym.Variable(name), shape, dtype)
+    made = SymbolValue(library().sym.Variable(name), shape, dtype)
+    made.is_variable = True
+    return made
 
 
 class Graph:

@@ -74,6 +74,7 @@ def test_history_has_training_and_validation_logs_an_epoch_each():
     model = compiled(
         [Dense(3, activation="softmax", input_shape=(4,))],
         "sparse_categorical_crossentropy",
+        SGD(0.5),
         metrics=["accuracy"],
     )
     history = model.fit(x, y, epochs=3, validation_split=0.25, verbose=0)
@@ -246,7 +247,7 @@ def test_early_stopping_restores_the_best_weights():
 
 def test_ctrl_c_closes_callbacks_and_leaves_the_weights_of_the_last_step():
     x, y = line(4096)
-    model = compiled([Dense(16), Dense(1)])
+    model = compiled([Dense(16), Dense(1)], optimizer=SGD(1e-4))
     ended, at_end = [], []
 
     class Watch(Callback):

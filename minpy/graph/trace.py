@@ -125,6 +125,8 @@ class SymbolTrace(Trace):
             symbol = operation.mxnet(runtime.symbolic, *given, **kwargs)
         except runtime.Unsupported as reason:
             raise Untraceable(f"{operation.name}: {reason}") from None
+        finally:
+            self.constants.update(runtime.symbolic.take_scratch())
         if type(ans) is tuple:
             symbols = symbol if isinstance(symbol, tuple) else (symbol,)
             return tuple(self._boxed(a, s) for a, s in zip(ans, symbols, strict=True))

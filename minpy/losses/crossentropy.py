@@ -13,6 +13,7 @@ import numpy
 import minpy.numpy as np
 from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value
 from minpy.errors import ShapeError
+from minpy.layers.functions import softmax_cross_entropy
 from minpy.losses.loss import EPSILON, loss_class, prepare
 from minpy.losses.stable import clip, log_softmax, softplus
 
@@ -154,6 +155,11 @@ def sparse_categorical_crossentropy(
         counts = y_true != ignore_class
         y_true = np.where(counts, y_true, 0)
     _check_labels(y_true, classes)
+    if from_logits and axis == y_pred.ndim - 1:  # one fused kernel
+        rows = np.reshape(y_pred, (-1, classes)) if y_pred.ndim != 2 else y_pred
+        labels = np.reshape(y_true, (-1,)) if y_true.ndim != 1 else y_true
+        losses = np.reshape(softmax_cross_entropy(rows, labels), rest)
+        return losses if counts is None else (np.where(counts, losses, 0.0), counts)
     log_probabilities = _log_probabilities(y_pred, from_logits, axis)
     # Compared with every class rather than used as an index: this can be traced, and the classes
     # are gone over anyway.

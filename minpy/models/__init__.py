@@ -1,8 +1,11 @@
 """Models: stacks of layers, models of one's own, the original minpy's `ModelBase`."""
 
+from minpy.layers.serialization import add_builtin
 from minpy.models.model import Model
 from minpy.models.model_base import ModelBase
 from minpy.models.saving import load_model
 from minpy.models.sequential import Sequential
+
+add_builtin(Sequential)
 
 __all__ = ["Model", "ModelBase", "Sequential", "load_model"]

@@ -49,7 +49,9 @@ transpose = Primitive(
     numpy.transpose,
     arrays=1,
     is_view=True,
-    mxnet=lambda F, x, axes=None: F("_np_transpose", x, axes=axes),
+    mxnet=lambda F, x, axes=None: (
+        F.transposed(x) if axes is None else F("_np_transpose", x, axes=axes)
+    ),
 )
 
 
@@ -97,6 +99,17 @@ for _name in ("squeeze", "expand_dims"):
     def_linear(_op)
 squeeze: Primitive
 expand_dims: Primitive
+
+
+def _one_axis(axis: Any) -> int:
+    if isinstance(axis, int):
+        return axis
+    if len(axis) == 1:
+        return axis[0]
+    raise runtime.Unsupported("MXNet adds one axis at a time")
+
+
+expand_dims.mxnet = lambda F, x, axis: F("expand_dims", x, axis=_one_axis(axis))
 squeeze.mxnet = lambda F, x, axis=None: F("_npi_squeeze", x, axis=axis)
 
 flip = Primitive("flip", numpy.flip, arrays=1, is_view=True)

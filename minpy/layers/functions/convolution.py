@@ -218,7 +218,8 @@ def _to_weights(x: numpy.ndarray, y: numpy.ndarray, geometry: ConvolutionGeometr
 
 
 def _to_biases(y: numpy.ndarray) -> numpy.ndarray:
-    return y.reshape(*y.shape[:2], -1).sum(2, dtype=_compute_dtype(y.dtype)).sum(0).astype(y.dtype)
+    flat = y.reshape(*y.shape[:2], math.prod(y.shape[2:]))
+    return flat.sum(2, dtype=_compute_dtype(y.dtype)).sum(0).astype(y.dtype)
 
 
 def _gradients(
@@ -274,8 +275,10 @@ def _mx_forward(F: Any, x: Any, w: Any, b: Any, geometry: ConvolutionGeometry) -
 def _mx_to_input(F: Any, y: Any, w: Any, geometry: ConvolutionGeometry) -> Any:
     refuse_unsupported(y, w)
     g = geometry
-    if len(g.window) == 3 and set(g.dilation) != {1}:
-        raise runtime.Unsupported("MXNet has no dilated transposed convolution over three axes")
+    if len(g.window) == 3 and (set(g.dilation) != {1} or y.dtype != numpy.float32):
+        raise runtime.Unsupported(
+            "MXNet's transposed convolution over three axes is of float32 and without dilation"
+        )
     sizes = [n + sum(e) for n, e in zip(g.size, g.extra_pads, strict=True)]
     # Sizes that leave a rest when divided by the stride come from the same output size.
     rest = tuple(

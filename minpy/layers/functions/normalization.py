@@ -130,12 +130,15 @@ def _told(eps: float, axis: int, use_global_stats: bool) -> dict[str, Any]:
 
 
 def _mx_batch_norm(F: Any, x: Any, gamma: Any, beta: Any, eps: float, axis: int) -> Any:
-    if F.symbolic:
-        raise runtime.Unsupported(
-            "in a graph MXNet's BatchNorm needs variables for the averages that it writes to"
-        )
     refuse_unsupported(x, gamma, beta)
-    averages = F("zeros_like", gamma), F("ones_like", gamma)
+    if F.symbolic:  # in a graph the averages that BatchNorm writes to have to be variables
+        channels = x.shape[axis]
+        averages = (
+            F.scratch(numpy.zeros(channels, "float32")),
+            F.scratch(numpy.ones(channels, "float32")),
+        )
+    else:
+        averages = F("zeros_like", gamma), F("ones_like", gamma)
     with training(F):
         y, mean, inverse = F(
             "BatchNorm", x, gamma, beta, *averages, output_mean_var=True, **_told(eps, axis, False)
@@ -168,11 +171,11 @@ def _mx_batch_norm_gradients(
 def _mx_normalize(
     F: Any, x: Any, gamma: Any, beta: Any, mean: Any, var: Any, eps: float, axis: int
 ) -> Any:
-    if F.symbolic:
+    refuse_unsupported(x, gamma, beta, mean, var)
+    if F.symbolic and not (mean.is_variable and var.is_variable):
         raise runtime.Unsupported(
             "in a graph MXNet's BatchNorm needs variables for the averages that it reads"
         )
-    refuse_unsupported(x, gamma, beta, mean, var)
     return F("BatchNorm", x, gamma, beta, mean, var, **_told(eps, axis, True))
 
 

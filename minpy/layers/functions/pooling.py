@@ -80,7 +80,8 @@ class PoolingGeometry:
             -(-(n + 2 * p - w) // t) + 1
             for n, p, w, t in zip(self.size, before, self.window, self.stride, strict=True)
         )
-        if hanging == self.after and not self.count_padding:
+        fits = all(n + 2 * p >= w for n, p, w in zip(self.size, before, self.window, strict=True))
+        if fits and hanging == self.after and not self.count_padding:
             return {**told, "pad": before, "pooling_convention": "full"}
         return None
 
@@ -226,15 +227,14 @@ def _mx_max_pool_select(F: Any, t: Any, x: Any, y: Any, geometry: PoolingGeometr
 _FEW = 100_000
 
 
-def _on_onednn(at: int) -> Any:
-    def faster(*args: Any) -> bool:
-        return args[at].size >= _FEW and is_float32(args[at])
-
-    return faster
+def _worth_it(*args: Any) -> bool:
+    """Say whether there are many elements to pool; batch and channels come with any array."""
+    batch, channels = args[0].shape[:2]
+    return batch * channels * math.prod(args[-1].size) >= _FEW and is_float32(args[0])
 
 
 max_pool_primitive = Primitive(
-    "max_pool", _max_pool, arrays=1, mxnet=_mx_max_pool, faster_on_mxnet=_on_onednn(0)
+    "max_pool", _max_pool, arrays=1, mxnet=_mx_max_pool, faster_on_mxnet=_worth_it
 )
 # to_input(g, x, y, geometry): moves each window's gradient to where the maximum `y` was in `x`.
 max_pool_to_input = Primitive(
@@ -242,7 +242,7 @@ max_pool_to_input = Primitive(
     _max_pool_to_input,
     arrays=3,
     mxnet=_mx_max_pool_to_input,
-    faster_on_mxnet=_on_onednn(1),
+    faster_on_mxnet=_worth_it,
 )
 # select(t, x, y, geometry): the element of each window of `t` where `x` has its maximum `y`.
 max_pool_select = Primitive(
@@ -321,14 +321,14 @@ def _mx_avg_pool_to_input(F: Any, g: Any, geometry: PoolingGeometry) -> Any:
 
 
 avg_pool_primitive = Primitive(
-    "avg_pool", _avg_pool, arrays=1, mxnet=_mx_avg_pool, faster_on_mxnet=_on_onednn(0)
+    "avg_pool", _avg_pool, arrays=1, mxnet=_mx_avg_pool, faster_on_mxnet=_worth_it
 )
 avg_pool_to_input = Primitive(
     "avg_pool_to_input",
     _avg_pool_to_input,
     arrays=1,
     mxnet=_mx_avg_pool_to_input,
-    faster_on_mxnet=_on_onednn(0),
+    faster_on_mxnet=_worth_it,
 )
 defvjp(avg_pool_primitive, lambda ans, x, geometry: lambda g: avg_pool_to_input(g, geometry))
 defvjp(avg_pool_to_input, lambda ans, g, geometry: lambda h: avg_pool_primitive(h, geometry))
