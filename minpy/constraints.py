@@ -79,9 +79,9 @@ class MinMaxNorm(Constraint):
     Examples
     --------
     >>> import minpy.numpy as np
-    >>> MinMaxNorm(0., 1.)(np.array([[3., 0.], [4., 0.5]]))
-    array([[0.6, 0. ],
-           [0.8, 0.5]])
+    >>> MinMaxNorm(0., 1.)(np.array([[3.], [4.]]))
+    array([[0.6],
+           [0.8]])
     """
 
     def __init__(

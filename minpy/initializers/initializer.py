@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 
+from minpy import random
 from minpy.config import settings
 
 __all__ = ["Initializer", "RandomInitializer", "fans_of"]
@@ -129,19 +130,11 @@ class RandomInitializer(Initializer):
             return given
         if self.seed is not None:
             return numpy.random.default_rng(self.seed)
-        return _next_generator()
+        return random.generator("initializer")
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal initializer."""
         return {"seed": self.seed}
-
-
-def _next_generator() -> numpy.random.Generator:
-    try:
-        from minpy import random
-    except ImportError:
-        return numpy.random.default_rng()
-    return random.generator("initializer")
 
 
 def float_of(dtype: numpy.dtype) -> type:

@@ -76,7 +76,7 @@ class Ftrl(Optimizer):
     @property
     def rule(self) -> str:
         """Name of the row of the table."""
-        return "ftrl"
+        return "ftrl" if self.learning_rate_power == -0.5 else "ftrl_power"
 
     def scalars(self, rate: float, step: int) -> dict[str, float]:
         """Return the row's scalars for a step."""

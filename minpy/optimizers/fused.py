@@ -7,24 +7,38 @@ which numba compiles into it. Machine code is kept on disk (``~/.cache/minpy``, 
 Without fast-math, on purpose: LLVM vectorizes the loop as it is (it has no reduction), NaN and
 infinity stay what they are, and the results are those of the NumPy reference, bit for bit.
 
+Buffers that are long enough are shared out to threads, if that turns out to be faster. The threads
+are OpenMP's, the same ones that MXNet's operators have just used: they are awake on the other
+cores, where a thread of our own would first have to be woken, and often on the core of the caller.
+
 This module must not know any optimizer.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import stat
+import sys
 import threading
+import time
+import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy
 
-from minpy.optimizers import workers
+from minpy.optimizers import denormals
+from minpy.optimizers.race import Race
 from minpy.optimizers.rules import Rule
+from minpy.runtime import usable_cores
 
-__all__ = ["kernel", "run", "why_not"]
+__all__ = ["SHORTEST_SHARED", "Kernel", "kernel", "run", "why_not"]
+
+# Elements from which a second thread can pay: below, a pass takes 15 µs, and starting threads that
+# are awake takes 5.
+SHORTEST_SHARED = 100_000
 
 _TEMPLATE = '''\
 """Written by minpy.optimizers.fused from the rule {name!r}; may be deleted at any time."""
@@ -32,28 +46,38 @@ _TEMPLATE = '''\
 
 def {name}(first, last, bounds, scales, decays, clip, tiny, w, g, {arguments}):
     zero = tiny - tiny
+    before = begin_flushing()
     for run in range(scales.size):
         start, stop = max(first, bounds[run]), min(last, bounds[run + 1])
         if start < stop:
-            scale, decay = scales[run], decays[run]
+            scale_of_run, decay_of_run = scales[run], decays[run]
             # Slices: LLVM then knows that no index is negative, and vectorizes.
             w_run, g_run = w[start:stop], g[start:stop]
 {slices}
             for i in range(stop - start):
-                gradient = min(max(g_run[i] * scale, -clip), clip)
+                gradient = min(max(g_run[i] * scale_of_run, -clip), clip)
                 weight = w_run[i]
                 {results} = update(
-                    weight - weight * decay, gradient, {elements}
+                    weight - weight * decay_of_run, gradient, {elements}
                 )
                 w_run[i] = new_w
 {stores}
+    end_flushing(before)
+
+
+def shared(parts, size, bounds, scales, decays, clip, tiny, w, g, {arguments}):
+    for part in prange(parts):
+        {name}(
+            size * part // parts, size * (part + 1) // parts,
+            bounds, scales, decays, clip, tiny, w, g, {arguments}
+        )
 '''
 
 # The numba names of the dtypes that there are kernels for.
 _DTYPES = {"float32": "float32", "float64": "float64"}
 
 _lock = threading.Lock()
-_kernels: dict[tuple[str, str], Callable[..., None] | None] = {}
+_kernels: dict[tuple[str, str], Kernel | None] = {}
 _reason: str | None = None
 
 
@@ -62,7 +86,7 @@ def why_not() -> str | None:
     return _reason
 
 
-def kernel(rule: Rule, dtype: numpy.dtype) -> Callable[..., None] | None:
+def kernel(rule: Rule, dtype: numpy.dtype) -> Kernel | None:
     """Return the compiled kernel of a rule for a dtype, or None where there can't be one."""
     key = (rule.name, dtype.name)
     try:
@@ -75,8 +99,29 @@ def kernel(rule: Rule, dtype: numpy.dtype) -> Callable[..., None] | None:
         return _kernels[key]
 
 
+class Kernel:
+    """A rule's machine code: for one thread, and for several where they may be used."""
+
+    def __init__(self, module: types.ModuleType, serial: Callable[..., None], cached: bool) -> None:
+        self.serial = serial
+        self._module = module
+        self._cached = cached
+        self._shared: Callable[..., None] | None = None
+        self._tried = False
+
+    def shared(self) -> Callable[..., None] | None:
+        """Return the function that uses all threads, None where that can't be done safely."""
+        if not self._tried:
+            with _lock:
+                if not self._tried:
+                    self._shared = _compile_shared(self._module, self.serial, self._cached)
+                    self._tried = True
+        return self._shared if _process == os.getpid() else None
+
+
 def run(
-    compiled: Callable[..., None],
+    compiled: Kernel,
+    race: Race | None,
     w: numpy.ndarray,
     g: numpy.ndarray,
     slots: list[numpy.ndarray],
@@ -87,12 +132,81 @@ def run(
     clip: Any,
     tiny: Any,
 ) -> None:
-    """Run a kernel over the buffers; arguments as of `minpy.optimizers.reference.step`."""
+    """Run a kernel over the buffers.
 
-    def part(first: int, last: int) -> None:
-        compiled(first, last, bounds, scales, decays, clip, tiny, w, g, *slots, *scalars)
+    Parameters
+    ----------
+    compiled
+        The kernel.
+    race
+        Decides between one thread and all; None takes one.
+    w, g, slots, scalars, bounds, scales, decays, clip, tiny
+        As of `minpy.optimizers.reference.step`.
+    """
+    arguments = (bounds, scales, decays, clip, tiny, w, g, *slots, *scalars)
+    shared = None if race is None else compiled.shared()
+    if shared is None:
+        compiled.serial(0, w.size, *arguments)
+        return
+    way = race.next()
+    start = time.perf_counter()
+    if way:
+        shared(_threads(), w.size, *arguments)
+    else:
+        compiled.serial(0, w.size, *arguments)
+    race.took(way, time.perf_counter() - start)
 
-    workers.share(part, w.size)
+
+# --- threads --------------------------------------------------------------------------------------
+
+# OpenMP's threads don't survive a fork, and numba ends a child that uses them.
+_process: int | None = None
+
+
+def _threads() -> int:
+    """Return how many threads a pass may use."""
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    cores = usable_cores()
+    return max(1, min(cores, int(told))) if told.isdigit() else cores
+
+
+def _compile_shared(
+    module: types.ModuleType, serial: Callable[..., None], cached: bool
+) -> Callable[..., None] | None:
+    global _process
+    if _threads() < 2 or not _threads_are_safe():
+        return None
+    import numba
+
+    module.prange = numba.prange
+    setattr(module, serial.__name__, serial)
+    try:
+        made = numba.njit(cache=cached, parallel=True, nogil=True, error_model="numpy")(
+            module.shared
+        )
+    except Exception:  # a second thread is a matter of speed only
+        return None
+    _process = os.getpid()
+    return made
+
+
+def _threads_are_safe() -> bool:
+    """Say whether numba's threads may be used by two threads of the program at once."""
+    import numba
+
+    try:
+        return numba.threading_layer() in ("omp", "tbb")
+    except ValueError:  # not known before something has run on it
+        pass
+    if numba.config.THREADING_LAYER not in ("default", "threadsafe", "omp"):
+        return False
+    # The default is this one wherever there is a libgomp; the next in line, its own work queue,
+    # ends the process when it is used twice at once.
+    try:
+        importlib.import_module("numba.np.ufunc.omppool")
+    except ImportError:
+        return False
+    return True
 
 
 # --- compiling ------------------------------------------------------------------------------------
@@ -113,7 +227,7 @@ def _source(rule: Rule) -> str:
     )
 
 
-def _compile(rule: Rule, dtype: numpy.dtype) -> Callable[..., None] | None:
+def _compile(rule: Rule, dtype: numpy.dtype) -> Kernel | None:
     global _reason
     if dtype.name not in _DTYPES:
         return None
@@ -129,8 +243,8 @@ def _compile(rule: Rule, dtype: numpy.dtype) -> Callable[..., None] | None:
     # The name of the file says what is in it: a changed rule, or loop, is another file, so that
     # numba's own cache, which looks at that file only, never gives an outdated kernel.
     code = rule.update.__code__
-    shape = (source, code.co_code, code.co_consts, code.co_names, code.co_varnames)
-    digest = hashlib.sha256(repr(shape).encode()).hexdigest()[:16]
+    content = (source, code.co_code, code.co_consts, code.co_names, denormals.VERSION)
+    digest = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
     file = _kept_source(f"{rule.name}_{digest}.py", source)
     flags = {"nogil": True, "error_model": "numpy"}
     number = getattr(numba, _DTYPES[dtype.name])
@@ -149,13 +263,15 @@ def _compile(rule: Rule, dtype: numpy.dtype) -> Callable[..., None] | None:
         *[number] * len(rule.scalars),
     )
     for path in (file, None) if file else (None,):
-        namespace: dict[str, Any] = {
-            "__name__": f"minpy_kernel_{rule.name}",
-            "update": numba.njit(**flags)(rule.update),
-        }
-        exec(compile(source, path or f"<minpy kernel {rule.name}>", "exec"), namespace)
+        # A module that can be imported by its name: the machine code on disk refers to it.
+        module = types.ModuleType(f"minpy_kernel_{rule.name}_{digest}")
+        module.update = numba.njit(**flags)(rule.update)
+        module.begin_flushing, module.end_flushing = denormals.flushing_functions()
+        sys.modules[module.__name__] = module
+        exec(compile(source, path or f"<minpy kernel {rule.name}>", "exec"), module.__dict__)
         try:
-            return numba.njit(signature, cache=path is not None, **flags)(namespace[rule.name])
+            compiler = numba.njit(signature, cache=path is not None, **flags)
+            return Kernel(module, compiler(getattr(module, rule.name)), path is not None)
         except Exception as error:  # an unusable cache, or a rule that numba can't take
             _reason = f"{type(error).__name__}: {error}"
     return None

@@ -19,6 +19,7 @@ import numpy
 from minpy.by_name import snake_case
 from minpy.errors import ShapeError
 from minpy.optimizers import fused, reference, schedules
+from minpy.optimizers.race import Race
 from minpy.optimizers.rules import Rule, rules
 from minpy.optimizers.schedules.schedule import LearningRateSchedule
 
@@ -148,6 +149,7 @@ class Optimizer:
         self._computed: Any = None
         self._segments: Any = None
         self._layout: _Layout | None = None
+        self._race: Race | None = None
 
     # --- for subclasses -------------------------------------------------------------------------
 
@@ -244,6 +246,7 @@ class Optimizer:
         }
         self._size = int(size)
         self._dtype = dtype
+        self._race = Race() if size >= fused.SHORTEST_SHARED else None
 
     def reset_slots(self) -> None:
         """Drop the slots; `build` makes new ones. Iterations and learning rate stay."""
@@ -315,13 +318,13 @@ class Optimizer:
         decays = (layout.decayed * ((self.weight_decay or 0.0) * rate)).astype(number)
         clip = number(math.inf if self.clipvalue is None else self.clipvalue)
         slots = [self.slots[name] for name in rule.slots]
-        tiny = _TINY[number]
+        rest = (g, slots, scalars, layout.bounds, scales, decays, clip, _TINY[number])
         compiled = fused.kernel(rule, w.dtype) if self.fused else None
         # Nothing before this line changes anything.
         if compiled is not None:
-            fused.run(compiled, w, g, slots, scalars, layout.bounds, scales, decays, clip, tiny)
+            fused.run(compiled, self._race, w, *rest)
         else:
-            reference.step(rule, w, g, slots, scalars, layout.bounds, scales, decays, clip, tiny)
+            reference.step(rule, w, *rest)
         self.iterations += 1
 
     def _check(self, w: numpy.ndarray, g: numpy.ndarray) -> None:

@@ -184,11 +184,21 @@ def nadam(
 
 
 @_row
-def ftrl(w, g, accumulator, linear, /, inverse_rate, power, l1, twice_l2, shrinkage):
+def ftrl(w, g, accumulator, linear, /, inverse_rate, l1, twice_l2, shrinkage):
     """Follow the regularized leader, proximal form (McMahan et al., 2013, algorithm 1).
 
-    `power` is minus the learning rate's power; `shrinkage` is twice the L2 shrinkage.
+    With the learning rate's power at -1/2. `shrinkage` is twice the L2 shrinkage.
     """
+    a = accumulator + g * g
+    root = numpy.sqrt(a)
+    z = linear + (g + shrinkage * w - (root - numpy.sqrt(accumulator)) * inverse_rate * w)
+    clipped = numpy.minimum(numpy.maximum(z, -l1), l1)
+    return (clipped - z) / (root * inverse_rate + twice_l2), a, z
+
+
+@_row
+def ftrl_power(w, g, accumulator, linear, /, inverse_rate, power, l1, twice_l2, shrinkage):
+    """Follow the regularized leader with another power; `power` is minus the learning rate's."""
     a = accumulator + g * g
     root = numpy.power(a, power)
     z = linear + (g + shrinkage * w - (root - numpy.power(accumulator, power)) * inverse_rate * w)

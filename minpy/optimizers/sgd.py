@@ -32,8 +32,8 @@ class SGD(Optimizer):
     >>> import numpy
     >>> optimizer = SGD(0.1, momentum=0.9)
     >>> w, g = numpy.zeros(1, 'float32'), numpy.ones(1, 'float32')
-    >>> optimizer.apply(w, g), optimizer.apply(w, g)
-    (None, None)
+    >>> for _ in range(2):
+    ...     optimizer.apply(w, g)
     >>> w
     array([-0.29], dtype=float32)
     """
