@@ -13,9 +13,10 @@ import numpy
 import minpy.numpy as np
 from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value
 from minpy.errors import ShapeError
-from minpy.layers.functions import softmax_cross_entropy
+from minpy.layers.functions.activations import log_softmax, sigmoid, softmax
+from minpy.layers.functions.losses import cross_entropy, pick, sigmoid_cross_entropy
 from minpy.losses.loss import EPSILON, loss_class, prepare
-from minpy.losses.stable import clip, log_softmax, softplus
+from minpy.losses.stable import clip
 
 __all__ = [
     "BinaryCrossentropy",
@@ -144,39 +145,31 @@ def sparse_categorical_crossentropy(
     y_true, y_pred = as_ndarray(y_true), as_ndarray(y_pred)
     _several_classes("sparse_categorical_crossentropy", y_pred.shape, axis)
     axis = axis % y_pred.ndim
-    rest = y_pred.shape[:axis] + y_pred.shape[axis + 1 :]
-    if y_true.shape != rest:
-        if y_true.size != _count(rest) or y_true.shape[:1] != rest[:1]:
-            raise ShapeError(_label_advice(y_true.shape, y_pred.shape, rest))
-        y_true = np.reshape(y_true, rest)
-    classes = y_pred.shape[axis]
+    if axis != y_pred.ndim - 1:
+        y_pred = np.moveaxis(y_pred, axis, -1)
+    rest, classes = y_pred.shape[:-1], y_pred.shape[-1]
+    if y_true.shape != rest and y_true.shape != (*rest, 1):
+        raise ShapeError(_label_advice(y_true.shape, y_pred.shape, rest))
+    labels = y_true if y_true.ndim == 1 else np.reshape(y_true, (-1,))
     counts = None
     if ignore_class is not None:
-        counts = y_true != ignore_class
-        y_true = np.where(counts, y_true, 0)
-    _check_labels(y_true, classes)
-    if from_logits and axis == y_pred.ndim - 1:  # one fused kernel
-        rows = np.reshape(y_pred, (-1, classes)) if y_pred.ndim != 2 else y_pred
-        labels = np.reshape(y_true, (-1,)) if y_true.ndim != 1 else y_true
-        losses = np.reshape(softmax_cross_entropy(rows, labels), rest)
-        return losses if counts is None else (np.where(counts, losses, 0.0), counts)
-    log_probabilities = _log_probabilities(y_pred, from_logits, axis)
-    # Compared with every class rather than used as an index: this can be traced, and the classes
-    # are gone over anyway.
-    columns = numpy.arange(classes, dtype=y_true.dtype)
-    columns = columns.reshape((classes,) + (1,) * (y_pred.ndim - 1 - axis))
-    hot = np.expand_dims(y_true, axis) == columns
-    losses = -np.sum(np.where(hot, log_probabilities, 0.0), axis=axis)
-    if counts is None:
-        return losses
-    return np.where(counts, losses, 0.0), counts
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for n in shape:
-        count *= n
-    return count
+        counts = labels != ignore_class
+        labels = np.where(counts, labels, 0)
+    _check_labels(labels, classes)
+    if labels.dtype.kind not in "iu":
+        labels = labels.astype(numpy.int64)
+    rows = y_pred if y_pred.ndim == 2 else np.reshape(y_pred, (-1, classes))
+    if from_logits:
+        losses = cross_entropy(rows, labels)
+    else:
+        p = pick(rows, labels) / np.sum(rows, axis=-1)
+        losses = -np.log(clip(p, EPSILON, 1.0 - EPSILON))
+    if counts is not None:
+        losses = np.where(counts, losses, 0.0)
+    if len(rest) != 1:
+        losses = np.reshape(losses, rest)
+        counts = None if counts is None else np.reshape(counts, rest)
+    return losses if counts is None else (losses, counts)
 
 
 def _label_advice(true: tuple, predicted: tuple, rest: tuple) -> str:
@@ -237,7 +230,7 @@ def categorical_focal_crossentropy(
     _several_classes("categorical_focal_crossentropy", y_pred.shape, axis)
     y_true = _smooth(y_true, label_smoothing, y_pred.shape[axis])
     if from_logits:
-        y_pred = np.exp(log_softmax(y_pred, axis))
+        y_pred = softmax(y_pred, axis)
     p = _probabilities(y_pred, axis)
     if not isinstance(alpha, int | float):
         alpha = numpy.asarray(alpha, y_pred.dtype)
@@ -249,8 +242,7 @@ def categorical_focal_crossentropy(
 
 def _binary(y_true: ndarray, y_pred: ndarray, from_logits: bool) -> ndarray:
     if from_logits:
-        # max(x, 0) - x·t + log(1 + exp(-|x|)): no exponential can overflow.
-        return softplus(y_pred) - y_pred * y_true
+        return sigmoid_cross_entropy(y_pred, y_true)
     p = clip(y_pred, EPSILON, 1.0 - EPSILON)
     return -(y_true * np.log(p) + (1.0 - y_true) * np.log(1.0 - p))
 
@@ -326,7 +318,7 @@ def binary_focal_crossentropy(
     y_true, y_pred = prepare("binary_focal_crossentropy", y_true, y_pred)
     y_true = _smooth(y_true, label_smoothing, 2)
     if from_logits:
-        y_pred = 0.5 * (np.tanh(0.5 * y_pred) + 1.0)
+        y_pred = sigmoid(y_pred)
     true = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
     losses = (1.0 - true) ** gamma * _binary(y_true, y_pred, False)
     if apply_class_balancing:

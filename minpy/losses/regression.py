@@ -7,8 +7,9 @@ from typing import Any
 
 import minpy.numpy as np
 from minpy.array import ndarray
+from minpy.layers.functions.activations import softplus
 from minpy.losses.loss import EPSILON, loss_class, prepare
-from minpy.losses.stable import normalize, softplus
+from minpy.losses.stable import normalize
 
 __all__ = [
     "CosineSimilarity",
