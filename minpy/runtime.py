@@ -583,11 +583,16 @@ class Graph:
         handles = [arrays[name].handle for name in self.inputs]
         return (ctypes.c_void_p * len(handles))(*handles)
 
-    def run(self, bound: Any, training: bool, record: bool) -> list[Any]:
-        """Run the graph; with `record`, `backward` may follow. Returns NDArrays."""
+    def run(self, bound: Any, record: bool) -> list[Any]:
+        """Run the graph; with `record`, `backward` may follow. Returns NDArrays.
+
+        MXNet always believes that it trains: otherwise oneDNN brings the weights into a layout of
+        its own in place, and NumPy, which shares their memory, reads that. No operator of a graph
+        of ours depends on the mode.
+        """
         lib, check = self._lib, _mx.base.check_call
         before = ctypes.c_int()
-        check(lib.MXAutogradSetIsTraining(ctypes.c_int(training), ctypes.byref(before)))
+        check(lib.MXAutogradSetIsTraining(ctypes.c_int(1), ctypes.byref(before)))
         check(lib.MXAutogradSetIsRecording(ctypes.c_int(record), ctypes.byref(before)))
         count = ctypes.c_int(0)
         made = ctypes.POINTER(ctypes.c_void_p)()

@@ -194,7 +194,7 @@ class _Graph:
     def _run(self, *values: numpy.ndarray) -> Any:
         handles = self._handles(values)  # they must live while the graph runs
         with runtime.numpy_shapes():
-            results = self._graph.run(self._graph.bind(handles), training=True, record=False)
+            results = self._graph.run(self._graph.bind(handles), record=False)
         views = tuple(runtime.view(nd) for nd in results)
         return views if self._several else views[0]
 
@@ -215,7 +215,7 @@ class _Graph:
         into = [runtime.borrow(g) for g in gradients]
         with runtime.numpy_shapes():
             runtime.mark(wanted, into)
-            results = self._graph.run(self._graph.bind(handles), training=True, record=True)
+            results = self._graph.run(self._graph.bind(handles), record=True)
             runtime.backward(results, [runtime.borrow(h) for h in heads])
         return gradients
 

@@ -122,9 +122,7 @@ class CompiledStep:
                 loss = None
                 if ty is not None:
                     loss = model.total_loss(tx, ty, predictions, tw, extra)
-            return _Replay(
-                trace, self.buffers, inputs, loss, predictions, updates, training, self._handles()
-            )
+            return _Replay(trace, self.buffers, inputs, loss, predictions, updates, self._handles())
 
     def _handles(self) -> dict[str, Any]:
         """Return MXNet's handles on the weights, with the gradients marked."""
@@ -160,10 +158,8 @@ class _Replay:
         loss: Any,
         predictions: Any,
         updates: list[tuple[Parameter, Any]],
-        training: bool,
         weights: dict[str, Any],
     ) -> None:
-        self.training = training
         self.buffers = buffers
         leaves, self._unflatten = flatten(predictions)
         heads = []
@@ -204,7 +200,7 @@ class _Replay:
         for buffer, again in self._draws:
             numpy.copyto(buffer, again())
         with runtime.numpy_shapes():
-            results = self._graph.run(self._bound, self.training, record)
+            results = self._graph.run(self._bound, record)
             if record:
                 runtime.backward(results[:1])
         return results
