@@ -1,18 +1,22 @@
 """The array value: one value seen by NumPy and by MXNet; knows no operation by name.
 
-An `ndarray` holds one value. On the CPU NumPy and MXNet see the same memory, and each of the two
-handles is made when it is first needed. On a GPU the MXNet array is the value and NumPy gets a copy.
+An `ndarray` holds one value. On the host NumPy and MXNet see the same memory, and each of the two
+handles is made when it is first needed. On a GPU the MXNet array is the value, NumPy gets a copy.
 
 Operators, methods and in-place writes are attached by ``minpy.numpy``; what is here is the state
-that they share, and the two rules that keep it right:
+that they share, and the rules that keep it right:
 
 * **Tracking.** Under a derivative an array carries a `_box` (what the trace recorded about it) and
   `_inner`, the same value as the next lower trace sees it. The concrete value is always there too,
   so ``float(x)``, ``print(x)`` and ``if x > 0`` work at any depth. Boxes of a trace that has ended
   are peeled off when they are met.
-* **Views.** Basic slices, ``reshape``, ``T`` and the like share memory with their base, and remember
+* **Views.** Basic slices, ``reshape``, ``T`` and the like share memory with their base, and know
   how they were made. A write that must not touch the memory (a tape still needs it, or the value is
   tracked) gives the root a new value and a new generation, and its views catch up when next used.
+
+An array object is what a program writes to; a tape must not see those writes. So what a tape keeps
+is a `snapshot`, another object with the same memory, and the memory is *captured*: as long as the
+tape lives nobody writes to it.
 """
 
 from __future__ import annotations
@@ -25,8 +29,23 @@ from minpy import runtime
 from minpy.config import settings
 from minpy.context import CPU, Context, current_context
 from minpy.errors import DifferentiationError
+from minpy.policy import state
 
-__all__ = ["View", "as_ndarray", "is_tracked", "ndarray", "numpy_value", "wrap"]
+__all__ = [
+    "View",
+    "as_ndarray",
+    "capture",
+    "holds_arrays",
+    "is_captured",
+    "is_tracked",
+    "ndarray",
+    "numpy_value",
+    "read_value",
+    "snapshot",
+    "wrap",
+]
+
+registry = state.operations  # the primitives by name, filled by the modules above this one
 
 _FLOAT64 = numpy.dtype("float64")
 _COMPLEX128 = numpy.dtype("complex128")
@@ -61,21 +80,16 @@ class ndarray:
     _inner: ndarray | None = None
     _view: View | None = None
     _generation: int = 0
-    _captured: Any = None  # weak reference to the tape that needs the memory as it is
+    _captured: Any = None  # weak references to the tapes that need the memory as it is
+    _exported: tuple = ()  # memory that others were given the address of
 
     # NumPy's binary operators give way to ours.
     __array_priority__ = 1000.0
 
     def __init__(self, shape: Any, dtype: Any = None) -> None:
         value = numpy.empty(shape, settings.float_dtype if dtype is None else dtype)
-        context = current_context()
-        if context is CPU:
-            self._np = value
-        else:
-            self._nd = runtime.copy_to(
-                runtime.borrow(value), context.device_type, context.device_id
-            )
-            self._context = context
+        made = from_numpy(value, current_context())
+        self._np, self._nd, self._context = made._np, made._nd, made._context
 
     # --- what it is -----------------------------------------------------------------------------
 
@@ -89,15 +103,15 @@ class ndarray:
 
     @shape.setter
     def shape(self, shape: Any) -> None:
-        if is_tracked(self) or self._view is not None or self._captured is not None:
-            raise AttributeError("shape of a tracked array or a view can't be set; use reshape")
-        value = numpy_value(self)
+        if is_tracked(self) or self._view is not None or is_captured(self) or self._np is None:
+            raise AttributeError(
+                "the shape of a view, of an array on a device and of one that a derivative needs "
+                "can't be set; use x = x.reshape(shape)"
+            )
+        value = self._np.view()
         value.shape = shape
+        self._np, self._nd = value, None
         self._generation += 1
-        if self._context is CPU:
-            self._np, self._nd = value, None
-        else:
-            self._nd = self._nd.reshape(value.shape)
 
     @property
     def dtype(self) -> numpy.dtype:
@@ -159,16 +173,21 @@ class ndarray:
             self._nd.wait_to_read()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
-        if is_tracked(self):
-            raise DifferentiationError(
-                "a plain NumPy function was given an array that is being differentiated, and would "
-                "lose the gradient; use the function of minpy.numpy, register a derivative with "
-                "minpy.primitive and minpy.defvjp, or take x.asnumpy() where no gradient is wanted"
-            )
-        value = numpy_value(self)
+        value = _untracked_value(self)
         if dtype is not None and value.dtype != dtype:
             return value.astype(dtype)
-        return value.copy() if copy else value
+        return value.copy() if copy else value.view()
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """NumPy's description of the memory (version 3 of the array interface)."""
+        value = _untracked_value(self)
+        if self._np is None:
+            raise AttributeError(f"an array on {self._context!r} has no memory on the host")
+        # Whoever reads this keeps the array alive, not the memory: the array has to.
+        if not any(value is kept for kept in self._exported):
+            self._exported = (*self._exported, value)
+        return value.__array_interface__
 
     def _ndarray(self) -> Any:
         """Return the value as an `mxnet.nd.NDArray`, on the CPU over the same memory."""
@@ -183,40 +202,29 @@ class ndarray:
                 self._nd = nd
         return nd
 
-    def as_in_context(self, context: Context) -> ndarray:
-        """Return the array on a device: itself if it is there already, a copy otherwise.
-
-        Parameters
-        ----------
-        context
-            ``cpu()`` or ``gpu(i)``.
-        """
-        from minpy.primitives import registry
-
-        if context == self._context:
-            return self
-        context.check()
-        return registry["as_in_context"](self, context)
-
     def __reduce__(self) -> tuple:
         return (_rebuild, (self.asnumpy(), self._context.device_type, self._context.device_id))
 
-    def __deepcopy__(self, memo: dict) -> ndarray:
-        return from_numpy(self.asnumpy(), self._context)
-
     def __dlpack__(self, stream: Any = None) -> Any:
-        return read_value(self).__dlpack__()
+        """Return a DLPack capsule over the memory; an array on a device is copied to the host."""
+        return _untracked_value(self).__dlpack__()
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
+        return (1, 0)  # kDLCPU
 
 
 class View:
-    """How an array that shares memory was made from its base: ``operation(base, *args, **kwargs)``."""
+    """How an array that shares memory was made from its base: ``operation(base, *args, **kwargs)``.
 
-    __slots__ = ("args", "base", "generation", "kwargs", "operation", "root")
+    On a device, where the memory is not shared in fact, `layout` is an array of bytes on the host
+    that lies in memory as the view would.
+    """
 
-    def __init__(self, base: ndarray, operation: Any, args: tuple, kwargs: dict) -> None:
+    __slots__ = ("args", "base", "generation", "kwargs", "layout", "operation", "root")
+
+    def __init__(
+        self, base: ndarray, operation: Any, args: tuple, kwargs: dict, layout: Any = None
+    ) -> None:
         above = base._view
         self.base = base
         self.operation = operation
@@ -224,6 +232,7 @@ class View:
         self.kwargs = kwargs
         self.root = root = base if above is None else above.root
         self.generation = root._generation
+        self.layout = layout
 
 
 _new = ndarray.__new__
@@ -239,7 +248,7 @@ def wrap(value: numpy.ndarray) -> ndarray:
 def wrap_nd(nd: Any, context: Context = CPU) -> ndarray:
     """Return a minpy array over an MXNet array that nobody else writes to."""
     array = _new(ndarray)
-    if context.is_cpu:
+    if context.on_host:
         # The NumPy view keeps the NDArray alive. MXNet gets a new handle on the same memory when
         # it asks: oneDNN may reorder an array of its own in place, and does not a borrowed one.
         array._np = runtime.view(nd)
@@ -250,14 +259,14 @@ def wrap_nd(nd: Any, context: Context = CPU) -> ndarray:
 
 
 def from_numpy(value: numpy.ndarray, context: Context) -> ndarray:
-    """Return a minpy array with this value on a device; on the CPU over the same memory."""
-    if context.is_cpu:
-        array = wrap(value)
-        if context is not CPU:
-            array._context = context
-        return array
-    nd = runtime.borrow(value)
-    return wrap_nd(runtime.copy_to(nd, context.device_type, context.device_id), context)
+    """Return a minpy array with this value on a device; on the host over the same memory.
+
+    What MXNet has no dtype for (complex numbers, strings) stays on the host.
+    """
+    if context.on_host or not runtime.supports(value.dtype):
+        return wrap(value)
+    nd = runtime.copy_to(runtime.borrow(value), context.device_type, context.device_id)
+    return wrap_nd(nd, context)
 
 
 def _rebuild(value: numpy.ndarray, device_type: str, device_id: int) -> ndarray:
@@ -271,10 +280,14 @@ def refresh(array: ndarray) -> None:
     view = array._view
     if view.root._generation == view.generation:
         return
-    made = view.operation(view.base, *view.args, **view.kwargs)
-    array._np, array._nd = made._np, made._nd
-    array._box, array._inner = made._box, made._inner
+    adopt(array, view.operation(view.base, *view.args, **view.kwargs))
     view.generation = view.root._generation
+
+
+def adopt(array: ndarray, made: ndarray) -> None:
+    """Give an array object the value, memory and history of another."""
+    array._np, array._nd, array._context = made._np, made._nd, made._context
+    array._box, array._inner = made._box, made._inner
 
 
 def peel(array: ndarray) -> Any:
@@ -299,6 +312,47 @@ def root_of(array: ndarray) -> ndarray:
     return array if view is None else view.root
 
 
+def capture(array: ndarray, token: Any) -> None:
+    """Keep the memory of an array as it is while the tape behind a weak reference lives."""
+    root = root_of(array)
+    before = root._captured
+    if before is None:
+        root._captured = token
+    elif before is not token:
+        held = before if type(before) is tuple else (before,)
+        if token not in held:
+            alive = tuple(t for t in held if t() is not None)
+            root._captured = (*alive, token) if alive else token
+
+
+def is_captured(array: ndarray) -> bool:
+    """Say whether a live tape needs the memory of an array as it is."""
+    root = root_of(array)
+    held = root._captured
+    if held is None:
+        return False
+    if type(held) is tuple:
+        if any(token() is not None for token in held):
+            return True
+    elif held() is not None:
+        return True
+    root._captured = None
+    return False
+
+
+def snapshot(array: ndarray) -> ndarray:
+    """Return the same value, memory and history as another object, which writes don't rebind."""
+    if array._view is not None:
+        refresh(array)
+    alias = _new(ndarray)
+    alias._np = array._np
+    if alias._np is None:
+        alias._nd, alias._context = array._nd, array._context
+    if array._box is not None:
+        alias._box, alias._inner = array._box, array._inner
+    return alias
+
+
 def _handle(array: ndarray) -> Any:
     """Return the up-to-date NumPy array on the CPU, the NDArray on a GPU."""
     if array._view is not None:
@@ -308,7 +362,7 @@ def _handle(array: ndarray) -> Any:
 
 
 def numpy_value(array: ndarray) -> numpy.ndarray:
-    """Return the value as a NumPy array: the memory itself on the CPU, a copy from a GPU."""
+    """Return the value as a NumPy array: the memory itself on the host, a copy from a device."""
     value = _handle(array)
     if isinstance(value, numpy.ndarray):
         return value
@@ -316,13 +370,13 @@ def numpy_value(array: ndarray) -> numpy.ndarray:
 
 
 def read_value(array: ndarray) -> numpy.ndarray:
-    """Return the value for somebody outside minpy: Python's numbers and branches, print, NumPy.
+    """Return the value for somebody who decides by it: Python's numbers, branches, indices, print.
 
     A trace that must not lose sight of its arrays refuses.
     """
-    inside = array
-    if inside._view is not None:
-        refresh(inside)
+    if array._view is not None:
+        refresh(array)
+    inside: ndarray | None = array
     while inside is not None and inside._box is not None:
         refuse = getattr(inside._box, "refuse", None)
         if refuse is not None and inside._box.trace.alive:
@@ -331,11 +385,25 @@ def read_value(array: ndarray) -> numpy.ndarray:
     return numpy_value(array)
 
 
-def as_ndarray(value: Any, dtype: Any = None, context: Context | None = None) -> ndarray:
+def _untracked_value(array: ndarray) -> numpy.ndarray:
+    """Return the value for a program outside minpy, which would lose the gradient."""
+    value = read_value(array)
+    if is_tracked(array):
+        raise DifferentiationError(
+            "a function outside minpy was given an array that is being differentiated, and would "
+            "lose the gradient; use the function of minpy.numpy, register a derivative with "
+            "minpy.primitive and minpy.defvjp, or take x.asnumpy() where no gradient is wanted"
+        )
+    return value
+
+
+def as_ndarray(
+    value: Any, dtype: Any = None, context: Context | None = None, weak: bool = True
+) -> ndarray:
     """Turn anything array-like into a minpy array; NumPy arrays keep their memory and dtype.
 
-    Python floats and lists of them get the default float dtype. A list may hold minpy arrays,
-    tracked ones too.
+    Python floats and lists of them get the default float dtype, unless they are not to be `weak`.
+    A list may hold minpy arrays, tracked ones too.
     """
     if type(value) is ndarray:
         if dtype is not None and value.dtype != dtype:
@@ -345,37 +413,31 @@ def as_ndarray(value: Any, dtype: Any = None, context: Context | None = None) ->
         data = numpy.asarray(value, dtype)
     elif runtime.is_ndarray(value):
         device = value.context
-        if device.device_type == "gpu":
-            return wrap_nd(value, Context("gpu", device.device_id))
-        data = runtime.view(value)
-        if dtype is not None and data.dtype != dtype:
-            data = data.astype(dtype)
-        array = wrap(data)
-        return array
-    elif isinstance(value, list | tuple) and _holds_arrays(value):
-        from minpy.primitives import registry
-
+        kind = "gpu" if device.device_type == "gpu" else "cpu"  # or cpu_pinned, cpu_shared
+        array = wrap_nd(value, Context(kind, device.device_id))
+        return array if dtype is None or array.dtype == dtype else array.astype(dtype)
+    elif isinstance(value, list | tuple) and holds_arrays(value):
         stacked = registry["stack"](*[as_ndarray(v) for v in value])
         return stacked if dtype is None else stacked.astype(dtype)
     else:
         data = numpy.asarray(value, dtype)
-        if dtype is None and settings.narrows and not hasattr(value, "dtype"):
+        if dtype is None and weak and settings.narrows and not hasattr(value, "dtype"):
             if data.dtype == _FLOAT64:
                 data = data.astype(settings.float_dtype)
             elif data.dtype == _COMPLEX128:
                 data = data.astype(settings.complex_dtype)
     if data.dtype == object:
         raise TypeError(
-            f"can't make an array of {type(value).__name__}: NumPy would make one of Python objects; "
-            "expected numbers, or lists of them with equal lengths"
+            f"can't make an array of {type(value).__name__}: NumPy would make one of Python "
+            "objects; expected numbers, or lists of them with equal lengths"
         )
     return from_numpy(data, context or current_context())
 
 
-def _holds_arrays(values: Any) -> bool:
+def holds_arrays(values: Any) -> bool:
     """Say whether there is a minpy array in a nested list."""
     for value in values:
         kind = type(value)
-        if kind is ndarray or ((kind is list or kind is tuple) and _holds_arrays(value)):
+        if kind is ndarray or ((kind is list or kind is tuple) and holds_arrays(value)):
             return True
     return False

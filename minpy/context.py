@@ -30,22 +30,33 @@ class Context:
     -----
     Used as ``with gpu(0): …``, a context makes new arrays on its device; contexts nest, and each
     thread has its own.
+
+    ``cpu(0)`` is the host: its arrays lie where NumPy sees them. ``cpu(1)``, ``cpu(2)`` … are
+    devices apart from it that happen to be the same processor, as in MXNet: arrays are copied
+    there and back, and operations on them run on MXNet's kernels. Programs for several devices
+    can be tried on them without a GPU.
     """
 
-    __slots__ = ("device_id", "device_type", "is_cpu")
+    __slots__ = ("device_id", "device_type", "on_host")
 
     def __init__(self, device_type: str, device_id: int = 0) -> None:
         if device_type not in ("cpu", "gpu"):
             raise ValueError(f"Context: expected device type 'cpu' or 'gpu', got {device_type!r}")
-        if not isinstance(device_id, int) or device_id < 0:
+        if isinstance(device_id, bool) or not isinstance(device_id, int) or device_id < 0:
             raise ValueError(f"Context: expected a device number from 0, got {device_id!r}")
         self.device_type = device_type
         self.device_id = device_id
-        self.is_cpu = device_type == "cpu"
+        self.on_host = device_type == "cpu" and device_id == 0
 
     def check(self) -> None:
         """Raise `ContextError` if the device can't be used here, saying what is missing."""
-        if self.is_cpu:
+        if self.on_host:
+            return
+        if self.device_type == "cpu":
+            if not runtime.available():
+                raise ContextError(
+                    f"{self!r} can't be used: {runtime.why_unavailable()}; cpu(0) can"
+                )
             return
         found = runtime.num_gpus()
         if self.device_id < found:
@@ -101,7 +112,7 @@ _state = _State()
 
 
 def cpu(device_id: int = 0) -> Context:
-    """Return the context of the CPU."""
+    """Return the context of the CPU: the host, or with a number above 0 a device on its own."""
     return CPU if device_id == 0 else Context("cpu", device_id)
 
 

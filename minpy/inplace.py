@@ -1,9 +1,12 @@
-"""In-place writes: plain where the memory is free, a new value where a tape still needs the old one.
+"""In-place writes: plain where the memory is free, a new value where a tape needs the old one.
 
-A write is *free* when the array isn't tracked, nothing tracked is written, and no live tape saw its
-memory. Then NumPy writes into the memory, and everybody who shares it sees it. Otherwise the write
-is an operation like any other: it makes a new value, the array's root is bound to that, and the views
-of the root catch up when they are next used. Gradients flow through it by `updated`'s rules.
+A write is *free* when the array isn't tracked, nothing tracked is written, and no live tape has
+captured its memory. Then NumPy writes into the memory, and all who share it see it. Otherwise the
+write is an operation like any other: it makes a new value, the array's root is bound to that, and
+the views of the root catch up when they are next used. Gradients flow through it by the rules of
+the one primitive ``updated``.
+
+It must not know any operation's rule, nor what is written where beyond the index.
 """
 
 from __future__ import annotations
@@ -12,159 +15,151 @@ from typing import Any
 
 import numpy
 
-from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value, refresh, root_of
-from minpy.autograd.rules import defjvp, defvjp
-from minpy.primitives import Primitive, registry
-
-__all__ = ["assign", "augment", "overwrite", "updated"]
-
-
-def _updated(
-    base: numpy.ndarray, value: Any, operation: Primitive, args: tuple, kwargs: dict
-) -> numpy.ndarray:
-    new = base.copy(order="K")
-    if operation is registry["getitem"]:
-        new[args[0]] = value
-    else:
-        operation.kernel(new, *args, **kwargs)[...] = value
-    return new
-
-
-# updated(base, value, operation, args, kwargs): a copy of `base` in which the part that
-# ``operation(base, *args, **kwargs)`` returns is `value`. Linear in both.
-updated = Primitive("updated", _updated, arrays=2)
-
-
-def _written_last(shape: tuple[int, ...], operation: Primitive, args: tuple) -> Any:
-    """Return which elements of the value survive, where an index names an element twice."""
-    if operation is not registry["getitem"] or not _may_repeat(args[0]):
-        return None
-    places = numpy.arange(int(numpy.prod(shape))).reshape(shape)[args[0]]
-    order = numpy.full(int(numpy.prod(shape)), -1)
-    order[places.ravel()] = numpy.arange(places.size)
-    last = order[places.ravel()].reshape(places.shape) == numpy.arange(places.size).reshape(
-        places.shape
-    )
-    return None if last.all() else last
-
-
-def _may_repeat(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(
-        isinstance(p, list | numpy.ndarray | ndarray) and numpy.asarray(p).dtype.kind in "iu"
-        for p in parts
-    )
-
-
-def _value_vjp(ans, base, value, operation, args, kwargs):
-    from minpy.numpy.broadcasting import unbroadcast_f
-
-    last = _written_last(base.shape, operation, args)
-
-    def vjp(g: Any) -> Any:
-        part = operation(g, *args, **kwargs)
-        return part if last is None else registry["where"](last, part, 0.0)
-
-    return unbroadcast_f(value, vjp)
-
-
-defvjp(
-    updated,
-    lambda ans, base, value, operation, args, kwargs: (
-        lambda g: updated(g, 0.0, operation, args, kwargs)
-    ),
-    _value_vjp,
+from minpy.array import (
+    adopt,
+    as_ndarray,
+    holds_arrays,
+    is_captured,
+    is_tracked,
+    ndarray,
+    numpy_value,
+    read_value,
+    refresh,
+    registry,
 )
-defjvp(
-    updated,
-    lambda t, ans, base, value, operation, args, kwargs: updated(t, 0.0, operation, args, kwargs),
-    lambda t, ans, base, value, operation, args, kwargs: updated(
-        registry["zeros_like"](ans), t, operation, args, kwargs
-    ),
-)
+from minpy.primitives import Primitive
+
+__all__ = ["assign", "augment", "is_free", "overwrite", "plain_index", "rebind"]
 
 
-def _is_free(target: ndarray) -> bool:
+def is_free(target: ndarray) -> bool:
     """Say whether the memory of an array may be written to."""
-    if is_tracked(target) or target._np is None:
-        return False
-    captured = root_of(target)._captured
-    return captured is None or captured() is None
+    return not is_tracked(target) and target._np is not None and not is_captured(target)
 
 
 def rebind(target: ndarray, new: ndarray) -> None:
     """Give an array, and through its root all that share its memory, a new value."""
+    memory = target._np
+    if memory is not None and not memory.flags.writeable:
+        raise ValueError("assignment destination is read-only")
     view = target._view
-    if view is not None:
-        refresh(target)
-        rebind(view.base, updated(view.base, new, view.operation, view.args, view.kwargs))
-        view.generation = view.root._generation
-    else:
+    if view is None:
         target._generation += 1
         target._captured = new._captured
-    target._np, target._nd = new._np, new._nd
-    target._box, target._inner = new._box, new._inner
+    else:
+        refresh(target)
+        updated = registry["updated"]
+        rebind(view.base, updated(view.base, new, view.operation, view.args, view.kwargs))
+        view.generation = view.root._generation
+    adopt(target, new)
 
 
 def assign(target: ndarray, index: Any, value: Any) -> None:
     """Do ``target[index] = value``."""
-    index = _plain_index(index)
-    tracked = type(value) is ndarray and is_tracked(value)
-    if not tracked:
-        # A list may hold tracked arrays.
-        if isinstance(value, list | tuple):
-            value = as_ndarray(value)
-            tracked = is_tracked(value)
-        if not tracked and _is_free(target):
-            target._np[index] = numpy_value(value) if type(value) is ndarray else value
-            return
-    made = updated(target, value, registry["getitem"], (index,), {})
-    rebind(target, made)
-
-
-def overwrite(target: ndarray, value: ndarray, casting: str = "same_kind") -> ndarray:
-    """Write a whole value into an array, which keeps its shape and dtype; return the array."""
-    if value.shape != target.shape:
-        value_shape = value.shape
-        if numpy.broadcast_shapes(value_shape, target.shape) != target.shape:
-            raise ValueError(
-                f"non-broadcastable output operand with shape {target.shape} doesn't match the "
-                f"broadcast shape {value_shape}"
-            )
-        value = registry["broadcast_to"](value, target.shape)
-    if value.dtype != target.dtype:
-        if not numpy.can_cast(value.dtype, target.dtype, casting):
-            raise TypeError(
-                f"Cannot cast output from {value.dtype!r} to {target.dtype!r} "
-                f"with casting rule {casting!r}"
-            )
-        value = registry["astype"](value, target.dtype)
-    if not is_tracked(value) and _is_free(target):
-        numpy.copyto(target._np, numpy_value(value))
+    if isinstance(value, list | tuple):
+        value = as_ndarray(value) if holds_arrays(value) else numpy.asarray(value)
+    if not (type(value) is ndarray and is_tracked(value)) and is_free(target):
+        index = plain_index(index, keep=False)
+        target._np[index] = numpy_value(value) if type(value) is ndarray else value
     else:
-        rebind(target, value)
+        _update(target, value, plain_index(index, keep=True))
+
+
+def _update(target: ndarray, value: Any, index: Any) -> None:
+    """Write a value by an operation that is recorded."""
+    if type(value) is ndarray and value._context != target._context:
+        value = value.as_in_context(target._context)
+    rebind(target, registry["updated"](target, value, registry["getitem"], (index,), {}))
+
+
+def overwrite(target: Any, value: ndarray, casting: str = "same_kind") -> Any:
+    """Write a whole value into an array, which keeps its shape and dtype; return the array.
+
+    Parameters
+    ----------
+    target
+        A minpy array, or a NumPy array where `value` isn't tracked.
+    value
+        Of a shape that broadcasts to that of `target`.
+    casting
+        Which conversions to the dtype of `target` are allowed, as in `numpy.can_cast`.
+    """
+    if type(target) is not ndarray:
+        return _overwrite_numpy(target, value, casting)
+    if value.shape != target.shape and (
+        numpy.broadcast_shapes(value.shape, target.shape) != target.shape
+    ):
+        raise ValueError(
+            f"non-broadcastable output operand with shape {target.shape} doesn't match the "
+            f"broadcast shape {value.shape}"
+        )
+    if not numpy.can_cast(value.dtype, target.dtype, casting):
+        raise TypeError(
+            f"Cannot cast output from {value.dtype!r} to {target.dtype!r} "
+            f"with casting rule {casting!r}"
+        )
+    if not is_tracked(value) and is_free(target):
+        numpy.copyto(target._np, numpy_value(value), casting="unsafe")
+    else:
+        _update(target, value, Ellipsis)
+    return target
+
+
+def _overwrite_numpy(target: Any, value: ndarray, casting: str) -> Any:
+    if not isinstance(target, numpy.ndarray):
+        raise TypeError(f"return arrays must be of ArrayType, got {type(target).__name__}")
+    if is_tracked(value):
+        raise TypeError(
+            "out is a NumPy array, which can't hold the history of an array that is being "
+            "differentiated; make it a minpy array, or leave it out"
+        )
+    numpy.copyto(target, numpy_value(value), casting=casting)
     return target
 
 
 def augment(operation: Primitive, target: ndarray, value: Any) -> ndarray:
     """Do ``target += value`` and the like, for the ufunc `operation`."""
-    if not (type(value) is ndarray and (value._box is not None or value._np is None)) and _is_free(
-        target
-    ):
-        plain = numpy_value(value) if type(value) is ndarray else value
-        if not isinstance(plain, list | tuple):
+    if operation._direct and is_free(target):
+        kind = type(value)
+        if kind is ndarray:
+            plain = None if value._np is None or is_tracked(value) else value._np
+        else:
+            plain = None if kind is list or kind is tuple else value
+        if plain is not None:
             operation.kernel(target._np, plain, out=target._np, casting="same_kind")
             operation.ran_numpy += 1
             return target
     return overwrite(target, operation(target, value))
 
 
-def _plain_index(index: Any) -> Any:
-    """Return an index without minpy arrays in it."""
-    if type(index) is ndarray:
-        return numpy_value(index)
+def plain_index(index: Any, keep: bool) -> Any:
+    """Return an index without minpy arrays in it.
+
+    Parameters
+    ----------
+    index
+        Anything that NumPy takes between brackets, with minpy arrays too.
+    keep
+        Whether a tape may keep the index: then arrays in it are copied.
+    """
     if isinstance(index, tuple):
-        return tuple(numpy_value(i) if type(i) is ndarray else i for i in index)
-    if isinstance(index, list):
-        return numpy.asarray([numpy_value(i) if type(i) is ndarray else i for i in index])
-    return index
+        return tuple([_plain_part(part, keep) for part in index])
+    return _plain_part(index, keep)
+
+
+def _plain_part(part: Any, keep: bool) -> Any:
+    kind = type(part)
+    if kind is slice:
+        if type(part.start) is ndarray or type(part.stop) is ndarray or type(part.step) is ndarray:
+            ends = (part.start, part.stop, part.step)
+            return slice(*[p.__index__() if type(p) is ndarray else p for p in ends])
+        return part
+    if kind is ndarray:
+        part = read_value(part)
+    elif kind is list:
+        part = numpy.asarray(read_value(as_ndarray(part)) if part else numpy.zeros(0, int))
+    elif not isinstance(part, numpy.ndarray):
+        return part
+    if part.ndim == 0 and part.dtype.kind in "iu":
+        return int(part)
+    return part.copy() if keep else part

@@ -1,4 +1,4 @@
-"""Policies: which kernel of an operation runs, NumPy's or MXNet's; knows no arrays and no derivatives.
+"""Policies: which kernel of an operation runs, NumPy's or MXNet's; knows no arrays.
 
 =============== ================================================================================
 ``auto``        The faster one for that operation on that device: on the CPU NumPy for

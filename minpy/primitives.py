@@ -31,10 +31,12 @@ from minpy import runtime
 from minpy.array import (
     View,
     as_ndarray,
+    from_numpy,
     is_tracked,
     ndarray,
     numpy_value,
     peel,
+    read_value,
     refresh,
     wrap,
     wrap_nd,
@@ -46,15 +48,29 @@ from minpy.policy import state as policy_state
 
 __all__ = ["Primitive", "primitive", "registry"]
 
-registry: dict[str, Primitive] = policy_state.operations
-
-# All primitives, a user's unregistered ones too: a change of policy has to reach each.
-_instances: weakref.WeakSet[Primitive] = weakref.WeakSet()
-
 _new = ndarray.__new__
+_NONE = type(None)
 _ndarray = numpy.ndarray
 _FLOAT64 = numpy.dtype("float64")
 _COMPLEX128 = numpy.dtype("complex128")
+_DOUBLES = (_FLOAT64, _COMPLEX128)
+
+registry: dict[str, Primitive] = policy_state.operations
+
+_MANY = 1 << 30
+_SEVERAL = (tuple, list)
+
+# Keywords that change nothing about what a call has to look after.
+_OPTIONS = frozenset(["axis", "ddof", "keepdims"])
+
+# What may stand in the place of an array as it is.
+_PLAIN = frozenset(
+    [_NONE, bool, int, float, complex, numpy.ndarray]
+    + [t for t in numpy.sctypeDict.values() if issubclass(t, numpy.number | numpy.bool_)]
+)
+
+# All primitives, a user's unregistered ones too: a change of policy has to reach each.
+_instances: weakref.WeakSet[Primitive] = weakref.WeakSet()
 
 
 class Primitive:
@@ -74,11 +90,24 @@ class Primitive:
         Whether policy ``auto`` takes the MXNet kernel on the CPU: a bool, or a function of the
         arguments that says so.
     is_view
-        Whether NumPy returns a view of the first argument (where it can).
+        Whether the result shares memory with the first argument, where NumPy makes it so. Such an
+        operation moves no data: on the host NumPy does it under every policy.
     differentiable
         False for operations whose derivative is zero or undefined by nature (``argmax``,
         comparisons): their results are constants to every trace.
     """
+
+    # What a call reads has slots: the dictionary is for the rest.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_direct",
+        "_leading",
+        "_most",
+        "is_view",
+        "kernel",
+        "ran_numpy",
+    )
 
     def __init__(
         self,
@@ -109,8 +138,9 @@ class Primitive:
         self.__name__ = self.__qualname__ = name
         self.__module__ = getattr(kernel, "__module__", None) or "minpy.numpy"
         self.__doc__ = doc if doc is not None else kernel.__doc__
-        self.__wrapped__ = kernel
         self._registered = register
+        self._leading = _MANY if arrays < 0 else arrays
+        self._most = _MANY  # positional arguments that need no second look
         if register:
             if name in registry:
                 raise ValueError(f"a primitive named {name!r} exists already")
@@ -129,15 +159,19 @@ class Primitive:
         return inspect.signature(self.kernel)
 
     def _apply_policy(self, policy: str) -> None:
-        # On the CPU, `_direct` operations go to NumPy without a look at their arguments.
-        self._direct = policy == "only_numpy" or (
-            policy == "auto" and (self.mxnet is None or self.faster_on_mxnet is False)
+        # On the host, `_direct` operations go to NumPy without a look at their arguments.
+        self._direct = (
+            self.is_view
+            or policy == "only_numpy"
+            or (policy == "prefer_mxnet" and self.mxnet is None)
+            or (policy == "auto" and (self.mxnet is None or self.faster_on_mxnet is False))
         )
 
     # --- calling --------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # The path for untracked arrays on the CPU, where a microsecond counts; everything that is
+        """Call the operation: on arrays of minpy's or NumPy's, numbers and lists of them."""
+        # The path for untracked arrays on the host, where a microsecond counts; everything that is
         # out of the ordinary breaks out of the loop.
         if self._direct:
             ours = False
@@ -153,32 +187,48 @@ class Primitive:
                     ours = True
                     values.append(value)
                 else:
-                    kind = type(a)
-                    if kind is list or kind is tuple:
+                    if type(a) not in _PLAIN and len(values) < self._leading:
                         break
                     values.append(a)
             else:
-                if ours and not kwargs:
-                    result = self.kernel(*values)
+                if ours and len(values) <= self._most and (not kwargs or kwargs.keys() <= _OPTIONS):
+                    result = self.kernel(*values, **kwargs) if kwargs else self.kernel(*values)
                     self.ran_numpy += 1
                     if type(result) is not _ndarray:
-                        if type(result) is tuple:
+                        if type(result) in _SEVERAL:
                             return self._wrap_numpy(result, args, kwargs, CPU)
                         result = numpy.asarray(result)
                     if settings.narrows and result.dtype is _FLOAT64:
-                        result = _narrow(result, values)
+                        result = default_precision(result, values)
                     out = _new(ndarray)
                     out._np = result
                     if self.is_view:
                         _link(out, args[0], self, args[1:], kwargs)
                     return out
+        if kwargs or len(args) > self._most:
+            return self._call_with_options(args, kwargs)
         return self._call(args, kwargs)
+
+    def _call_with_options(self, args: tuple, kwargs: dict) -> Any:
+        """Sort out keywords, and arguments beyond the ordinary ones; then call."""
+        return self._call(args, self._constants(kwargs))
+
+    def _constants(self, kwargs: dict) -> dict:
+        """Return keyword arguments with NumPy arrays for minpy's, which must not be tracked."""
+        for name, value in kwargs.items():
+            if type(value) is ndarray:
+                if self.differentiable and is_tracked(value):
+                    raise DifferentiationError(
+                        f"{self.name}: no derivative with respect to the keyword argument "
+                        f"{name!r}; pass {name}.asnumpy() if it is meant to be a constant"
+                    )
+                kwargs = {**kwargs, name: read_value(value)}
+        return kwargs
 
     def _call(self, args: tuple, kwargs: dict) -> Any:
         """Hand the call to the innermost trace among the arguments, or run it."""
-        args = self._arrays(args)
         trace = None
-        for a in args:
+        for i, a in enumerate(args):
             if type(a) is ndarray:
                 if a._view is not None:
                     refresh(a)
@@ -190,48 +240,26 @@ class Primitive:
                             continue
                     if trace is None or box.trace.level > trace.level:
                         trace = box.trace
-        if kwargs:
-            if "out" in kwargs or "where" in kwargs:
-                rewritten = _with_out(self, args, kwargs)
-                if rewritten is not None:
-                    return rewritten
-            for name, value in kwargs.items():
-                if type(value) is ndarray:
-                    if self.differentiable and is_tracked(value):
-                        raise DifferentiationError(
-                            f"{self.name}: no derivative with respect to the keyword argument "
-                            f"{name!r}; pass {name}.asnumpy() if it is meant to be a constant"
-                        )
-                    kwargs = {**kwargs, name: numpy_value(value)}
+            elif type(a) not in _PLAIN and i < self._leading and type(a) is not str:
+                return self._call(self._arrays(args), kwargs)
         if trace is not None:
             return trace.process(self, args, kwargs)
         return self._run(args, kwargs)
 
     def _arrays(self, args: tuple) -> tuple:
-        """Turn lists among the array arguments into arrays."""
-        limit = len(args) if self.arrays < 0 else self.arrays
-        for i, a in enumerate(args[:limit]):
-            if type(a) is list or type(a) is tuple or runtime.is_ndarray(a):
-                args = (*args[:i], as_ndarray(a), *args[i + 1 :])
+        """Turn what stands in the place of an array, lists for example, into arrays."""
+        for i, a in enumerate(args[: self._leading]):
+            kind = type(a)
+            if kind is not ndarray and kind not in _PLAIN and kind is not str:
+                # Floats in a list are as precise as the arrays that they meet.
+                weak = not any(hasattr(b, "dtype") and b.dtype in _DOUBLES for b in args)
+                args = (*args[:i], as_ndarray(a, weak=weak), *args[i + 1 :])
         return args
 
     def _run(self, args: tuple, kwargs: dict) -> Any:
         """Run the kernel that the policy picks; no argument is tracked."""
-        context: Context | None = None
-        for a in args:
-            if type(a) is ndarray:
-                if context is None:
-                    context = a._context
-                elif not a._context.is_cpu and a._context != context:
-                    if not context.is_cpu:
-                        raise ValueError(
-                            f"{self.name}: arrays lie on {context!r} and {a._context!r}; "
-                            "bring them together with x.as_in_context(context)"
-                        )
-                    context = a._context
-        if context is None:
-            context = current_context()
-        if self.mxnet is not None and self._wants_mxnet(args, kwargs, context):
+        context = self._context(args)
+        if self._wants_mxnet(args, kwargs, context):
             try:
                 result = self._run_mxnet(args, kwargs, context)
             except runtime.Unsupported as reason:
@@ -240,18 +268,35 @@ class Primitive:
             else:
                 self.ran_mxnet += 1
                 return result
-        elif policy_state.name == "only_mxnet":
-            raise PolicyError(f"{self.name} has no MXNet kernel; policy is only_mxnet")
         values = [numpy_value(a) if type(a) is ndarray else a for a in args]
         result = self.kernel(*values, **kwargs)
         self.ran_numpy += 1
         return self._wrap_numpy(result, args, kwargs, context)
 
+    def _context(self, args: tuple) -> Context:
+        """Return where to run: the device among the arguments' contexts, the host where none is."""
+        context: Context | None = None
+        for a in args:
+            if type(a) is ndarray:
+                own = a._context
+                if context is None or context.on_host:
+                    context = own
+                elif not own.on_host and own != context:
+                    raise ValueError(
+                        f"{self.name}: arrays lie on {context!r} and {own!r}; bring them together "
+                        "with x.as_in_context(context)"
+                    )
+        return current_context() if context is None else context
+
     def _wants_mxnet(self, args: tuple, kwargs: dict, context: Context) -> bool:
         policy = policy_state.name
-        if policy == "only_numpy":
+        if policy == "only_numpy" or (self.is_view and context.on_host):
             return False
-        if policy != "auto" or not context.is_cpu:
+        if self.mxnet is None:
+            if policy == "only_mxnet":
+                raise PolicyError(f"{self.name} has no MXNet kernel; policy is only_mxnet")
+            return False
+        if policy != "auto" or not context.on_host:
             return True
         faster = self.faster_on_mxnet
         return (faster if isinstance(faster, bool) else faster(*args, **kwargs)) and (
@@ -260,15 +305,14 @@ class Primitive:
 
     def _run_mxnet(self, args: tuple, kwargs: dict, context: Context) -> Any:
         given = []
-        limit = len(args) if self.arrays < 0 else self.arrays
         for i, a in enumerate(args):
             if type(a) is ndarray:
                 nd = a._ndarray()
                 if a._context != context:
                     nd = runtime.copy_to(nd, context.device_type, context.device_id)
-            elif i < limit and isinstance(a, numpy.ndarray):
+            elif i < self._leading and isinstance(a, numpy.ndarray):
                 nd = runtime.borrow(a)
-                if not context.is_cpu:
+                if not context.on_host:
                     nd = runtime.copy_to(nd, context.device_type, context.device_id)
             else:
                 nd = a
@@ -276,65 +320,42 @@ class Primitive:
         result = self.mxnet(runtime.eager, *given, **kwargs)
         if type(result) is tuple:
             return tuple(wrap_nd(r, context) for r in result)
-        return wrap_nd(result, context)
+        out = wrap_nd(result, context)
+        if self.is_view:
+            _link_on_device(out, self, args, kwargs)
+        return out
 
     def _wrap_numpy(self, result: Any, args: tuple, kwargs: dict, context: Context) -> Any:
         """Turn what a NumPy kernel returned into minpy arrays on a device."""
-        if type(result) is tuple or type(result) is list:
-            return tuple(self._wrap_numpy(r, args, kwargs, context) for r in result)
+        kind = type(result)
+        if kind is tuple or kind is list:
+            return kind(self._wrap_numpy(r, args, kwargs, context) for r in result)
         if type(result) is not _ndarray:
             result = numpy.asarray(result)
-        if settings.narrows and result.dtype in (_FLOAT64, _COMPLEX128) and "dtype" not in kwargs:
-            result = _narrow(result, args)
-        if not context.is_cpu and runtime.supports(result.dtype):
-            nd = runtime.copy_to(runtime.borrow(result), context.device_type, context.device_id)
-            return wrap_nd(nd, context)
-        out = wrap(result)
+        if kwargs.get("dtype") is None:
+            result = default_precision(result, args)
+        out = from_numpy(result, context)
         if self.is_view and type(args[0]) is ndarray:
-            _link(out, args[0], self, args[1:], kwargs)
+            if out._np is None:
+                _link_on_device(out, self, args, kwargs)
+            else:
+                _link(out, args[0], self, args[1:], kwargs)
         return out
 
 
-def _with_out(operation: Primitive, args: tuple, kwargs: dict) -> Any:
-    """Do NumPy's ``out=``, and a ufunc's ``where=``, as an operation followed by a write.
-
-    Returns None where the call has neither.
-    """
-    kwargs = dict(kwargs)
-    out = kwargs.pop("out", None)
-    if type(out) is tuple and len(out) == 1:
-        out = out[0]
-    where: Any = True
-    if isinstance(operation.kernel, numpy.ufunc):
-        where = kwargs.pop("where", True)
-    if out is None and where is True:
-        return operation(*args, **kwargs) if "out" not in kwargs and "where" not in kwargs else None
-    from minpy.inplace import overwrite
-
-    result = operation(*args, **kwargs)
-    if where is not True:
-        rest = registry["zeros_like"](result) if out is None else out
-        result = registry["where"](where, result, rest)
-    if out is None:
-        return result
-    if type(out) is not ndarray:
-        raise TypeError(
-            f"{operation.name}: out must be a minpy array, got {type(out).__name__}"
-        )
-    return overwrite(out, result)
-
-
-def _narrow(result: numpy.ndarray, args: Any) -> numpy.ndarray:
+def default_precision(result: numpy.ndarray, args: Any) -> numpy.ndarray:
     """Give a float64 that no operand asked for (Python floats, integers) the default dtype."""
+    if not settings.narrows or result.dtype not in _DOUBLES:
+        return result
     target = None
     for a in args:
         dtype = getattr(a, "dtype", None)
-        if dtype is not None:
-            if dtype == _FLOAT64 or dtype == _COMPLEX128:
-                return result
+        if dtype is _FLOAT64 or dtype is _COMPLEX128:
+            return result
+        if isinstance(dtype, numpy.dtype):
             if dtype.kind in "fc":
                 target = dtype if target is None else numpy.promote_types(target, dtype)
-        elif a is float:  # a dtype given by position
+        elif isinstance(a, type | numpy.dtype):  # a dtype was asked for
             return result
     if result.dtype.kind == "c":
         return result.astype(settings.complex_dtype)
@@ -343,14 +364,41 @@ def _narrow(result: numpy.ndarray, args: Any) -> numpy.ndarray:
     return result.astype(target)
 
 
+def link_view(
+    memory: numpy.ndarray, base: ndarray, operation: Primitive, args: tuple, kwargs: dict
+) -> ndarray:
+    """Return an array over a part of the memory of `base`, by an operation that can be repeated."""
+    out = wrap(memory if memory is not base._np else memory.view())
+    out._view = View(base, operation, args, kwargs)
+    return out
+
+
 def _link(out: ndarray, base: ndarray, operation: Primitive, args: tuple, kwargs: dict) -> None:
     """Remember how a view was made, if NumPy did return a view."""
     source, memory = base._np, out._np.base
+    if source is None:  # on a device, and the result is of a dtype that devices don't have
+        return
     if memory is not None and (memory is source or memory is source.base):
         out._view = View(base, operation, args, kwargs)
     elif out._np is source:
         out._np = source.view()
         out._view = View(base, operation, args, kwargs)
+
+
+def _link_on_device(out: ndarray, operation: Primitive, args: tuple, kwargs: dict) -> None:
+    """Remember how a view was made where memory can't tell: as NumPy would have decided it.
+
+    The result has memory of its own. All writes to an array on a device rebind its root, so the
+    link is enough for both to see them. NumPy is asked on an array of bytes of the same layout.
+    """
+    base = args[0]
+    if type(base) is not ndarray:
+        return
+    above = base._view
+    stand_in = numpy.empty(base.shape, "int8") if above is None else above.layout
+    layout = operation.kernel(stand_in, *args[1:], **kwargs)
+    if isinstance(layout, numpy.ndarray) and numpy.may_share_memory(layout, stand_in):
+        out._view = View(base, operation, args[1:], kwargs, layout)
 
 
 def _on_policy(policy: str) -> None:

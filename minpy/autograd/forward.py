@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minpy.array import View, is_tracked, ndarray
-from minpy.autograd.reverse import _no_rule, record
-from minpy.autograd.trace import Trace, box, open_trace
+from minpy.array import ndarray
+from minpy.autograd.reverse import no_rule, record
+from minpy.autograd.trace import Trace, open_trace, released
 from minpy.errors import NoDerivativeError
 from minpy.primitives import registry
 
@@ -30,6 +30,7 @@ class ForwardTrace(Trace):
     __slots__ = ()
 
     def process(self, operation: Any, args: tuple, kwargs: dict) -> Any:
+        """Run an operation, and push the tangents of its arguments through it."""
         inner, argnums, tangents = [], [], []
         for i, a in enumerate(args):
             if type(a) is ndarray and a._box is not None and a._box.trace is self:
@@ -41,21 +42,14 @@ class ForwardTrace(Trace):
         if not operation.differentiable or (type(ans) is ndarray and ans.dtype.kind not in "fc"):
             return ans
         tangent = _tangent(operation, ans, inner, kwargs, argnums, tangents)
+        if tangent is None:
+            return ans
         if type(ans) is tuple:
-            if tangent is None:
-                return ans
             return tuple(
-                self._boxed(a, t, args) if t is not None and a.dtype.kind in "fc" else a
+                self.boxed(a, Dual(self, t), args) if t is not None and a.dtype.kind in "fc" else a
                 for a, t in zip(ans, tangent, strict=True)
             )
-        return ans if tangent is None else self._boxed(ans, tangent, args)
-
-    def _boxed(self, ans: ndarray, tangent: Any, args: tuple) -> ndarray:
-        out = box(ans, Dual(self, tangent))
-        view = ans._view
-        if view is not None and type(args[0]) is ndarray:
-            out._view = View(args[0], view.operation, view.args, view.kwargs)
-        return out
+        return self.boxed(ans, Dual(self, tangent), args)
 
 
 def _tangent(operation, ans, inner, kwargs, argnums, tangents):
@@ -90,7 +84,7 @@ def _transposed(operation, ans, inner, kwargs, wanted):
     else:
         for i in argnums:
             if i not in operation.vjp_rules:
-                raise NoDerivativeError(_no_rule(operation, i))
+                raise NoDerivativeError(no_rule(operation, i))
         vjps = [operation.vjp_rules[i](ans, *inner, **kwargs) for i in argnums]
 
         def joint(g: Any) -> list[Any]:
@@ -119,15 +113,13 @@ def push(
         Lists of the same length; a tangent is None where the output depends on no input.
     """
     with open_trace(ForwardTrace) as trace:
-        boxed = [
-            a if t is None else box(a, Dual(trace, t))
-            for a, t in zip(inputs, tangents, strict=True)
-        ]
+        duals = [None if t is None else Dual(trace, t) for t in tangents]
+        boxed = [a if d is None else trace.start(a, d) for a, d in zip(inputs, duals, strict=True)]
         outputs, pushed = [], []
         for out in function(boxed):
-            if type(out) is ndarray and is_tracked(out) and out._box.trace is trace:
+            if trace.owns(out):
                 pushed.append(out._box.tangent)
-                outputs.append(out._inner)
+                outputs.append(released(out, out._box in duals))
             else:
                 pushed.append(None)
                 outputs.append(out)

@@ -18,6 +18,7 @@ from minpy.array import as_ndarray, ndarray
 from minpy.autograd.containers import flatten, leaves_with_paths
 from minpy.autograd.forward import push
 from minpy.autograd.reverse import record
+from minpy.autograd.trace import unshared
 from minpy.errors import DifferentiationError
 from minpy.primitives import registry
 
@@ -95,8 +96,8 @@ def _check_leaf(leaf: Any, what: str, complex_too: bool) -> None:
             f"write {leaf}.0"
         )
     raise DifferentiationError(
-        f"{what} is of type {type(leaf).__name__}: expected an array, a float, or tuples, lists and "
-        "dicts of them (other containers: minpy.autograd.register_container)"
+        f"{what} is of type {type(leaf).__name__}: expected an array, a float, or tuples, lists "
+        "and dicts of them (other containers: minpy.autograd.register_container)"
     )
 
 
@@ -105,12 +106,24 @@ def _outputs(value: Any) -> tuple[list[Any], Callable[[list], Any]]:
     return [as_ndarray(leaf) for leaf in leaves], unflatten
 
 
-def _zeros_like(array: ndarray) -> ndarray:
-    return registry["zeros_like"](array)
+def _finished(found: list[Any], like: list[ndarray], given: Sequence[Any] = ()) -> list[ndarray]:
+    """Return derivatives for the caller: zeros where none came, and each with memory of its own.
+
+    Parameters
+    ----------
+    found
+        Derivatives, None where the result depends on nothing.
+    like
+        What they are derivatives of.
+    given
+        The gradients or tangents that the caller gave.
+    """
+    return unshared(_filled(found, like), given)
 
 
-def _filled(gradients: list[Any], leaves: list[ndarray]) -> list[ndarray]:
-    return [_zeros_like(a) if g is None else g for g, a in zip(gradients, leaves, strict=True)]
+def _filled(found: list[Any], like: list[ndarray]) -> list[ndarray]:
+    zeros = registry["zeros_like"]
+    return [zeros(a) if d is None else d for d, a in zip(found, like, strict=True)]
 
 
 def _named(operator: str, fun: Callable, doc: str) -> Callable[[Callable], Callable]:
@@ -175,7 +188,7 @@ def make_vjp(fun: Callable, argnum: ArgNum = 0) -> Callable:
                     f"vjp: expected gradients of shape {[out.shape for out in outputs]}, "
                     f"got {[part.shape for part in gradients]}"
                 )
-            return rebuild(_filled(tape.back(gradients), leaves))
+            return rebuild(_finished(tape.back(gradients), leaves, gradients))
 
         return vjp, unflatten(outputs)
 
@@ -226,7 +239,7 @@ def make_jvp(fun: Callable, argnum: ArgNum = 0) -> Callable:
 
             outputs, pushed = push(flat, leaves, tangents)
             unflatten = unflatten_output[0]
-            return unflatten(outputs), unflatten(_filled(pushed, outputs))
+            return unflatten(outputs), unflatten(_finished(pushed, outputs, tangents))
 
         return jvp
 
@@ -271,7 +284,7 @@ def _value_and_gradient(fun, args, kwargs, argnum, by, has_aux=False):
             f"{by}: the result doesn't depend on the argument; its gradient is zero", stacklevel=3
         )
     gradients = tape.back([registry["ones_like"](out)], once=True)
-    return out, rebuild(_filled(gradients, leaves)), aux
+    return out, rebuild(_finished(gradients, leaves)), aux
 
 
 def value_and_grad(fun: Callable, argnum: ArgNum = 0) -> Callable:
@@ -396,7 +409,7 @@ def elementwise_grad(fun: Callable, argnum: ArgNum = 0) -> Callable:
         if any(out.dtype.kind == "c" for out in outputs):
             raise DifferentiationError("elementwise_grad: the function must return real numbers")
         ones = [registry["ones_like"](out) for out in outputs]
-        return rebuild(_filled(tape.back(ones, once=True), leaves))
+        return rebuild(_finished(tape.back(ones, once=True), leaves))
 
     return derived
 
@@ -456,7 +469,8 @@ def jacobian(fun: Callable, argnum: ArgNum = 0) -> Callable:
         for i in range(out.size):
             basis = numpy.zeros(out.size, out.dtype)
             basis[i] = 1
-            rows.append(_filled(tape.back([as_ndarray(basis.reshape(out.shape))]), leaves))
+            found = tape.back([as_ndarray(basis.reshape(out.shape))])
+            rows.append(_filled(found, leaves))
         columns = []
         for k, leaf in enumerate(leaves):
             shape = out.shape + leaf.shape

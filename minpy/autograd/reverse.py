@@ -12,8 +12,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from minpy.array import View, is_tracked, ndarray, root_of
-from minpy.autograd.trace import Token, Trace, box, open_trace
+from minpy.array import capture, ndarray, snapshot
+from minpy.autograd.trace import Token, Trace, open_trace, released
 from minpy.errors import NoDerivativeError
 from minpy.primitives import registry
 
@@ -44,42 +44,48 @@ class ReverseTrace(Trace):
     __slots__ = ()
 
     def process(self, operation: Any, args: tuple, kwargs: dict) -> Any:
+        """Run an operation, and record how gradients go back through it."""
+        if not operation.differentiable:
+            return operation(*[a._inner if self._recorded(a) else a for a in args], **kwargs)
         inner, argnums, parents = [], [], []
-        token = self.token
         for i, a in enumerate(args):
             if type(a) is ndarray:
-                b = a._box
-                if b is not None and b.trace is self:
+                box = a._box
+                if box is not None and box.trace is self:
                     argnums.append(i)
-                    parents.append(b)
+                    parents.append(box)
                     a = a._inner
                 else:
-                    # The rules may keep this array: its memory must stay as it is.
-                    view = a._view
-                    (a if view is None else view.root)._captured = token
+                    a = self._held(a)
             inner.append(a)
         ans = operation(*inner, **kwargs)
-        if not operation.differentiable:
-            return ans
         if type(ans) is tuple:
             return self._record_tuple(operation, ans, inner, kwargs, argnums, parents, args)
         if ans.dtype.kind not in "fc":  # a cast to integers, say: constant
             return ans
         node = Node(self, tuple(parents), _vjps(operation, ans, inner, kwargs, argnums))
-        return self._boxed(ans, node, args)
+        return self._captured(ans, node, args)
 
-    def _boxed(self, ans: ndarray, node: Node, args: tuple) -> ndarray:
+    def _recorded(self, a: Any) -> bool:
+        return type(a) is ndarray and a._box is not None and a._box.trace is self
+
+    def _held(self, array: ndarray) -> ndarray:
+        """Return a constant for the rules to keep: writes to the array don't reach it."""
+        view = array._view
+        root = array if view is None else view.root
+        if root._captured is not self.token:
+            capture(root, self.token)
+        return snapshot(array)
+
+    def _captured(self, ans: ndarray, node: Node, args: tuple) -> ndarray:
+        if ans._view is not None or ans._captured is not None or ans._np is None:
+            capture(ans, self.token)
+            return self.boxed(ans, node, args)
         out = _new(ndarray)
         out._np = ans._np
-        if out._np is None:
-            out._nd, out._context = ans._nd, ans._context
         out._box = node
         out._inner = ans
         ans._captured = out._captured = self.token
-        view = ans._view
-        if view is not None:
-            # The tracked result is a view of the tracked argument, and writes through it count.
-            out._view = View(args[0], view.operation, view.args, view.kwargs)
         return out
 
     def _record_tuple(self, operation, ans, inner, kwargs, argnums, parents, args):
@@ -92,7 +98,7 @@ class ReverseTrace(Trace):
                 continue
             part = Node(self, (whole,), (), source=whole)
             part.output = i
-            outputs.append(self._boxed(a, part, args))
+            outputs.append(self._captured(a, part, args))
         return tuple(outputs)
 
 
@@ -108,10 +114,10 @@ def _vjps(operation: Any, ans: Any, inner: list, kwargs: dict, argnums: list[int
     except KeyError as missing:
         if missing.args[0] not in argnums or missing.args[0] in rules:
             raise  # an error of the rule itself
-        raise NoDerivativeError(_no_rule(operation, missing.args[0])) from None
+        raise NoDerivativeError(no_rule(operation, missing.args[0])) from None
 
 
-def _no_rule(operation: Any, argnum: int) -> str:
+def no_rule(operation: Any, argnum: int) -> str:
     if not operation.vjp_rules:
         return (
             f"{operation.name} has no derivative; register one with minpy.defvjp, or take "
@@ -129,12 +135,11 @@ class Tape:
     The tape may be run back several times (a Jacobian does); `once` frees each step as it goes.
     """
 
-    __slots__ = ("end", "inputs", "like", "token")
+    __slots__ = ("end", "inputs", "token")
 
-    def __init__(self, inputs: list[Node], end: Any, like: Any, token: Token) -> None:
+    def __init__(self, inputs: list[Node], end: list[Node | None], token: Token) -> None:
         self.inputs = inputs
         self.end = end  # a node for each output, None where the output depends on no input
-        self.like = like
         self.token = token
 
     def back(self, gradients: list[Any], once: bool = False) -> list[Any]:
@@ -215,21 +220,21 @@ def record(function: Callable[[list[ndarray]], list[Any]], inputs: list[ndarray]
     """
     token = Token()
     with open_trace(ReverseTrace, weakref.ref(token)) as trace:
-        starts = []
+        starts, boxed = [], []
         for a in inputs:
-            root_of(a)._captured = trace.token
-            starts.append(Node(trace, (), ()))
-        boxed = [box(a, node) for a, node in zip(inputs, starts, strict=True)]
-        results = function(boxed)
+            capture(a, trace.token)
+            node = Node(trace, (), ())
+            starts.append(node)
+            boxed.append(trace.start(a, node))
         outputs, ends = [], []
-        for out in results:
-            if type(out) is ndarray and is_tracked(out) and out._box.trace is trace:
+        for out in function(boxed):
+            if trace.owns(out):
                 ends.append(out._box)
-                outputs.append(out._inner)
+                outputs.append(released(out, out._box in starts))
             else:
                 ends.append(None)
                 outputs.append(out)
-    return outputs, Tape(starts, ends, outputs, token)
+    return outputs, Tape(starts, ends, token)
 
 
 def _sum(a: Any, b: Any) -> Any:

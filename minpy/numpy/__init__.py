@@ -1,17 +1,55 @@
 """The NumPy namespace: every function a primitive or a composition of primitives.
 
-``import minpy.numpy as np`` and go on as with NumPy. What isn't here by name is NumPy's own function,
-reached through the fall-back: it gets NumPy arrays and its result becomes a minpy array.
+``import minpy.numpy as np`` and go on as with NumPy. What isn't here by name is NumPy's own
+function, reached through the fall-back: it gets NumPy arrays and its result becomes a minpy array.
 """
 
-from __future__ import annotations
-
 from minpy.array import ndarray
-from minpy.numpy.broadcasting import *  # noqa: F403
-from minpy.numpy.creation import *  # noqa: F403
-from minpy.numpy.elementwise import *  # noqa: F403
-from minpy.numpy.indexing import *  # noqa: F403
-from minpy.numpy.products import *  # noqa: F403
-from minpy.numpy.reductions import *  # noqa: F403
-from minpy.numpy.shaping import *  # noqa: F403
-from minpy.numpy import methods as _methods  # noqa: F401, I001
+from minpy.numpy import (
+    broadcasting,
+    calculus,
+    creation,
+    dtypes,
+    elementwise,
+    fallback,
+    fft,
+    indexing,
+    linalg,
+    methods,
+    products,
+    protocols,
+    random,
+    reductions,
+    shaping,
+    sorting,
+    statistics,
+)
+from minpy.numpy.broadcasting import *
+from minpy.numpy.calculus import *
+from minpy.numpy.creation import *
+from minpy.numpy.dtypes import *
+from minpy.numpy.elementwise import *
+from minpy.numpy.indexing import *
+from minpy.numpy.products import *
+from minpy.numpy.reductions import *
+from minpy.numpy.shaping import *
+from minpy.numpy.sorting import *
+from minpy.numpy.statistics import *
+
+__all__ = ["fft", "linalg", "ndarray", "random"]
+for _module in (
+    broadcasting,
+    calculus,
+    creation,
+    dtypes,
+    elementwise,
+    indexing,
+    products,
+    reductions,
+    shaping,
+    sorting,
+    statistics,
+):
+    __all__ += _module.__all__
+
+__getattr__, __dir__ = fallback.reach("numpy", __all__)

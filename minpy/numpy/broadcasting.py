@@ -7,19 +7,25 @@ from typing import Any
 
 import numpy
 
-from minpy.array import ndarray
+from minpy.array import as_ndarray, ndarray, read_value
 from minpy.autograd.rules import def_linear, defvjp
-from minpy.primitives import Primitive, registry
+from minpy.numpy.function import Function
+from minpy.primitives import registry
 
-__all__ = ["broadcast_to", "unbroadcast", "unbroadcast_f"]
+__all__ = ["broadcast_arrays", "broadcast_shapes", "broadcast_to"]
 
-_ndarray = numpy.ndarray
 
-broadcast_to = Primitive(
+def _mx_broadcast_to(F: Any, array: Any, shape: Any) -> Any:
+    return F("_np_broadcast_to", array, shape=tuple(shape))
+
+
+broadcast_to = Function(
     "broadcast_to",
-    numpy.broadcast_to,
+    lambda array, shape: numpy.broadcast_to(array, shape),
     arrays=1,
-    mxnet=lambda F, x, shape: F("_np_broadcast_to", x, shape=tuple(shape)),
+    is_view=True,
+    mxnet=_mx_broadcast_to,
+    doc=numpy.broadcast_to.__doc__,
 )
 
 
@@ -65,8 +71,21 @@ def unbroadcast_f(target: ndarray, vjp: Callable[[Any], Any]) -> Callable[[Any],
     return lambda g: unbroadcast(vjp(g), shape, dtype)
 
 
-defvjp(
-    broadcast_to,
-    lambda ans, x, shape: unbroadcast_f(x, lambda g: g),
-)
+defvjp(broadcast_to, lambda ans, array, shape: unbroadcast_f(array, lambda g: g))
 def_linear(broadcast_to)
+
+
+def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+    """Return the shape that shapes broadcast to, as `numpy.broadcast_shapes`."""
+    return numpy.broadcast_shapes(*[_shape(s) for s in shapes])
+
+
+def broadcast_arrays(*args: Any, subok: bool = False) -> list[Any]:
+    """Broadcast arrays against each other, as `numpy.broadcast_arrays`; the results are views."""
+    arrays = [as_ndarray(a) for a in args]
+    shape = numpy.broadcast_shapes(*[a.shape for a in arrays])
+    return [a if a.shape == shape else broadcast_to(a, shape) for a in arrays]
+
+
+def _shape(shape: Any) -> Any:
+    return tuple(read_value(shape).tolist()) if type(shape) is ndarray else shape

@@ -13,8 +13,10 @@ import numpy
 from minpy import runtime
 from minpy.array import ndarray
 from minpy.autograd.rules import def_linear, defjvp, defvjp
+from minpy.inplace import overwrite
 from minpy.numpy.broadcasting import unbroadcast_f
-from minpy.primitives import Primitive
+from minpy.numpy.function import Function, Ufunc
+from minpy.primitives import Primitive, registry
 
 # --- MXNet kernels of a shape ---------------------------------------------------------------------
 
@@ -53,7 +55,8 @@ _names: list[str] = []
 
 
 def _ufunc(name: str, mxnet: Any = None, **options: Any) -> Primitive:
-    made = Primitive(name, getattr(numpy, name), mxnet=mxnet, **options)
+    kind = Ufunc if isinstance(getattr(numpy, name), numpy.ufunc) else Function
+    made = kind(name, mxnet=mxnet, **options)
     globals()[name] = made
     _names.append(name)
     return made
@@ -80,6 +83,56 @@ def _linear_unary(name: str, vjp: Callable[[Any], Any], mxnet: str | None = None
     def_linear(op)
     return op
 
+
+# --- no derivative by nature: piecewise constant, or of booleans and integers -------------------
+
+
+def _constant(name: str, mxnet: Any = None) -> Primitive:
+    return _ufunc(name, mxnet, differentiable=False)
+
+
+sign = _constant("sign", _mx_unary("_npi_sign"))
+floor = _constant("floor", _mx_unary("_npi_floor"))
+ceil = _constant("ceil", _mx_unary("_npi_ceil"))
+trunc = _constant("trunc", _mx_unary("_npi_trunc"))
+rint = _constant("rint", _mx_unary("_npi_rint"))
+fix = _constant("fix", _mx_unary("_npi_fix"))
+isnan = _constant("isnan", _mx_unary("_npi_isnan"))
+isinf = _constant("isinf", _mx_unary("_npi_isinf"))
+isfinite = _constant("isfinite", _mx_unary("_npi_isfinite"))
+isnat = _constant("isnat")
+signbit = _constant("signbit")
+isposinf = _constant("isposinf", _mx_unary("_npi_isposinf"))
+isneginf = _constant("isneginf", _mx_unary("_npi_isneginf"))
+iscomplex = _constant("iscomplex")
+isreal = _constant("isreal")
+logical_not = _constant("logical_not", _mx_unary("_npi_logical_not"))
+invert = _constant("invert", _mx_unary("_npi_bitwise_not"))
+spacing = _constant("spacing")
+floor_divide = _constant("floor_divide")
+equal = _constant("equal", _mx_binary("_npi_equal"))
+not_equal = _constant("not_equal", _mx_binary("_npi_not_equal"))
+less = _constant("less", _mx_binary("_npi_less", reflected="_npi_greater_scalar"))
+less_equal = _constant(
+    "less_equal", _mx_binary("_npi_less_equal", reflected="_npi_greater_equal_scalar")
+)
+greater = _constant("greater", _mx_binary("_npi_greater", reflected="_npi_less_scalar"))
+greater_equal = _constant(
+    "greater_equal", _mx_binary("_npi_greater_equal", reflected="_npi_less_equal_scalar")
+)
+logical_and = _constant("logical_and", _mx_binary("_npi_logical_and"))
+logical_or = _constant("logical_or", _mx_binary("_npi_logical_or"))
+logical_xor = _constant("logical_xor", _mx_binary("_npi_logical_xor"))
+bitwise_and = _constant("bitwise_and", _mx_binary("_npi_bitwise_and"))
+bitwise_or = _constant("bitwise_or", _mx_binary("_npi_bitwise_or"))
+bitwise_xor = _constant("bitwise_xor", _mx_binary("_npi_bitwise_xor"))
+left_shift = _constant("left_shift")
+right_shift = _constant("right_shift")
+gcd = _constant("gcd")
+lcm = _constant("lcm", _mx_binary("_npi_lcm"))
+nextafter = _constant("nextafter")
+heaviside = _constant("heaviside")
+isclose = _constant("isclose")
 
 # --- unary ----------------------------------------------------------------------------------------
 
@@ -140,10 +193,10 @@ defjvp(fabs, _absolute_jvp)
 
 # Complex: HIPS autograd's convention, a gradient is the conjugate of the usual one.
 conjugate = _linear_unary("conjugate", lambda g: conjugate(g))
-real = Primitive("real", numpy.real, is_view=True)
-imag = Primitive("imag", numpy.imag, is_view=True)
-angle = Primitive("angle", numpy.angle, arrays=1)
-real_if_close = Primitive("real_if_close", numpy.real_if_close, arrays=1)
+real = Function("real", is_view=True, arrays=1)
+imag = Function("imag", is_view=True, arrays=1)
+angle = Function("angle", arrays=1)
+real_if_close = Function("real_if_close", is_view=True, arrays=1)
 
 
 def _as_kind_of(x: ndarray, g: Any) -> Any:
@@ -155,19 +208,23 @@ defvjp(real, lambda ans, x: lambda g: _as_kind_of(x, g))
 def_linear(real)
 defvjp(imag, lambda ans, x: lambda g: g * -1j if x.dtype.kind == "c" else g * 0.0)
 def_linear(imag)
-defvjp(
-    angle,
-    lambda ans, x, deg=False: (
-        lambda g: g * conjugate(x * 1j) / absolute(x) ** 2 if x.dtype.kind == "c" else g * 0.0
-    ),
-)
-defjvp(
-    angle,
-    lambda g, ans, x, deg=False: (
-        real(g * conjugate(x * 1j) / absolute(x) ** 2) if x.dtype.kind == "c" else g * 0.0
-    ),
-)
+
+
+def _dangle(x: Any, deg: bool) -> Any:
+    """Return the derivative of the angle: zero for real numbers, and at the origin."""
+    if x.dtype.kind != "c":
+        return zeros_like(x)
+    size = _replace_zero(absolute(x), 1.0)
+    return conjugate(x * 1j) * ((_DEGREES if deg else 1.0) / (size * size))
+
+
+defvjp(angle, lambda ans, x, deg=False: lambda g: g * _dangle(x, deg))
+defjvp(angle, lambda g, ans, x, deg=False: real(g * _dangle(x, deg)))
 defvjp(real_if_close, lambda ans, x, tol=100: lambda g: _as_kind_of(x, g))
+defjvp(
+    real_if_close,
+    lambda g, ans, x, tol=100: real(g) if ans.dtype.kind != "c" else g,
+)
 
 # --- binary ---------------------------------------------------------------------------------------
 
@@ -178,7 +235,7 @@ def _replace_zero(x: Any, value: float) -> Any:
 
 def _share(x: Any, ans: Any, y: Any) -> Any:
     """Return 1 where x is the result, 1/2 where both are: the documented subgradient at ties."""
-    return (x == ans) / (1.0 + (x == y))
+    return equal(x, ans) / (1.0 + equal(x, y))
 
 
 def _dpower_dx(ans: Any, x: Any, y: Any) -> Any:
@@ -308,10 +365,11 @@ def _binary(name: str, dx: Any, dy: Any, mxnet: Any = None) -> Primitive:
     return op
 
 
+# At the origin, where they have a kink or a jump, the derivatives of these two are zero.
 arctan2 = _binary(
     "arctan2",
-    lambda ans, x, y: y / (x * x + y * y),
-    lambda ans, x, y: -x / (x * x + y * y),
+    lambda ans, x, y: y / _replace_zero(x * x + y * y, 1.0),
+    lambda ans, x, y: -x / _replace_zero(x * x + y * y, 1.0),
     _mx_binary("_npi_arctan2", reflected="_npi_rarctan2_scalar"),
 )
 hypot = _binary(
@@ -320,8 +378,16 @@ hypot = _binary(
     lambda ans, x, y: y / _replace_zero(ans, 1.0),
     _mx_binary("_npi_hypot"),
 )
-logaddexp = _binary("logaddexp", lambda ans, x, y: exp(x - ans), lambda ans, x, y: exp(y - ans))
-logaddexp2 = _binary("logaddexp2", lambda ans, x, y: exp2(x - ans), lambda ans, x, y: exp2(y - ans))
+logaddexp = _binary(
+    "logaddexp",
+    lambda ans, x, y: exp(x - _finite(ans)),
+    lambda ans, x, y: exp(y - _finite(ans)),
+)
+logaddexp2 = _binary(
+    "logaddexp2",
+    lambda ans, x, y: exp2(x - _finite(ans)),
+    lambda ans, x, y: exp2(y - _finite(ans)),
+)
 copysign = _binary(
     "copysign",
     lambda ans, x, y: sign(x) * copysign(ones_like(ans), y),
@@ -330,75 +396,138 @@ copysign = _binary(
 )
 
 
+def _finite(ans: Any) -> Any:
+    """Replace minus infinity, the logarithm of zero plus zero: the derivatives there are zero."""
+    return where(ans == -numpy.inf, 0.0, ans)
+
+
+ldexp = _binary("ldexp", lambda ans, x, i: ldexp(ones_like(x), i), lambda ans, x, i: None)
+ldexp.vjp_rules.pop(1)  # the exponent is an integer
+ldexp.jvp_rules.pop(1)
+
+# --- two results ----------------------------------------------------------------------------------
+
+modf = _ufunc("modf")
+defvjp(modf, lambda ans, x, **kw: lambda g: g[0])
+defjvp(modf, lambda g, ans, x, **kw: (g, zeros_like(g)))
+
+frexp = _ufunc("frexp")
+defvjp(frexp, lambda ans, x, **kw: lambda g: ldexp(g[0], -ans[1]))
+defjvp(frexp, lambda g, ans, x, **kw: (ldexp(g, -ans[1]), None))
+
+divmod = _ufunc("divmod")
+defvjp(
+    divmod,
+    lambda ans, x, y, **kw: unbroadcast_f(x, lambda g: g[1]),
+    lambda ans, x, y, **kw: unbroadcast_f(y, lambda g: -g[1] * ans[0]),
+)
+defjvp(
+    divmod,
+    lambda g, ans, x, y, **kw: (zeros_like(ans[0]), _broadcast(g, ans[1])),
+    lambda g, ans, x, y, **kw: (zeros_like(ans[0]), -g * ans[0]),
+)
+
+# --- between bounds, and from one range of numbers to another -----------------------------------
+
+
+def _clip_kernel(a: Any, a_min: Any, a_max: Any, **kwargs: Any) -> Any:
+    return numpy.clip(a, a_min, a_max, **kwargs)
+
+
+def _mx_clip(F: Any, a: Any, a_min: Any, a_max: Any, **kwargs: Any) -> Any:
+    if kwargs or not all(b is None or isinstance(b, int | float) for b in (a_min, a_max)):
+        raise runtime.Unsupported("MXNet clips between two Python numbers")
+    if a_min is None or a_max is None or a_min != a_min or a_max != a_max:
+        raise runtime.Unsupported("MXNet clips between two numbers")
+    return F("clip", a, a_min=float(a_min), a_max=float(a_max))
+
+
+def _inside(a: Any, a_min: Any, a_max: Any) -> Any:
+    """Return 1 where clip leaves the element as it is, the bounds included."""
+    inside = ones_like(a)
+    if a_min is not None:
+        inside = inside * greater_equal(a, a_min)
+    return inside if a_max is None else inside * less_equal(a, a_max)
+
+
+def _clipped_below(a: Any, a_min: Any, a_max: Any) -> Any:
+    return less(a, a_min) if a_max is None else less(a, a_min) * less_equal(a_min, a_max)
+
+
+def _clipped_above(a: Any, a_min: Any, a_max: Any) -> Any:
+    # Where the bounds cross, NumPy's result is the upper one.
+    over = greater(a, a_max)
+    return over if a_min is None else logical_or(over, greater(a_min, a_max))
+
+
+_clip = Function("clip", _clip_kernel, mxnet=_mx_clip, arrays=3, doc=numpy.clip.__doc__)
+_CLIP_SLOPES = (_inside, _clipped_below, _clipped_above)
+defvjp(
+    _clip,
+    *[
+        lambda ans, a, lo, hi, _i=i, _slope=slope, **kw: unbroadcast_f(
+            (a, lo, hi)[_i], lambda g: g * _slope(a, lo, hi)
+        )
+        for i, slope in enumerate(_CLIP_SLOPES)
+    ],
+)
+defjvp(
+    _clip,
+    *[
+        lambda g, ans, a, lo, hi, _slope=slope, **kw: _broadcast(g * _slope(a, lo, hi), ans)
+        for slope in _CLIP_SLOPES
+    ],
+)
+
+
+def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    """Limit values to an interval, as `numpy.clip`.
+
+    The derivative is one from bound to bound, the bounds included, and zero outside.
+    """
+    given = kwargs if out is None else {**kwargs, "out": out}
+    return _clip(a, a_min, a_max, **given)
+
+
+round = Function("round", numpy.round, arrays=1, differentiable=False)
+around = round_ = round
+
+sinc = Function("sinc", arrays=1)
+
+
+def _dsinc(x: Any) -> Any:
+    """Return (cos(πx) - sinc(x)) / x, and 0 at x = 0."""
+    away = _replace_zero(x, 1.0)
+    return where(x == 0, 0.0, (cos(numpy.pi * away) - sinc(away)) / away)
+
+
+defvjp(sinc, lambda ans, x: lambda g: g * _dsinc(x))
+defjvp(sinc, lambda g, ans, x: g * _dsinc(x))
+
+
+def _nan_to_num_kernel(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    return numpy.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+_nan_to_num = Function("nan_to_num", _nan_to_num_kernel, arrays=1, doc=numpy.nan_to_num.__doc__)
+defvjp(_nan_to_num, lambda ans, x, *a, **kw: lambda g: g * isfinite(x))
+defjvp(_nan_to_num, lambda g, ans, x, *a, **kw: g * isfinite(x))
+
+
+def nan_to_num(
+    x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    """Replace nan and infinities by numbers, as `numpy.nan_to_num`; their derivative is zero."""
+    result = _nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    return result if copy or type(x) is not ndarray else overwrite(x, result)
+
+
 def _broadcast(g: Any, ans: Any) -> Any:
     """Repeat a tangent to the shape of the result."""
     return g if g.shape == ans.shape else add(g, zeros_like(ans))
 
 
-# --- no derivative by nature: piecewise constant, or of booleans and integers ------------------------
-
-_CONSTANT = {
-    "sign": "_npi_sign",
-    "floor": "_npi_floor",
-    "ceil": "_npi_ceil",
-    "trunc": "_npi_trunc",
-    "rint": "_npi_rint",
-    "fix": "_npi_fix",
-    "isnan": "_npi_isnan",
-    "isinf": "_npi_isinf",
-    "isfinite": "_npi_isfinite",
-    "signbit": None,
-    "isposinf": "_npi_isposinf",
-    "isneginf": "_npi_isneginf",
-    "iscomplex": None,
-    "isreal": None,
-    "logical_not": "_npi_logical_not",
-    "invert": "_npi_bitwise_not",
-    "spacing": None,
-    "floor_divide": None,
-    "equal": "_npi_equal",
-    "not_equal": "_npi_not_equal",
-    "less": "_npi_less",
-    "less_equal": "_npi_less_equal",
-    "greater": "_npi_greater",
-    "greater_equal": "_npi_greater_equal",
-    "logical_and": "_npi_logical_and",
-    "logical_or": "_npi_logical_or",
-    "logical_xor": "_npi_logical_xor",
-    "bitwise_and": "_npi_bitwise_and",
-    "bitwise_or": "_npi_bitwise_or",
-    "bitwise_xor": "_npi_bitwise_xor",
-    "left_shift": None,
-    "right_shift": None,
-    "gcd": None,
-    "lcm": "_npi_lcm",
-    "nextafter": None,
-    "heaviside": None,
-    "isclose": None,
-}
-_MIRRORED = {
-    "less": "_npi_greater_scalar",
-    "less_equal": "_npi_greater_equal_scalar",
-    "greater": "_npi_less_scalar",
-    "greater_equal": "_npi_less_equal_scalar",
-}
-_UNARY_CONSTANTS = frozenset(list(_CONSTANT)[: list(_CONSTANT).index("spacing")])
-
-for _name, _op_name in _CONSTANT.items():
-    _kernel = None
-    if _op_name is not None:
-        _kernel = (
-            _mx_unary(_op_name)
-            if _name in _UNARY_CONSTANTS
-            else _mx_binary(_op_name, reflected=_MIRRORED.get(_name))
-        )
-    _ufunc(_name, _kernel, differentiable=False)
-
-sign: Primitive
-floor: Primitive
-trunc: Primitive
-
-# --- where, and the constants that rules need -------------------------------------------------------
+# --- where, and the constants that rules need ---------------------------------------------------
 
 
 def _mx_where(F: Any, condition: Any, x: Any, y: Any) -> Any:
@@ -414,7 +543,7 @@ def _mx_where(F: Any, condition: Any, x: Any, y: Any) -> Any:
     return F("_npi_where", condition, x, y)
 
 
-_where = Primitive("where", numpy.where, mxnet=_mx_where)
+_where = Function("where", mxnet=_mx_where, arrays=3)
 defvjp(
     _where,
     None,
@@ -434,8 +563,6 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
 
     With a condition alone, return the indices where it holds, as `numpy.nonzero`.
     """
-    from minpy.primitives import registry
-
     if x is None and y is None:
         return registry["nonzero"](condition)
     if x is None or y is None:
@@ -443,12 +570,8 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     return _where(condition, x, y)
 
 
-zeros_like = Primitive(
-    "zeros_like", numpy.zeros_like, arrays=1, mxnet=_mx_unary("zeros_like"), differentiable=False
-)
-ones_like = Primitive(
-    "ones_like", numpy.ones_like, arrays=1, mxnet=_mx_unary("ones_like"), differentiable=False
-)
+zeros_like = Function("zeros_like", arrays=1, mxnet=_mx_unary("zeros_like"), differentiable=False)
+ones_like = Function("ones_like", arrays=1, mxnet=_mx_unary("ones_like"), differentiable=False)
 
 
 def _astype(x: numpy.ndarray, dtype: Any, copy: bool = True, **kwargs: Any) -> numpy.ndarray:
@@ -481,9 +604,26 @@ defjvp(
 # NumPy's other names for the same functions.
 abs = absolute
 conj = conjugate
-bitwise_not = globals()["invert"]
+bitwise_not = invert
 
-__all__ = sorted(
-    {*_names, "abs", "angle", "bitwise_not", "conj", "divide", "imag", "mod", "ones_like"}
-    | {"real", "real_if_close", "where", "zeros_like"}
-)
+__all__ = [
+    *_names,
+    "abs",
+    "angle",
+    "around",
+    "bitwise_not",
+    "clip",
+    "conj",
+    "divide",
+    "imag",
+    "mod",
+    "nan_to_num",
+    "ones_like",
+    "real",
+    "real_if_close",
+    "round",
+    "round_",
+    "sinc",
+    "where",
+    "zeros_like",
+]

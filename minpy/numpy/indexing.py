@@ -1,63 +1,114 @@
-"""Indexing as primitives: reading by any index NumPy has, and the scatter that transposes it."""
+"""Indexing: reading by any index NumPy has, writing, and the scatter that transposes reading.
+
+It must not know about arithmetic, nor how a write is bound to an array: that is `minpy.inplace`'s.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy
 
 from minpy import runtime
-from minpy.array import ndarray
-from minpy.autograd.rules import def_linear, defvjp
-from minpy.primitives import Primitive
+from minpy.array import as_ndarray, is_tracked, ndarray, read_value
+from minpy.autograd.rules import def_linear, defjvp, defvjp
+from minpy.errors import DifferentiationError
+from minpy.inplace import assign, is_free, overwrite
+from minpy.numpy.broadcasting import broadcast_arrays, broadcast_to, unbroadcast_f
+from minpy.numpy.elementwise import where, zeros_like
+from minpy.numpy.function import Function
+from minpy.primitives import Primitive, registry
 
-__all__ = ["getitem", "scatter_add", "take", "take_along_axis"]
+__all__ = [
+    "argwhere",
+    "choose",
+    "compress",
+    "copyto",
+    "extract",
+    "fill_diagonal",
+    "flatnonzero",
+    "nonzero",
+    "place",
+    "put",
+    "put_along_axis",
+    "putmask",
+    "select",
+    "take",
+    "take_along_axis",
+]
+
+
+def _plain(value: Any) -> Any:
+    return read_value(value) if type(value) is ndarray else value
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    return int(numpy.prod(shape, dtype=int))
+
+
+# --- slices, as MXNet's operators take them -------------------------------------------------------
+
+
+class _Slices:
+    """An index of slices and integers, written out for the axes that it names.
+
+    Attributes
+    ----------
+    begin, end, step
+        One number an axis; None as an end means to before the first element.
+    gone
+        The axes that an integer picks one element of.
+    lengths
+        How many elements are picked along each axis.
+    """
+
+    def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(
+            isinstance(p, bool) or not (p is Ellipsis or isinstance(p, slice | int)) for p in parts
+        ):
+            raise runtime.Unsupported("MXNet indexes by slices and integers only")
+        if Ellipsis in parts:
+            at = parts.index(Ellipsis)
+            fill = len(shape) - (len(parts) - 1)
+            parts = (*parts[:at], *[slice(None)] * fill, *parts[at + 1 :])
+        if len(parts) > len(shape) or not parts or Ellipsis in parts:
+            raise runtime.Unsupported("left to NumPy, which raises the right error")
+        self.begin, self.end, self.step, self.gone, self.lengths = [], [], [], [], []
+        for axis, (part, length) in enumerate(zip(parts, shape, strict=False)):
+            if not isinstance(part, slice):
+                if not -length <= part < length:
+                    raise runtime.Unsupported("left to NumPy, which raises the right error")
+                part = slice(part % length, part % length + 1)
+                self.gone.append(axis)
+            a, b, s = part.indices(length)
+            count = len(range(a, b, s))
+            if count == 0:
+                raise runtime.Unsupported("MXNet has no empty slices")
+            self.begin.append(a)
+            self.end.append(None if b < 0 else b)
+            self.step.append(s)
+            self.lengths.append(count)
+
+    def attributes(self) -> dict[str, str]:
+        """Return begin, end and step as MXNet parses them."""
+        return {name: _tuple(getattr(self, name)) for name in ("begin", "end", "step")}
+
+
+def _tuple(values: Sequence[Any]) -> str:
+    return "(" + ", ".join(str(v) for v in values) + ("," if len(values) == 1 else "") + ")"
+
+
+# --- reading --------------------------------------------------------------------------------------
 
 
 def _mx_getitem(F: Any, x: Any, index: Any) -> Any:
-    """Slices and integers with steps of either sign; other indices are NumPy's."""
-    parts = index if isinstance(index, tuple) else (index,)
-    if any(p is not Ellipsis and not isinstance(p, slice | int) for p in parts) or F.symbolic:
-        raise runtime.Unsupported("MXNet has no such index")
-    if any(isinstance(p, bool) for p in parts):
-        raise runtime.Unsupported("MXNet has no boolean index")
-    if Ellipsis in parts:
-        at = parts.index(Ellipsis)
-        fill = len(x.shape) - (len(parts) - 1)
-        parts = (*parts[:at], *[slice(None)] * fill, *parts[at + 1 :])
-    if len(parts) > len(x.shape) or not parts:
-        raise runtime.Unsupported("left to NumPy, which raises the right error")
-    begin, end, step, gone = [], [], [], []
-    for axis, (part, length) in enumerate(zip(parts, x.shape, strict=False)):
-        if isinstance(part, slice):
-            a, b, s = part.indices(length)
-            if len(range(a, b, s)) == 0:
-                raise runtime.Unsupported("an empty slice")
-            begin.append(a)
-            end.append("None" if b < 0 else b)
-            step.append(s)
-        else:
-            if not -length <= part < length:
-                raise runtime.Unsupported("left to NumPy, which raises the right error")
-            part %= length
-            begin.append(part)
-            end.append(part + 1)
-            step.append(1)
-            gone.append(axis)
-    out = F(
-        "_npi_slice",
-        x,
-        begin=_tuple(begin),
-        end=_tuple(end),
-        step=_tuple(step),
-    )
-    if gone:
-        out = F("_npi_squeeze", out, axis=_tuple(gone))
-    return out
-
-
-def _tuple(values: list) -> str:
-    return "(" + ", ".join(str(v) for v in values) + ("," if len(values) == 1 else "") + ")"
+    if F.symbolic:
+        raise runtime.Unsupported("a symbol's shape is not known")
+    slices = _Slices(index, x.shape)
+    out = F("_npi_slice", x, **slices.attributes())
+    return F("_npi_squeeze", out, axis=_tuple(slices.gone)) if slices.gone else out
 
 
 getitem = Primitive("getitem", lambda x, index: x[index], arrays=1, is_view=True, mxnet=_mx_getitem)
@@ -65,36 +116,115 @@ getitem = Primitive("getitem", lambda x, index: x[index], arrays=1, is_view=True
 
 def _scatter_add(g: numpy.ndarray, index: Any, shape: tuple[int, ...]) -> numpy.ndarray:
     out = numpy.zeros(shape, g.dtype)
-    if _is_basic(index):
-        out[index] = g
-    else:
+    if _may_repeat(index):
         numpy.add.at(out, index, g)
+    else:
+        out[index] = g
     return out
 
 
-def _is_basic(index: Any) -> bool:
-    """Say whether an index names each element at most once by its form."""
+def _may_repeat(index: Any) -> bool:
+    """Say whether an index may name an element twice: arrays of integers can."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        p is None
-        or p is Ellipsis
-        or isinstance(p, slice | int | numpy.integer | bool | numpy.bool_)
-        or (isinstance(p, numpy.ndarray) and p.dtype == bool)
-        for p in parts
-    )
+    return any(isinstance(p, numpy.ndarray) and p.dtype != bool for p in parts)
 
 
 # scatter_add(g, index, shape): zeros of `shape` with `g` added at `index`; getitem's transpose.
 scatter_add = Primitive("scatter_add", _scatter_add, arrays=1)
-defvjp(getitem, lambda ans, x, index: _scatter_vjp(x, index))
+
+
+def _getitem_vjp(ans: Any, x: ndarray, index: Any) -> Callable[[Any], Any]:
+    shape = x.shape
+    return lambda g: scatter_add(g, index, shape)
+
+
+defvjp(getitem, _getitem_vjp)
 def_linear(getitem)
 defvjp(scatter_add, lambda ans, g, index, shape: lambda h: getitem(h, index))
 def_linear(scatter_add)
 
+# --- writing --------------------------------------------------------------------------------------
 
-def _scatter_vjp(x: ndarray, index: Any) -> Any:
-    shape = x.shape
-    return lambda g: scatter_add(g, index, shape)
+
+def _updated(
+    base: numpy.ndarray, value: Any, operation: Primitive, args: tuple, kwargs: dict
+) -> numpy.ndarray:
+    new = base.copy(order="K")
+    if operation is getitem:
+        new[args[0]] = value
+        return new
+    part = operation.kernel(new, *args, **kwargs)
+    if numpy.may_share_memory(part, new):
+        part[...] = value
+    else:  # the copy lies otherwise in memory than the base did, and no view can be had of it
+        places = numpy.arange(new.size).reshape(new.shape)
+        flat = new.ravel()
+        flat[operation.kernel(places, *args, **kwargs)] = value
+        new = flat.reshape(new.shape)
+    return new
+
+
+def _mx_updated(F: Any, base: Any, value: Any, operation: Primitive, args: tuple, kwargs: dict):
+    if operation is not getitem or F.symbolic:
+        raise runtime.Unsupported("MXNet writes to slices only")
+    slices = _Slices(args[0], base.shape)
+    if any(s < 0 for s in slices.step):
+        raise runtime.Unsupported("MXNet writes to slices with positive steps only")
+    if isinstance(value, bool | int | float):
+        return F("_npi_slice_assign_scalar", base, scalar=float(value), **slices.attributes())
+    full = (*slices.lengths, *base.shape[len(slices.lengths) :])
+    seen = tuple(n for axis, n in enumerate(full) if axis not in slices.gone)
+    if value.dtype != base.dtype or len(value.shape) > len(seen):
+        raise runtime.Unsupported("MXNet writes values of the array's own dtype and shape")
+    value = F("_np_reshape", F("_np_broadcast_to", value, shape=seen), newshape=full)
+    return F("_npi_slice_assign", base, value, **slices.attributes())
+
+
+# updated(base, value, operation, args, kwargs): a copy of `base` in which the part that
+# ``operation(base, *args, **kwargs)`` returns is `value`. Linear in both.
+updated = Primitive("updated", _updated, arrays=2, mxnet=_mx_updated)
+
+
+def _written_last(shape: tuple[int, ...], operation: Primitive, args: tuple) -> Any:
+    """Return which elements of the value survive, where an index names an element twice."""
+    if operation is not getitem or not _may_repeat(args[0]):
+        return None
+    places = numpy.arange(_size(shape)).reshape(shape)[args[0]]
+    order = numpy.arange(places.size)
+    writer = numpy.full(_size(shape), -1)
+    writer[places.ravel()] = order
+    last = (writer[places.ravel()] == order).reshape(places.shape)
+    return None if last.all() else last
+
+
+def _value_vjp(ans, base, value, operation, args, kwargs):
+    last = _written_last(base.shape, operation, args)
+
+    def vjp(g: Any) -> Any:
+        part = operation(g, *args, **kwargs)
+        if operation is registry["imag"]:  # the gradient of y in x + iy, by HIPS' convention
+            part = -part
+        return part if last is None else where(last, part, 0.0)
+
+    return unbroadcast_f(value, vjp)
+
+
+defvjp(
+    updated,
+    lambda ans, base, value, operation, args, kwargs: (
+        lambda g: updated(g, 0.0, operation, args, kwargs)
+    ),
+    _value_vjp,
+)
+defjvp(
+    updated,
+    lambda t, ans, base, value, operation, args, kwargs: updated(t, 0.0, operation, args, kwargs),
+    lambda t, ans, base, value, operation, args, kwargs: updated(
+        zeros_like(ans), t, operation, args, kwargs
+    ),
+)
+
+# --- take -----------------------------------------------------------------------------------------
 
 
 def _mx_take(F: Any, x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
@@ -103,47 +233,184 @@ def _mx_take(F: Any, x: Any, indices: Any, axis: int | None = None, mode: str = 
     return F("take", x, indices, axis=axis, mode=mode)
 
 
-take = Primitive("take", numpy.take, arrays=2, mxnet=_mx_take)
+take = Function("take", arrays=2, mxnet=_mx_take)
 
 
 def _take_vjp(ans: Any, x: ndarray, indices: Any, axis: int | None = None, mode: str = "raise"):
     shape = x.shape
-    where = numpy.asarray(indices)
-    length = int(numpy.prod(shape)) if axis is None else shape[axis]
-    where = numpy.clip(where, 0, length - 1) if mode == "clip" else where % length
+    length = _size(shape) if axis is None else shape[axis]
+    at = numpy.asarray(_plain(indices))
+    at = numpy.clip(at, 0, length - 1) if mode == "clip" else at % max(length, 1)
     if axis is None:
-        places = numpy.unravel_index(where, shape)
-        return lambda g: scatter_add(g, places, shape)
-    index = (slice(None),) * (axis % len(shape)) + (where,)
+        index = numpy.unravel_index(at, shape)
+    else:
+        index = (slice(None),) * (axis % len(shape)) + (at,)
     return lambda g: scatter_add(g, index, shape)
 
 
 defvjp(take, _take_vjp)
 def_linear(take)
 
-take_along_axis = Primitive("take_along_axis", numpy.take_along_axis, arrays=2)
+take_along_axis = Function("take_along_axis", arrays=2)
 
 
-def _along_axis(indices: Any, axis: int | None, ndim: int) -> tuple:
-    """Return the index that ``take_along_axis`` stands for."""
-    where = numpy.asarray(indices)
-    grid = numpy.ix_(*[numpy.arange(n) for n in where.shape])
-    return tuple(where if i == axis % ndim else g for i, g in enumerate(grid))
+def _along_axis(indices: numpy.ndarray, axis: int, shape: tuple[int, ...]) -> tuple:
+    """Return the index that `indices` along an axis of an array of that shape stand for."""
+    axis %= len(shape)
+    full = tuple(indices.shape[i] if i == axis else n for i, n in enumerate(shape))
+    at = numpy.broadcast_to(indices, full)
+    grid = numpy.ix_(*[numpy.arange(n) for n in full])
+    return tuple(at if i == axis else g for i, g in enumerate(grid))
 
 
 def _take_along_axis_vjp(ans: Any, x: ndarray, indices: Any, axis: int | None) -> Any:
-    shape = x.shape
-    if axis is None:
-        return lambda g: scatter_add(g, numpy.unravel_index(numpy.asarray(indices), shape), shape)
-    where = numpy.asarray(indices)
-    if all(n == m or i == axis % x.ndim for i, (n, m) in enumerate(zip(where.shape, shape))):
-        index = _along_axis(where, axis, x.ndim)
-        return lambda g: scatter_add(g, index, shape)
-    full = list(shape)
-    full[axis % x.ndim] = where.shape[axis % x.ndim]
-    index = _along_axis(numpy.broadcast_to(where, full), axis, x.ndim)
+    shape, at = x.shape, numpy.array(_plain(indices))
+    index = numpy.unravel_index(at, shape) if axis is None else _along_axis(at, axis, shape)
     return lambda g: scatter_add(g, index, shape)
 
 
 defvjp(take_along_axis, _take_along_axis_vjp)
 def_linear(take_along_axis)
+
+
+def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+    """Return the slices along an axis where a condition holds, as `numpy.compress`."""
+    keep = numpy.asarray(_plain(condition))
+    if keep.ndim != 1:
+        raise ValueError("condition must be a 1-d array")
+    return take(as_ndarray(a), numpy.flatnonzero(keep), axis=axis, out=out)
+
+
+def extract(condition: Any, arr: Any) -> Any:
+    """Return the elements where a condition holds, as `numpy.extract`."""
+    places = numpy.flatnonzero(numpy.asarray(_plain(condition)))
+    return take(as_ndarray(arr), places)
+
+
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    """Pick each element from one of several arrays, as `numpy.choose`."""
+    chosen = [as_ndarray(c) for c in choices]
+    which = numpy.asarray(_plain(a))
+    if mode == "raise" and which.size and not (which.min() >= 0 and which.max() < len(chosen)):
+        raise ValueError("invalid entry in choice array")
+    which = which % len(chosen) if mode == "wrap" else numpy.clip(which, 0, len(chosen) - 1)
+    which, *chosen = broadcast_arrays(which, *chosen)
+    result = take_along_axis(registry["stack"](*chosen), read_value(which)[None], 0)[0]
+    return result if out is None else overwrite(out, result)
+
+
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """Pick each element by the first condition that holds, as `numpy.select`."""
+    if len(condlist) != len(choicelist):
+        raise ValueError("list of cases must be same length as list of conditions")
+    if not condlist:
+        raise ValueError("select with an empty condition list is not possible")
+    conditions = [as_ndarray(c) for c in condlist]
+    if any(c.dtype != bool for c in conditions):
+        raise TypeError("select: each condition must be an array of booleans")
+    chosen = as_ndarray(default)
+    for condition, choice in zip(reversed(conditions), reversed(choicelist), strict=True):
+        chosen = where(condition, as_ndarray(choice), chosen)
+    return chosen
+
+
+# --- writing, by functions ------------------------------------------------------------------------
+
+
+def _written_by_numpy(name: str, target: Any, *args: Any, **kwargs: Any) -> bool:
+    """Let NumPy's function write where the memory is free; say whether it did."""
+    tracked = any(type(a) is ndarray and is_tracked(a) for a in (*args, *kwargs.values()))
+    if type(target) is not ndarray and tracked:
+        raise DifferentiationError(
+            f"{name}: a NumPy array can't hold the history of an array that is being "
+            "differentiated; make the target a minpy array"
+        )
+    if type(target) is ndarray and (tracked or not is_free(target)):
+        return False
+    plain = {k: _plain(v) for k, v in kwargs.items()}
+    getattr(numpy, name)(_plain(target), *[_plain(a) for a in args], **plain)
+    return True
+
+
+def _repeated(values: Any, count: int, dtype: numpy.dtype) -> Any:
+    """Return the first `count` values of an array that is started over where it ends."""
+    flat = registry["ravel"](as_ndarray(values, None if type(values) is ndarray else dtype))
+    return flat if flat.size == count else flat[numpy.arange(count) % max(flat.size, 1)]
+
+
+def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    """Set elements by place in the flattened array, as `numpy.put`; gradients flow through."""
+    if _written_by_numpy("put", a, ind, v, mode=mode):
+        return
+    at = numpy.asarray(_plain(ind)).ravel()
+    if mode == "clip":
+        at = numpy.clip(at, 0, a.size - 1)
+    elif mode == "wrap":
+        at = at % a.size
+    elif at.size and not (-a.size <= at.min() and at.max() < a.size):
+        raise IndexError(f"index out of bounds for an array of size {a.size}")
+    if at.size:
+        assign(a, numpy.unravel_index(at % a.size, a.shape), _repeated(v, at.size, a.dtype))
+
+
+def putmask(a: Any, mask: Any, values: Any) -> None:
+    """Set elements where a mask holds, each to the value at its own place, as `numpy.putmask`."""
+    if _written_by_numpy("putmask", a, mask, values):
+        return
+    at = numpy.flatnonzero(numpy.asarray(_plain(mask)))
+    if at.size:
+        found = _repeated(values, a.size, a.dtype)[at]
+        assign(a, numpy.unravel_index(at, a.shape), found)
+
+
+def place(arr: Any, mask: Any, vals: Any) -> None:
+    """Set the elements where a mask holds to the values one after the other, as `numpy.place`."""
+    if _written_by_numpy("place", arr, mask, vals):
+        return
+    at = numpy.flatnonzero(numpy.asarray(_plain(mask)))
+    if at.size:
+        assign(arr, numpy.unravel_index(at, arr.shape), _repeated(vals, at.size, arr.dtype))
+
+
+def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    """Write one array into another, as `numpy.copyto`; gradients flow through."""
+    if _written_by_numpy("copyto", dst, src, casting=casting, where=where):
+        return
+    src = as_ndarray(src)
+    if not numpy.can_cast(src.dtype, dst.dtype, casting):
+        raise TypeError(
+            f"Cannot cast array data from {src.dtype!r} to {dst.dtype!r} according to the rule "
+            f"{casting!r}"
+        )
+    if where is True:
+        assign(dst, Ellipsis, src)
+    else:
+        mask = numpy.broadcast_to(_plain(where), dst.shape)
+        assign(dst, mask, broadcast_to(src, dst.shape)[mask])
+
+
+def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    """Set the main diagonal, as `numpy.fill_diagonal`; gradients flow through."""
+    if _written_by_numpy("fill_diagonal", a, val, wrap=wrap):
+        return
+    marks = numpy.zeros(a.shape, bool)
+    numpy.fill_diagonal(marks, True, wrap=wrap)
+    place(a, marks, val)
+
+
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
+    """Set elements along an axis by index, as `numpy.put_along_axis`; gradients flow through."""
+    if _written_by_numpy("put_along_axis", arr, indices, values, axis=axis):
+        return
+    at = numpy.array(_plain(indices))
+    if axis is None:
+        assign(arr, numpy.unravel_index(at, arr.shape), values)
+    else:
+        assign(arr, _along_axis(at, axis, arr.shape), values)
+
+
+# --- where there is something ---------------------------------------------------------------------
+
+nonzero = Function("nonzero", arrays=1, differentiable=False)
+flatnonzero = Function("flatnonzero", arrays=1, differentiable=False)
+argwhere = Function("argwhere", arrays=1, differentiable=False)

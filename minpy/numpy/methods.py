@@ -8,10 +8,14 @@ from typing import Any
 import numpy
 
 from minpy import inplace
-from minpy.array import as_ndarray, ndarray, numpy_value, read_value
+from minpy.array import as_ndarray, is_tracked, ndarray, read_value
+from minpy.config import settings
+from minpy.errors import DifferentiationError
+from minpy.inplace import overwrite
 from minpy.numpy import elementwise as e
-from minpy.numpy import indexing, products, reductions, shaping
-from minpy.numpy.creation import _copy
+from minpy.numpy import indexing, products, reductions, shaping, sorting
+from minpy.numpy.creation import _copy, as_in_context
+from minpy.primitives import Primitive
 
 # --- operators ------------------------------------------------------------------------------------
 
@@ -22,6 +26,7 @@ _BINARY = {
     "truediv": e.true_divide,
     "floordiv": e.floor_divide,
     "mod": e.remainder,
+    "divmod": e.divmod,
     "pow": e.power,
     "matmul": products.matmul,
     "and": e.bitwise_and,
@@ -45,62 +50,66 @@ _UNARY = {
     "invert": e.invert,
 }
 
+_OPERANDS = frozenset([ndarray, numpy.ndarray, int, float, bool, complex, list, tuple])
 
-def _binary(operation: Any) -> tuple[Callable, Callable, Callable]:
+
+def _refuses(other: Any) -> bool:
+    """Say whether an operand is nothing to make an array of, or wants to decide by itself."""
+    if isinstance(other, str | bytes | dict | set) or other is None:
+        return True
+    if getattr(other, "__array_ufunc__", True) is None:
+        return True
+    # Anything else that has none of these would become an array of Python objects.
+    return not any(
+        hasattr(other, name) for name in ("__array__", "__float__", "__len__", "asnumpy")
+    )
+
+
+def _attach_binary(name: str, operation: Any) -> None:
     def forward(self: ndarray, other: Any) -> Any:
-        if other is None or type(other) is str:
+        if type(other) not in _OPERANDS and _refuses(other):
             return NotImplemented
         return operation(self, other)
 
     def reflected(self: ndarray, other: Any) -> Any:
-        if other is None or type(other) is str:
+        if type(other) not in _OPERANDS and _refuses(other):
             return NotImplemented
         return operation(other, self)
 
-    def augmented(self: ndarray, other: Any) -> ndarray:
+    def augmented(self: ndarray, other: Any) -> Any:
+        if type(other) not in _OPERANDS and _refuses(other):
+            return NotImplemented
         return inplace.augment(operation, self, other)
 
-    return forward, reflected, augmented
+    setattr(ndarray, f"__{name}__", forward)
+    setattr(ndarray, f"__r{name}__", reflected)
+    if name != "divmod":
+        setattr(ndarray, f"__i{name}__", augmented)
 
 
-for _name, _operation in _BINARY.items():
-    _forward, _reflected, _augmented = _binary(_operation)
-    setattr(ndarray, f"__{_name}__", _forward)
-    setattr(ndarray, f"__r{_name}__", _reflected)
-    setattr(ndarray, f"__i{_name}__", _augmented)
-
-
-def _compare(operation: Any, name: str) -> Callable:
+def _attach_comparison(name: str, operation: Any) -> None:
     def compare(self: ndarray, other: Any) -> Any:
-        if other is None or type(other) is str:
+        if type(other) not in _OPERANDS and _refuses(other):
             return NotImplemented
         return operation(self, other)
 
-    return compare
+    setattr(ndarray, f"__{name}__", compare)
 
 
+for _name, _operation in _BINARY.items():
+    _attach_binary(_name, _operation)
 for _name, _operation in _COMPARISONS.items():
-    setattr(ndarray, f"__{_name}__", _compare(_operation, _name))
-ndarray.__hash__ = None  # as NumPy's: equality is element by element
-
+    _attach_comparison(_name, _operation)
 for _name, _operation in _UNARY.items():
     setattr(ndarray, f"__{_name}__", lambda self, _op=_operation: _op(self))
-
-
-def _divmod(self: ndarray, other: Any) -> tuple:
-    return e.floor_divide(self, other), e.remainder(self, other)
-
-
-ndarray.__divmod__ = _divmod
-ndarray.__rdivmod__ = lambda self, other: _divmod(as_ndarray(other), self)
+ndarray.__hash__ = None  # as NumPy's: equality is element by element
 
 # --- indexing and iteration -----------------------------------------------------------------------
 
 
 def _getitem(self: ndarray, index: Any) -> Any:
-    kind = type(index)
-    if kind is ndarray or kind is tuple or kind is list:
-        index = inplace._plain_index(index)
+    if type(index) is not int:
+        index = inplace.plain_index(index, keep=self._box is not None)
     return indexing.getitem(self, index)
 
 
@@ -130,181 +139,261 @@ for _name in ("__float__", "__int__", "__complex__", "__bool__", "__index__"):
 
 def _repr(self: ndarray) -> str:
     text = repr(read_value(self))
-    dtype = self.dtype
-    # The default dtype goes unsaid, as NumPy leaves out its own.
-    from minpy.config import settings
-
-    if settings.narrows:
-        if dtype == settings.float_dtype:
-            text = text.replace(f", dtype={dtype.name})", ")")
-        elif dtype == numpy.float64 and "dtype=" not in text:
+    if settings.narrows:  # the default dtype goes unsaid, as NumPy leaves out its own
+        if self.dtype == settings.float_dtype:
+            text = text.replace(f", dtype={self.dtype.name})", ")")
+            text = text.replace(f",\n      dtype={self.dtype.name})", ")")
+        elif self.dtype == numpy.float64 and "dtype=" not in text:
             text = f"{text[:-1]}, dtype=float64)"
-    return text if self.context.is_cpu else f"{text[:-1]}, ctx={self.context!r})"
+    return text if self.context.on_host else f"{text[:-1]}, ctx={self.context!r})"
+
+
+def _format(self: ndarray, spec: str) -> str:
+    value = read_value(self)
+    return format(value if value.ndim else value.item(), spec)
 
 
 ndarray.__repr__ = _repr
 ndarray.__str__ = lambda self: str(read_value(self))
-ndarray.__format__ = lambda self, spec: (
-    format(read_value(self).item(), spec) if self.ndim == 0 else format(read_value(self), spec)
-)
+ndarray.__format__ = _format
 
 # --- methods --------------------------------------------------------------------------------------
 
 # Methods that are the function with the array as first argument.
 _METHODS = {
-    "sum": reductions.sum,
-    "mean": reductions.mean,
-    "prod": reductions.prod,
-    "max": reductions.max,
-    "min": reductions.min,
-    "var": reductions.var,
-    "std": reductions.std,
-    "cumsum": reductions.cumsum,
-    "cumprod": reductions.cumprod,
-    "any": reductions.any,
     "all": reductions.all,
+    "any": reductions.any,
     "argmax": reductions.argmax,
     "argmin": reductions.argmin,
-    "dot": products.dot,
-    "take": indexing.take,
-    "repeat": shaping.repeat,
-    "ravel": shaping.ravel,
-    "squeeze": shaping.squeeze,
-    "swapaxes": shaping.swapaxes,
-    "diagonal": shaping.diagonal,
-    "trace": shaping.trace,
+    "argpartition": sorting.argpartition,
+    "argsort": sorting.argsort,
+    "as_in_context": as_in_context,
+    "choose": indexing.choose,
     "conj": e.conjugate,
     "conjugate": e.conjugate,
-    "nonzero": shaping.nonzero,
-    "argsort": shaping.argsort,
+    "cumprod": reductions.cumprod,
+    "cumsum": reductions.cumsum,
+    "diagonal": shaping.diagonal,
+    "dot": products.dot,
+    "max": reductions.max,
+    "mean": reductions.mean,
+    "min": reductions.min,
+    "nonzero": indexing.nonzero,
+    "prod": reductions.prod,
+    "ptp": reductions.ptp,
+    "put": indexing.put,
+    "ravel": shaping.ravel,
+    "repeat": shaping.repeat,
+    "round": e.round,
+    "searchsorted": sorting.searchsorted,
+    "squeeze": shaping.squeeze,
+    "std": reductions.std,
+    "sum": reductions.sum,
+    "swapaxes": shaping.swapaxes,
+    "take": indexing.take,
+    "trace": shaping.trace,
+    "var": reductions.var,
 }
 
 
-def _method(name: str, function: Any) -> Callable:
+def _attach_method(name: str, function: Any) -> None:
     def method(self: ndarray, *args: Any, **kwargs: Any) -> Any:
         return function(self, *args, **kwargs)
 
-    method.__name__ = name
-    method.__qualname__ = f"ndarray.{name}"
+    method.__name__, method.__qualname__ = name, f"ndarray.{name}"
     method.__doc__ = f"Return ``{name}`` of the array; see `minpy.numpy.{name}`."
-    return method
+    setattr(ndarray, name, method)
 
 
 for _name, _function in _METHODS.items():
-    setattr(ndarray, _name, _method(_name, _function))
+    _attach_method(_name, _function)
 
 
-def _astype(
-    self: ndarray,
-    dtype: Any,
-    order: str = "K",
-    casting: str = "unsafe",
-    subok: bool = True,
-    copy: bool = True,
-) -> ndarray:
-    """Return the array with another element type."""
-    dtype = numpy.dtype(dtype)
-    if dtype == self.dtype and not copy:
-        return self
-    if not numpy.can_cast(self.dtype, dtype, casting):
-        raise TypeError(
-            f"Cannot cast array data from {self.dtype!r} to {dtype!r} according to "
-            f"the rule {casting!r}"
+_bytes_as = Primitive("view", lambda x, dtype: x.view(dtype), arrays=1, is_view=True)
+
+
+class _Methods:
+    """Methods whose arguments differ from those of the function; their names are the class's."""
+
+    def astype(
+        self: ndarray,
+        dtype: Any,
+        order: str = "K",
+        casting: str = "unsafe",
+        subok: bool = True,
+        copy: bool = True,
+    ) -> ndarray:
+        """Return the array with another element type."""
+        dtype = numpy.dtype(dtype)
+        if dtype == self.dtype and not copy:
+            return self
+        if not numpy.can_cast(self.dtype, dtype, casting):
+            raise TypeError(
+                f"Cannot cast array data from {self.dtype!r} to {dtype!r} according to "
+                f"the rule {casting!r}"
+            )
+        return e.astype(self, dtype) if order == "K" else e.astype(self, dtype, order=order)
+
+    def byteswap(self: ndarray, inplace: bool = False) -> ndarray:
+        """Return the array with the bytes of each element in the other order."""
+        swapped = as_ndarray(read_value(self).byteswap())
+        return overwrite(self, swapped) if inplace else swapped
+
+    def clip(
+        self: ndarray, min: Any = None, max: Any = None, out: Any = None, **kw: Any
+    ) -> ndarray:
+        """Return the array with its values limited."""
+        if min is None and max is None:
+            raise ValueError("One of max or min must be given")
+        return e.clip(self, min, max, out=out, **kw)
+
+    def compress(self: ndarray, condition: Any, axis: int | None = None, out: Any = None) -> Any:
+        """Return the slices along an axis where a condition holds."""
+        return indexing.compress(condition, self, axis, out)
+
+    def copy(self: ndarray, order: str = "C") -> ndarray:
+        """Return a copy; gradients flow through it."""
+        return _copy(self) if order == "K" else _copy(self, order=order)
+
+    def fill(self: ndarray, value: Any) -> None:
+        """Set every element to a value."""
+        inplace.assign(self, Ellipsis, value)
+
+    def flatten(self: ndarray, order: str = "C") -> ndarray:
+        """Return a one-dimensional copy."""
+        flat = shaping.ravel(self) if order == "C" else shaping.ravel(self, order=order)
+        return _copy(flat)
+
+    def item(self: ndarray, *args: Any) -> Any:
+        """Return one element as a Python number."""
+        return read_value(self).item(*args)
+
+    def itemset(self: ndarray, *args: Any) -> None:
+        """Set one element: the last argument is the value, those before it the place."""
+        *place, value = args
+        index = tuple(place[0]) if len(place) == 1 and isinstance(place[0], tuple) else tuple(place)
+        if len(index) == 1:
+            index = numpy.unravel_index(index[0], self.shape)
+        inplace.assign(self, tuple(int(i) for i in index) if self.ndim else (), value)
+
+    def partition(
+        self: ndarray, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+    ) -> None:
+        """Put the kth element into its sorted place, in place."""
+        inplace.overwrite(self, sorting.partition(self, kth, axis, kind))
+
+    def reshape(self: ndarray, *shape: Any, order: str = "C") -> ndarray:
+        """Return the array with another shape; a view where NumPy makes one."""
+        new = shape[0] if len(shape) == 1 else shape
+        if order == "C":
+            return shaping.reshape(self, new)
+        return shaping.reshape(self, new, order=order)
+
+    def resize(self: ndarray, *shape: Any, refcheck: bool = True) -> None:
+        """Refuse: the memory of an array may be shared, so its size can't change in place."""
+        raise ValueError(
+            "cannot resize an array in place, as others may share its memory; use np.resize(x, "
+            "shape), which repeats the elements, or np.pad"
         )
-    return e.astype(self, dtype)
+
+    def setflags(self: ndarray, write: bool | None = None, **kwargs: Any) -> None:
+        """Allow or forbid writing to the array."""
+        read_value(self).setflags(write=write, **kwargs)
+
+    def sort(self: ndarray, axis: int = -1, kind: Any = None, order: Any = None) -> None:
+        """Sort the array in place."""
+        inplace.overwrite(self, sorting.sort(self, axis, kind))
+
+    def tobytes(self: ndarray, order: str = "C") -> bytes:
+        """Return the elements' bytes."""
+        return read_value(self).tobytes(order)
+
+    def tofile(self: ndarray, fid: Any, sep: str = "", format: str = "%s") -> None:
+        """Write the elements to a file, as text or binary."""
+        read_value(self).tofile(fid, sep, format)
+
+    def tolist(self: ndarray) -> Any:
+        """Return the elements as nested lists of Python numbers."""
+        return read_value(self).tolist()
+
+    def transpose(self: ndarray, *axes: Any) -> ndarray:
+        """Return a view with the axes in another order."""
+        if not axes or axes == (None,):
+            return shaping.transpose(self)
+        return shaping.transpose(self, axes[0] if len(axes) == 1 else axes)
+
+    def view(self: ndarray, dtype: Any = None) -> ndarray:
+        """Return an array over the same memory, which may take its bytes for another dtype."""
+        if dtype is None or numpy.dtype(dtype) == self.dtype:
+            return shaping.reshape(self, self.shape)
+        if is_tracked(self):
+            raise DifferentiationError(
+                "view: the bytes of an array taken for another dtype have no derivative; "
+                "use astype to convert its values"
+            )
+        return _bytes_as(self, numpy.dtype(dtype))
 
 
-def _one_shape(shape: tuple) -> Any:
-    return shape[0] if len(shape) == 1 else shape
+for _name, _function in vars(_Methods).items():
+    if not _name.startswith("_"):
+        _function.__qualname__ = f"ndarray.{_name}"
+        setattr(ndarray, _name, _function)
+
+ndarray.__copy__ = lambda self: _copy(self)
+ndarray.__deepcopy__ = lambda self, memo: _copy(self)
+
+# --- attributes -----------------------------------------------------------------------------------
 
 
-def _reshape(self: ndarray, *shape: Any, order: str = "C") -> ndarray:
-    """Return the array with another shape; a view where NumPy makes one."""
-    new = _one_shape(shape)
-    return shaping.reshape(self, new) if order == "C" else shaping.reshape(self, new, order=order)
+class _Flat:
+    """The elements of an array in C order: to go through, to read by index and to write to."""
+
+    def __init__(self, base: ndarray) -> None:
+        self.base = base
+
+    def __iter__(self) -> Iterator[ndarray]:
+        return iter(shaping.ravel(self.base))
+
+    def __len__(self) -> int:
+        return self.base.size
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
+        return numpy.array(shaping.ravel(self.base), dtype)
+
+    def __getitem__(self, index: Any) -> ndarray:
+        return shaping.ravel(self.base)[index].copy()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        places = numpy.arange(self.base.size)[inplace.plain_index(index, keep=True)]
+        if isinstance(value, ndarray | numpy.ndarray | list | tuple):
+            indexing.put(self.base, places, value)
+        else:
+            inplace.assign(self.base, numpy.unravel_index(places, self.base.shape), value)
 
 
-def _transpose(self: ndarray, *axes: Any) -> ndarray:
-    """Return a view with the axes in another order."""
-    if not axes or axes == (None,):
-        return shaping.transpose(self)
-    return shaping.transpose(self, axes[0] if len(axes) == 1 else axes)
+def _attribute(doc: str, read: Callable[[ndarray], Any], write: Any = None) -> property:
+    return property(read, write, doc=doc)
 
 
-def _flatten(self: ndarray, order: str = "C") -> ndarray:
-    """Return a one-dimensional copy."""
-    return _copy(shaping.ravel(self) if order == "C" else shaping.ravel(self, order=order))
-
-
-def _item(self: ndarray, *args: Any) -> Any:
-    """Return one element as a Python number."""
-    return read_value(self).item(*args)
-
-
-def _fill(self: ndarray, value: Any) -> None:
-    """Set every element to a value."""
-    inplace.assign(self, Ellipsis, value)
-
-
-def _put(self: ndarray, indices: Any, values: Any, mode: str = "raise") -> None:
-    """Set elements by their place in the flattened array."""
-    where = numpy.asarray(inplace._plain_index(indices))
-    if mode == "clip":
-        where = numpy.clip(where, 0, self.size - 1)
-    elif mode == "wrap":
-        where = where % self.size
-    values = as_ndarray(values, None if isinstance(values, ndarray) else self.dtype).ravel()
-    if where.size and values.size != where.size:
-        values = values[numpy.arange(where.size) % values.size]
-    self[numpy.unravel_index(where.ravel(), self.shape)] = values
-
-
-def _sort(self: ndarray, axis: int = -1, kind: Any = None, order: Any = None) -> None:
-    """Sort the array in place."""
-    inplace.overwrite(self, shaping.sort(self, axis, kind))
-
-
-def _clip(self: ndarray, min: Any = None, max: Any = None) -> ndarray:
-    """Return the array with its values limited."""
-    out = self if min is None else e.maximum(self, min)
-    return out if max is None else e.minimum(out, max)
-
-
-def _round(self: ndarray, decimals: int = 0) -> ndarray:
-    """Return the array rounded; its derivative is zero."""
-    return as_ndarray(numpy.round(read_value(self), decimals))
-
-
-def _copy_method(self: ndarray, order: str = "C") -> ndarray:
-    """Return a copy; gradients flow through it."""
-    return _copy(self)
-
-
-for _name, _function in {
-    "astype": _astype,
-    "reshape": _reshape,
-    "transpose": _transpose,
-    "flatten": _flatten,
-    "item": _item,
-    "fill": _fill,
-    "put": _put,
-    "sort": _sort,
-    "clip": _clip,
-    "round": _round,
-    "copy": _copy_method,
-    "__copy__": _copy_method,
-}.items():
-    setattr(ndarray, _name, _function)
-
-ndarray.tolist = lambda self: read_value(self).tolist()
-ndarray.tobytes = lambda self, order="C": read_value(self).tobytes(order)
-ndarray.T = property(lambda self: shaping.transpose(self), doc="View with the axes reversed.")
-ndarray.real = property(lambda self: e.real(self), doc="Real part.")
-ndarray.imag = property(lambda self: e.imag(self), doc="Imaginary part.")
-ndarray.strides = property(lambda self: numpy_value(self).strides, doc="Bytes to step an axis.")
-ndarray.flags = property(lambda self: numpy_value(self).flags, doc="Memory layout.")
-ndarray.flat = property(lambda self: iter(self.ravel()), doc="Iterator over the elements.")
-ndarray.base = property(
+ndarray.T = _attribute("View with the axes reversed.", shaping.transpose)
+ndarray.real = _attribute(
+    "Real part, a view.", e.real, lambda self, value: inplace.assign(e.real(self), Ellipsis, value)
+)
+ndarray.imag = _attribute(
+    "Imaginary part, a view.",
+    e.imag,
+    lambda self, value: inplace.assign(e.imag(self), Ellipsis, value),
+)
+ndarray.flat = _attribute(
+    "The elements in C order.",
+    _Flat,
+    lambda self, value: _Flat(self).__setitem__(slice(None), value),
+)
+ndarray.strides = _attribute("Bytes to step an axis.", lambda self: read_value(self).strides)
+ndarray.flags = _attribute("Memory layout.", lambda self: read_value(self).flags)
+ndarray.data = _attribute("The memory, as a buffer.", lambda self: read_value(self).data)
+ndarray.ctypes = _attribute("The memory, for ctypes.", lambda self: read_value(self).ctypes)
+ndarray.base = _attribute(
+    "The array whose memory this one shares, or None.",
     lambda self: None if self._view is None else self._view.base,
-    doc="The array whose memory this one shares, or None.",
 )

@@ -1,4 +1,7 @@
-"""Products: dot, matmul, tensordot, einsum, inner, outer; knows nothing of reductions' rules."""
+"""Products of arrays: dot, matmul, tensordot, einsum, inner, outer, cross, convolve.
+
+It must not know about matrices' inverses or decompositions.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,42 @@ import numpy
 
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.rules import def_linear, defjvp_argnums, defvjp, defvjp_argnums
-from minpy.numpy.broadcasting import unbroadcast
-from minpy.primitives import Primitive, registry
+from minpy.inplace import overwrite
+from minpy.numpy.broadcasting import broadcast_to, unbroadcast
+from minpy.numpy.elementwise import conjugate
+from minpy.numpy.function import Function, Ufunc, composition
+from minpy.numpy.indexing import scatter_add
+from minpy.numpy.reductions import sum
+from minpy.numpy.shaping import (
+    expand_dims,
+    flip,
+    moveaxis,
+    pad,
+    reshape,
+    stack,
+    swapaxes,
+    transpose,
+)
+from minpy.primitives import Primitive
 
-__all__ = ["dot", "einsum", "inner", "kron", "matmul", "outer", "tensordot", "vdot"]
+__all__ = [
+    "convolve",
+    "correlate",
+    "cross",
+    "dot",
+    "einsum",
+    "inner",
+    "kron",
+    "matmul",
+    "outer",
+    "tensordot",
+    "vdot",
+]
 
 
 def _swap(x: Any) -> Any:
     """Transpose the last two axes."""
-    return registry["swapaxes"](x, -1, -2)
+    return swapaxes(x, -1, -2)
 
 
 def _like(g: Any, x: ndarray) -> Any:
@@ -28,11 +58,11 @@ def _like(g: Any, x: ndarray) -> Any:
 # --- matmul ---------------------------------------------------------------------------------------
 
 
-def _mx_matmul(F: Any, x: Any, y: Any, **kwargs: Any) -> Any:
+def _mx_matmul(F: Any, x: Any, y: Any) -> Any:
     return F("_npi_matmul", x, y)
 
 
-matmul = Primitive("matmul", numpy.matmul, arrays=2, mxnet=_mx_matmul)
+matmul = Ufunc("matmul", arrays=2, mxnet=_mx_matmul)
 
 
 def _matmul_vjp_x(ans: Any, x: ndarray, y: Any, **kw: Any) -> Any:
@@ -42,9 +72,9 @@ def _matmul_vjp_x(ans: Any, x: ndarray, y: Any, **kw: Any) -> Any:
         if x.ndim == 1 and y_ndim == 1:
             return _like(g * y, x)
         if y_ndim == 1:
-            return _like(registry["expand_dims"](g, -1) * y, x)
+            return _like(expand_dims(g, -1) * y, x)
         if x.ndim == 1:
-            return _like(matmul(registry["expand_dims"](g, -2), _swap(y))[..., 0, :], x)
+            return _like(matmul(expand_dims(g, -2), _swap(y))[..., 0, :], x)
         return _like(matmul(g, _swap(y)), x)
 
     return vjp
@@ -57,9 +87,9 @@ def _matmul_vjp_y(ans: Any, x: Any, y: ndarray, **kw: Any) -> Any:
         if x_ndim == 1 and y.ndim == 1:
             return _like(g * x, y)
         if x_ndim == 1:
-            return _like(registry["expand_dims"](g, -2) * registry["expand_dims"](x, -1), y)
+            return _like(expand_dims(g, -2) * expand_dims(x, -1), y)
         if y.ndim == 1:
-            return _like(matmul(_swap(x), registry["expand_dims"](g, -1))[..., 0], y)
+            return _like(matmul(_swap(x), expand_dims(g, -1))[..., 0], y)
         return _like(matmul(_swap(x), g), y)
 
     return vjp
@@ -75,7 +105,7 @@ def _mx_dot(F: Any, x: Any, y: Any) -> Any:
     return F("_np_dot", x, y)
 
 
-dot = Primitive("dot", numpy.dot, arrays=2, mxnet=_mx_dot)
+dot = Function("dot", arrays=2, mxnet=_mx_dot, parameters=("a", "b", "out"))
 
 
 def _dot_vjp_x(ans: Any, x: ndarray, y: Any) -> Any:
@@ -83,13 +113,13 @@ def _dot_vjp_x(ans: Any, x: ndarray, y: Any) -> Any:
 
     def vjp(g: Any) -> Any:
         if x.ndim == 0:
-            return _like(registry["sum"](g * y), x)
+            return _like(sum(g * y), x)
         if y_ndim == 0:
             return _like(g * y, x)
         if y_ndim == 1:
-            return _like(registry["expand_dims"](g, -1) * y, x)
+            return _like(expand_dims(g, -1) * y, x)
         if x.ndim <= 2 and y_ndim == 2:
-            return _like(dot(g, registry["transpose"](y)), x)
+            return _like(dot(g, transpose(y)), x)
         # Sum over all of y's axes but the contracted one.
         y_axes = [i for i in range(y_ndim) if i != y_ndim - 2]
         g_axes = list(range(x.ndim - 1, x.ndim - 1 + len(y_axes)))
@@ -103,16 +133,16 @@ def _dot_vjp_y(ans: Any, x: Any, y: ndarray) -> Any:
 
     def vjp(g: Any) -> Any:
         if y.ndim == 0:
-            return _like(registry["sum"](g * x), y)
+            return _like(sum(g * x), y)
         if x_ndim == 0:
             return _like(g * x, y)
         if x_ndim == 1 and y.ndim == 1:
             return _like(g * x, y)
         if x_ndim == 2 and y.ndim <= 2:
-            return _like(dot(registry["transpose"](x), g), y)
+            return _like(dot(transpose(x), g), y)
         x_axes = list(range(x_ndim - 1))
         spread = tensordot(x, g, (x_axes, x_axes))  # contracted axis first, then y's others
-        return _like(registry["moveaxis"](spread, 0, y.ndim - 2) if y.ndim > 1 else spread, y)
+        return _like(moveaxis(spread, 0, y.ndim - 2) if y.ndim > 1 else spread, y)
 
     return vjp
 
@@ -130,7 +160,7 @@ def _mx_tensordot(F: Any, x: Any, y: Any, axes: Any = 2) -> Any:
     return F("_npi_tensordot", x, y, a_axes_summed=a, b_axes_summed=b)
 
 
-tensordot = Primitive("tensordot", numpy.tensordot, arrays=2, mxnet=_mx_tensordot)
+tensordot = Function("tensordot", arrays=2, mxnet=_mx_tensordot)
 
 
 def _contracted(axes: Any, x_ndim: int, y_ndim: int) -> tuple[list[int], list[int]]:
@@ -154,7 +184,7 @@ def _tensordot_vjp_x(ans: Any, x: ndarray, y: Any, axes: Any = 2) -> Any:
         spread = tensordot(g, y, (list(range(len(kept), len(kept) + len(rest))), rest))
         # Its axes: x's kept ones, then y's contracted ones in y's own order.
         source = kept + [a[b.index(i)] for i in sorted(b)]
-        return _like(registry["transpose"](spread, tuple(numpy.argsort(source))), x)
+        return _like(transpose(spread, tuple(numpy.argsort(source))), x)
 
     return vjp
 
@@ -169,7 +199,7 @@ def _tensordot_vjp_y(ans: Any, x: Any, y: ndarray, axes: Any = 2) -> Any:
         spread = tensordot(x, g, (kept, list(range(len(kept)))))
         # Its axes: x's contracted ones in x's own order, then y's kept ones.
         source = [b[a.index(i)] for i in sorted(a)] + rest
-        return _like(registry["transpose"](spread, tuple(numpy.argsort(source))), y)
+        return _like(transpose(spread, tuple(numpy.argsort(source))), y)
 
     return vjp
 
@@ -244,11 +274,7 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, **kwargs: Any
     if dtype is not None:
         arrays = [x.astype(dtype) for x in arrays]
     result = _einsum(*arrays, subscripts=written, optimize=optimize, **kwargs)
-    if out is not None:
-        from minpy.inplace import overwrite
-
-        return overwrite(out, result)
-    return result
+    return result if out is None else overwrite(out, result)
 
 
 def _from_sublists(given: tuple) -> tuple[str, tuple]:
@@ -286,15 +312,15 @@ def _einsum_vjp(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
         for c, n in zip(term, x.shape, strict=True):
             sizes[c] = max(n, sizes.get(c, 1))
         shape = tuple(1 if c in lonely else part.shape[back.index(c)] for c in unique)
-        part = registry["broadcast_to"](
-            registry["reshape"](part, shape),
+        part = broadcast_to(
+            reshape(part, shape),
             tuple(sizes[c] if c in lonely else n for c, n in zip(unique, shape, strict=True)),
         )
         if len(unique) != len(term):  # a repeated letter reads a diagonal: write one
             index = tuple(
                 numpy.arange(sizes[c]).reshape([-1 if d == c else 1 for d in unique]) for c in term
             )
-            return _like(registry["scatter_add"](part, index, x.shape), x)
+            return _like(scatter_add(part, index, x.shape), x)
         return _like(part, x)
 
     return lambda g: tuple(one(i, g) for i in argnums)
@@ -316,6 +342,7 @@ defjvp_argnums(_einsum, _einsum_jvp)
 # --- compositions ---------------------------------------------------------------------------------
 
 
+@composition("inner", arrays=2)
 def inner(a: Any, b: Any) -> Any:
     """Return the inner product over the last axes, as `numpy.inner`."""
     a, b = as_ndarray(a), as_ndarray(b)
@@ -324,28 +351,92 @@ def inner(a: Any, b: Any) -> Any:
     return tensordot(a, b, ([a.ndim - 1], [b.ndim - 1]))
 
 
+@composition("outer", arrays=2)
 def outer(a: Any, b: Any) -> Any:
     """Return the outer product of two flattened arrays, as `numpy.outer`."""
-    reshape = registry["reshape"]
     return reshape(as_ndarray(a), (-1, 1)) * reshape(as_ndarray(b), (1, -1))
 
 
+@composition("vdot", arrays=2)
 def vdot(a: Any, b: Any) -> Any:
     """Return the dot product of two flattened arrays, the first conjugated, as `numpy.vdot`."""
     a = as_ndarray(a)
     if a.dtype.kind == "c":
-        a = registry["conjugate"](a)
-    return dot(registry["reshape"](a, (-1,)), registry["reshape"](as_ndarray(b), (-1,)))
+        a = conjugate(a)
+    return dot(reshape(a, (-1,)), reshape(as_ndarray(b), (-1,)))
 
 
+@composition("kron", arrays=2)
 def kron(a: Any, b: Any) -> Any:
     """Return the Kronecker product, as `numpy.kron`."""
     a, b = as_ndarray(a), as_ndarray(b)
     ndim = max(a.ndim, b.ndim)
     a_shape = (1,) * (ndim - a.ndim) + a.shape
     b_shape = (1,) * (ndim - b.ndim) + b.shape
-    reshape = registry["reshape"]
     spread = reshape(a, tuple(n for s in a_shape for n in (s, 1))) * reshape(
         b, tuple(n for s in b_shape for n in (1, s))
     )
     return reshape(spread, tuple(n * m for n, m in zip(a_shape, b_shape, strict=True)))
+
+
+@composition("cross", arrays=2)
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Any:
+    """Return the cross product of vectors of length 2 or 3, as `numpy.cross`."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = moveaxis(as_ndarray(a), axisa, -1), moveaxis(as_ndarray(b), axisb, -1)
+    if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
+        raise ValueError("incompatible dimensions for cross product\n(dimension must be 2 or 3)")
+    if a.shape[-1] == b.shape[-1] == 2:
+        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    a, b = _in_space(a), _in_space(b)
+    parts = [a[..., i] * b[..., j] - a[..., j] * b[..., i] for i, j in ((1, 2), (2, 0), (0, 1))]
+    return stack(parts, axis=axisc)
+
+
+def _in_space(x: Any) -> Any:
+    """Give vectors in the plane a third coordinate, zero."""
+    return x if x.shape[-1] == 3 else pad(x, [(0, 0)] * (x.ndim - 1) + [(0, 1)])
+
+
+def _full_convolution(a: Any, v: Any) -> Any:
+    """Convolve by a product with the matrix whose rows are the shifts of the shorter array."""
+    if a.size < v.size:
+        a, v = v, a
+    n, m = a.size, v.size
+    padded = pad(a, (m - 1, m - 1))
+    windows = padded[numpy.arange(n + m - 1)[:, None] + numpy.arange(m)]
+    return dot(windows, flip(v))
+
+
+_PARTS = {
+    "full": lambda n, m: slice(None),
+    "same": lambda n, m: slice((min(n, m) - 1) // 2, (min(n, m) - 1) // 2 + max(n, m)),
+    "valid": lambda n, m: slice(min(n, m) - 1, max(n, m)),
+}
+
+
+@composition("convolve", arrays=2)
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """Convolve two sequences, as `numpy.convolve`."""
+    a, v = as_ndarray(a), as_ndarray(v)
+    a, v = (reshape(x, (1,)) if x.ndim == 0 else x for x in (a, v))
+    if a.size == 0 or v.size == 0:
+        raise ValueError(f"{'a' if a.size == 0 else 'v'} cannot be empty")
+    if a.ndim != 1 or v.ndim != 1:
+        raise ValueError("object too deep for desired array")
+    if mode not in _PARTS:
+        raise ValueError(f"convolve: expected mode full, same or valid, got {mode!r}")
+    return _full_convolution(a, v)[_PARTS[mode](a.size, v.size)]
+
+
+@composition("correlate", arrays=2)
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    """Correlate two sequences, as `numpy.correlate`."""
+    a, v = as_ndarray(a), conjugate(flip(as_ndarray(v)))
+    if mode == "same" and a.size < v.size:
+        # NumPy swaps the two and turns the result around, so the middle lies otherwise.
+        return _full_convolution(a, v)[a.size // 2 : a.size // 2 + v.size]
+    return convolve(a, v, mode)

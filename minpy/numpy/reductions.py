@@ -1,4 +1,7 @@
-"""Reductions along axes, and cumulative ones; knows nothing of indexing or products."""
+"""Reductions along axes, and running ones: sums, products, extremes, moments; with and without nan.
+
+It must not know about indexing, sorting or products of arrays.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,58 @@ from typing import Any
 import numpy
 
 from minpy import runtime
-from minpy.array import ndarray
+from minpy.array import as_ndarray, ndarray, read_value
 from minpy.autograd.rules import def_linear, defjvp, defvjp
 from minpy.numpy.broadcasting import broadcast_to
-from minpy.numpy.elementwise import exp, log, where
-from minpy.primitives import Primitive, registry
+from minpy.numpy.elementwise import (
+    astype,
+    conjugate,
+    equal,
+    multiply,
+    ones_like,
+    real,
+    where,
+)
+from minpy.numpy.function import Composition, Function, composition
+from minpy.numpy.shaping import concatenate, flip, moveaxis, reshape, transpose
+
+__all__ = [
+    "all",
+    "alltrue",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "average",
+    "count_nonzero",
+    "cumprod",
+    "cumproduct",
+    "cumsum",
+    "max",
+    "mean",
+    "min",
+    "nanargmax",
+    "nanargmin",
+    "nancumprod",
+    "nancumsum",
+    "nanmax",
+    "nanmean",
+    "nanmin",
+    "nanprod",
+    "nanstd",
+    "nansum",
+    "nanvar",
+    "prod",
+    "product",
+    "ptp",
+    "sometrue",
+    "std",
+    "sum",
+    "var",
+]
+
+# --- axes and masks -------------------------------------------------------------------------------
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -27,13 +77,35 @@ def _kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     return tuple(1 if i in gone else n for i, n in enumerate(shape))
 
 
-def _count(shape: tuple[int, ...], axis: Any) -> int:
-    return int(numpy.prod([shape[a] for a in _axes(axis, len(shape))], dtype=int))
-
-
 def _spread(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """Repeat a reduction's gradient along the axes that it summed."""
-    return broadcast_to(registry["reshape"](g, _kept(shape, axis)), shape)
+    """Repeat a reduction's gradient along the axes that it reduced."""
+    return broadcast_to(reshape(g, _kept(shape, axis)), shape)
+
+
+def _count(shape: tuple[int, ...], axis: Any, mask: Any = True) -> Any:
+    """Return how many elements each result is made of, an array of ``_kept`` shape under a mask."""
+    if mask is True:
+        return int(numpy.prod([shape[a] for a in _axes(axis, len(shape))], dtype=int))
+    counted = numpy.broadcast_to(_plain(mask), shape)
+    return numpy.count_nonzero(counted, axis=_axes(axis, len(shape)), keepdims=True)
+
+
+def _plain(mask: Any) -> Any:
+    return read_value(mask) if type(mask) is ndarray else mask
+
+
+def _masked(x: Any, mask: Any, otherwise: float) -> Any:
+    return x if mask is True else where(mask, x, otherwise)
+
+
+def _as(g: Any, dtype: numpy.dtype) -> Any:
+    """Give a gradient the dtype of its argument."""
+    if g.dtype == dtype:
+        return g
+    return astype(real(g) if g.dtype.kind == "c" and dtype.kind != "c" else g, dtype)
+
+
+# --- MXNet kernels --------------------------------------------------------------------------------
 
 
 def _mx_reduction(op: str) -> Any:
@@ -47,183 +119,333 @@ def _mx_reduction(op: str) -> Any:
     return kernel
 
 
-sum = Primitive("sum", numpy.sum, arrays=1, mxnet=_mx_reduction("_np_sum"))
-defvjp(sum, lambda ans, x, axis=None, dtype=None, **kw: _sum_vjp(x, axis, 1.0))
-def_linear(sum)
+# --- sums and means -------------------------------------------------------------------------------
+
+sum = Function("sum", arrays=1, mxnet=_mx_reduction("_np_sum"))
+mean = Function("mean", arrays=1, mxnet=_mx_reduction("_npi_mean"))
 
 
-def _sum_vjp(x: ndarray, axis: Any, scale: float) -> Any:
-    shape, dtype = x.shape, x.dtype
+def _sum_vjp(ans, x, axis=None, dtype=None, keepdims=False, initial=0, where=True):
+    shape, own = x.shape, x.dtype
+    return lambda g: _as(_masked(_spread(g, shape, axis), where, 0.0), own)
+
+
+def _sum_jvp(t, ans, x, axis=None, dtype=None, keepdims=False, initial=0, where=True):
+    return sum(_masked(t, where, 0.0), axis, dtype=dtype, keepdims=keepdims)
+
+
+def _mean_vjp(ans, x, axis=None, dtype=None, keepdims=False, where=True):
+    shape, own = x.shape, x.dtype
+    count = _count(shape, axis, where)
 
     def vjp(g: Any) -> Any:
-        if scale != 1.0:
-            g = g * scale
-        spread = _spread(g, shape, axis)
-        return spread if spread.dtype == dtype else registry["astype"](spread, dtype)
+        if where is True:  # the small gradient is divided, not the large one
+            return _as(_spread(g / numpy.maximum(count, 1).item(), shape, axis), own)
+        share = _masked(_spread(g, shape, axis), where, 0.0) / numpy.maximum(count, 1).astype(own)
+        return _as(share, own)
 
     return vjp
 
 
-mean = Primitive("mean", numpy.mean, arrays=1, mxnet=_mx_reduction("_npi_mean"))
-defvjp(
-    mean,
-    lambda ans, x, axis=None, dtype=None, **kw: _sum_vjp(
-        x, axis, 1.0 / (_count(x.shape, axis) or 1)
-    ),
-)
-def_linear(mean)
+def _mean_jvp(t, ans, x, axis=None, dtype=None, keepdims=False, where=True):
+    return mean(t, axis, dtype=dtype, keepdims=keepdims, where=where)
+
+
+defvjp(sum, _sum_vjp)
+defjvp(sum, _sum_jvp)
+defvjp(mean, _mean_vjp)
+defjvp(mean, _mean_jvp)
+
+
+@composition("average", arrays=1)
+def average(
+    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, keepdims: bool = False
+) -> Any:
+    """Return the weighted mean, as `numpy.average`; gradients reach the weights too."""
+    a = as_ndarray(a)
+    if weights is None:
+        result = mean(a, axis, keepdims=keepdims)
+        total = result.dtype.type(a.size / result.size if result.size else 0)
+        return (result, broadcast_to(as_ndarray(total), result.shape)) if returned else result
+    weights = as_ndarray(weights)
+    if weights.shape != a.shape:
+        if axis is None:
+            raise TypeError("Axis must be specified when shapes of a and weights differ.")
+        if weights.ndim != 1:
+            raise TypeError("1D weights expected when shapes of a and weights differ.")
+        if weights.shape[0] != a.shape[axis]:
+            raise ValueError("Length of weights not compatible with specified axis.")
+        spread = [1] * a.ndim
+        spread[axis] = -1
+        weights = broadcast_to(reshape(weights, tuple(spread)), a.shape)
+    total = sum(weights, axis, keepdims=keepdims)
+    if (read_value(total) == 0).any():
+        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+    result = sum(multiply(a, weights), axis, keepdims=keepdims) / total
+    return (result, broadcast_to(total, result.shape)) if returned else result
+
+
+# --- products -------------------------------------------------------------------------------------
+
+prod = Function("prod", arrays=1, mxnet=_mx_reduction("_np_prod"))
 
 
 def _others(x: ndarray, axis: Any) -> Any:
-    """Return, for each element, the product of the others that are reduced with it."""
+    """Return, for each element, the product of the others that are reduced with it.
+
+    It is made of the products before and after the element, so zeros do no harm.
+    """
     axes = _axes(axis, x.ndim)
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     order = rest + axes
-    moved = registry["transpose"](x, order)
-    flat = registry["reshape"](moved, (*[x.shape[i] for i in rest], -1))
-    one = registry["ones_like"](flat[..., :1])
-    before = registry["concatenate"]([one, registry["cumprod"](flat[..., :-1], axis=-1)], axis=-1)
-    after = registry["flip"](
-        registry["concatenate"](
-            [one, registry["cumprod"](registry["flip"](flat[..., 1:], -1), axis=-1)], axis=-1
-        ),
-        -1,
-    )
-    product = registry["reshape"](before * after, moved.shape)
-    return registry["transpose"](product, tuple(numpy.argsort(order)))
+    moved = transpose(x, order)
+    count = _count(x.shape, axis)
+    if count == 0:
+        return x
+    flat = reshape(moved, (*[x.shape[i] for i in rest], count))
+    one = ones_like(flat[..., :1])
+    before = concatenate([one, cumprod(flat[..., :-1], axis=-1)], axis=-1)
+    after = concatenate([one, cumprod(flip(flat, -1)[..., :-1], axis=-1)], axis=-1)
+    product = reshape(before * flip(after, -1), moved.shape)
+    return transpose(product, tuple(int(i) for i in numpy.argsort(order)))
 
 
-prod = Primitive("prod", numpy.prod, arrays=1, mxnet=_mx_reduction("_np_prod"))
+def _prod_slope(x: ndarray, axis: Any, initial: Any, mask: Any) -> Any:
+    slope = _masked(_others(_masked(x, mask, 1.0), axis), mask, 0.0)
+    return slope if type(initial) is int and initial == 1 else slope * initial
 
 
-def _prod_rule(x: ndarray, axis: Any) -> Any:
-    # With a zero or two among the factors the quotient ans / x would be wrong.
-    return _others(x, axis)
+def _prod_vjp(ans, x, axis=None, dtype=None, keepdims=False, initial=1, where=True):
+    shape = x.shape
+    return lambda g: _as(_spread(g, shape, axis) * _prod_slope(x, axis, initial, where), x.dtype)
 
 
-defvjp(
-    prod,
-    lambda ans, x, axis=None, dtype=None, **kw: (
-        lambda g: _spread(g, x.shape, axis) * _prod_rule(x, axis)
-    ),
-)
-defjvp(
-    prod,
-    lambda t, ans, x, axis=None, dtype=None, keepdims=False, **kw: sum(
-        t * _prod_rule(x, axis), axis, keepdims=keepdims
-    ),
-)
+def _prod_jvp(t, ans, x, axis=None, dtype=None, keepdims=False, initial=1, where=True):
+    return sum(t * _prod_slope(x, axis, initial, where), axis, dtype=dtype, keepdims=keepdims)
 
 
-def _extreme(name: str, op: str) -> Primitive:
-    made = Primitive(name, getattr(numpy, name), arrays=1, mxnet=_mx_reduction(op))
+defvjp(prod, _prod_vjp)
+defjvp(prod, _prod_jvp)
 
-    def share(ans: Any, x: ndarray, axis: Any) -> Any:
-        """Return the weight of each element: ties share the gradient equally."""
-        hit = x == registry["reshape"](ans, _kept(x.shape, axis))
-        return hit / sum(hit, axis, keepdims=True)
+# --- extremes -------------------------------------------------------------------------------------
 
-    defvjp(
-        made,
-        lambda ans, x, axis=None, **kw: lambda g: _spread(g, x.shape, axis) * share(ans, x, axis),
-    )
-    defjvp(
-        made,
-        lambda t, ans, x, axis=None, keepdims=False, **kw: sum(
-            t * share(ans, x, axis), axis, keepdims=keepdims
-        ),
-    )
+
+def _hits(ans: Any, x: ndarray, axis: Any, mask: Any) -> Any:
+    """Return the weight of each element in an extreme: ties share the gradient equally."""
+    hit = equal(x, reshape(ans, _kept(x.shape, axis)))
+    hit = hit if mask is True else hit & numpy.broadcast_to(_plain(mask), x.shape)
+    counts = numpy.maximum(_plain(sum(hit, axis, keepdims=True)), 1)
+    return hit / counts.astype(x.dtype)
+
+
+def _extreme(name: str, op: str | None = None) -> Function:
+    made = Function(name, arrays=1, mxnet=_mx_reduction(op) if op else None)
+
+    def vjp(ans, x, axis=None, keepdims=False, initial=None, where=True):
+        shape = x.shape
+        return lambda g: _spread(g, shape, axis) * _hits(ans, x, axis, where)
+
+    def jvp(t, ans, x, axis=None, keepdims=False, initial=None, where=True):
+        return sum(t * _hits(ans, x, axis, where), axis, keepdims=keepdims)
+
+    defvjp(made, vjp)
+    defjvp(made, jvp)
     return made
 
 
 max = _extreme("max", "_np_max")
 min = _extreme("min", "_np_min")
+nanmax = _extreme("nanmax")
+nanmin = _extreme("nanmin")
 amax, amin = max, min
 
-_var = Primitive("var", numpy.var, arrays=1)
-_std = Primitive("std", numpy.std, arrays=1)
+
+@composition("ptp", arrays=1)
+def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the range of values along an axis, as `numpy.ptp`."""
+    a = as_ndarray(a)
+    return max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims)
 
 
-def _deviation(x: ndarray, axis: Any) -> Any:
-    return x - mean(x, axis, keepdims=True)
+# --- spread ---------------------------------------------------------------------------------------
+
+var = Function("var", arrays=1)
+std = Function("std", arrays=1)
 
 
-def _var_vjp(ans, x, axis=None, dtype=None, out=None, ddof=0, **kw):
-    scale = 2.0 / (_count(x.shape, axis) - ddof)
-    return lambda g: _spread(g * scale, x.shape, axis) * registry["conjugate"](_deviation(x, axis))
+def _deviation(x: ndarray, axis: Any, ddof: Any, mask: Any) -> Any:
+    """Return the distance of each element to the mean, over the number of degrees of freedom."""
+    apart = _masked(x - mean(x, axis, keepdims=True, where=mask), mask, 0.0)
+    freedom = _count(x.shape, axis, mask) - ddof
+    return apart / (freedom if mask is True else freedom.astype(x.dtype))
 
 
-def _std_vjp(ans, x, axis=None, dtype=None, out=None, ddof=0, **kw):
-    scale = 1.0 / (_count(x.shape, axis) - ddof)
-
-    def vjp(g: Any) -> Any:
-        # The standard deviation of equal numbers has a kink; its subgradient is zero.
-        over = where(ans == 0, 0.0, g * scale / where(ans == 0, 1.0, ans))
-        return _spread(over, x.shape, axis) * registry["conjugate"](_deviation(x, axis))
-
-    return vjp
+def _over(g: Any, ans: Any) -> Any:
+    """Return g / ans, and zero where ans is: the subgradient of a norm at the origin."""
+    return where(ans == 0, 0.0, g / where(ans == 0, 1.0, ans))
 
 
-defvjp(_var, _var_vjp)
-defvjp(_std, _std_vjp)
-var, std = _var, _std
+def _var_vjp(ans, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
+    shape = x.shape
+    return lambda g: _as(
+        _spread(2.0 * g, shape, axis) * conjugate(_deviation(x, axis, ddof, where)), x.dtype
+    )
 
-cumsum = Primitive("cumsum", numpy.cumsum, arrays=1)
+
+def _var_jvp(t, ans, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
+    slope = conjugate(_deviation(x, axis, ddof, where))
+    return 2.0 * real(sum(t * slope, axis, dtype=dtype, keepdims=keepdims))
+
+
+def _std_vjp(ans, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
+    shape = x.shape
+    return lambda g: _as(
+        _spread(_over(g, ans), shape, axis) * conjugate(_deviation(x, axis, ddof, where)), x.dtype
+    )
+
+
+def _std_jvp(t, ans, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
+    slope = conjugate(_deviation(x, axis, ddof, where))
+    return _over(real(sum(t * slope, axis, dtype=dtype, keepdims=keepdims)), ans)
+
+
+defvjp(var, _var_vjp)
+defjvp(var, _var_jvp)
+defvjp(std, _std_vjp)
+defjvp(std, _std_jvp)
+
+# --- running sums and products --------------------------------------------------------------------
+
+cumsum = Function("cumsum", arrays=1)
+cumprod = Function("cumprod", arrays=1)
+
+
+def _backwards_cumsum(g: Any, axis: int) -> Any:
+    return flip(cumsum(flip(g, axis), axis), axis)
 
 
 def _cumsum_vjp(ans: Any, x: ndarray, axis: int | None = None, dtype: Any = None) -> Any:
-    shape = x.shape
-
-    def vjp(g: Any) -> Any:
-        if axis is None:
-            return registry["reshape"](
-                registry["flip"](cumsum(registry["flip"](g, 0), 0), 0), shape
-            )
-        return registry["flip"](cumsum(registry["flip"](g, axis), axis), axis)
-
-    return vjp
+    shape, own = x.shape, x.dtype
+    if axis is None or not shape:
+        return lambda g: _as(reshape(_backwards_cumsum(g, 0), shape), own)
+    return lambda g: _as(_backwards_cumsum(g, axis), own)
 
 
 defvjp(cumsum, _cumsum_vjp)
 def_linear(cumsum)
 
-cumprod = Primitive("cumprod", numpy.cumprod, arrays=1)
+
+def _partial_derivatives(x: Any) -> Any:
+    """Return d cumprod(x)[j] / d x[i] for an array of one axis first, as an array [i, j, ...].
+
+    It is the product of all elements up to j but for i, written out without a division, so that
+    zeros do no harm.
+    """
+    count = x.shape[0]
+    places = numpy.arange(count)
+    # element [i, k]: x[k], and 1 in the place of x[i]
+    apart = (count, count) + (1,) * (x.ndim - 1)
+    rows = where(numpy.eye(count, dtype=bool).reshape(apart), 1.0, x[None])
+    reached = (places[:, None] <= places).reshape(apart)
+    return where(reached, cumprod(rows, axis=1), 0.0)
 
 
 def _cumprod_vjp(ans: Any, x: ndarray, axis: int | None = None, dtype: Any = None) -> Any:
     def vjp(g: Any) -> Any:
-        reshape = registry["reshape"]
-        flat = reshape(x, (-1,)) if axis is None else registry["moveaxis"](x, axis, 0)
-        h = reshape(g, (-1,)) if axis is None else registry["moveaxis"](g, axis, 0)
-        # Each partial product is a product: the sum of its gradients, exact with zeros too.
-        total = registry["zeros_like"](flat)
-        for i in range(flat.shape[0]):
-            head = flat[: i + 1]
-            part = _others(head, 0) * h[i]
-            pad = registry["zeros_like"](flat[i + 1 :])
-            total = total + registry["concatenate"]([part, pad], axis=0)
-        if axis is None:
-            return reshape(total, x.shape)
-        return registry["moveaxis"](total, 0, axis)
+        first, back = _axis_first(x, axis)
+        h, _ = _axis_first(g, axis)
+        return _as(back(sum(_partial_derivatives(first) * h[None], 1)), x.dtype)
 
     return vjp
 
 
+def _cumprod_jvp(t: Any, ans: Any, x: ndarray, axis: int | None = None, dtype: Any = None) -> Any:
+    first, _ = _axis_first(x, axis)
+    tangent, _ = _axis_first(t, axis)
+    pushed = sum(_partial_derivatives(first) * reshape(tangent, _second_axis(tangent.shape)), 0)
+    pushed = pushed if axis is None else moveaxis(pushed, 0, axis)
+    return pushed if dtype is None else astype(pushed, dtype)
+
+
+def _second_axis(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[0], 1, *shape[1:])
+
+
+def _axis_first(x: Any, axis: int | None) -> Any:
+    """Return an array with an axis moved to the front, and how to move it back."""
+    if axis is None:
+        return reshape(x, (-1,)), lambda y: reshape(y, x.shape)
+    return moveaxis(x, axis, 0), lambda y: moveaxis(y, 0, axis)
+
+
 defvjp(cumprod, _cumprod_vjp)
+defjvp(cumprod, _cumprod_jvp)
 
-for _name in ("any", "all", "argmax", "argmin", "count_nonzero"):
-    globals()[_name] = Primitive(_name, getattr(numpy, _name), arrays=1, differentiable=False)
+# --- without nan ----------------------------------------------------------------------------------
 
 
-def logsumexp(x: ndarray, axis: Any = None, keepdims: bool = False) -> ndarray:
-    """Return ``log(sum(exp(x)))`` along axes, without overflow."""
-    top = max(x, axis, keepdims=True)
-    top = where(registry["isfinite"](top), top, 0.0)
-    out = log(sum(exp(x - top), axis, keepdims=True)) + top
-    return (
-        out
-        if keepdims
-        else registry["reshape"](
-            out, tuple(n for i, n in enumerate(x.shape) if i not in _axes(axis, x.ndim))
-        )
-    )
+def _numbers(a: Any) -> Any:
+    """Return where an array holds numbers, True where it holds nothing else."""
+    if a.dtype.kind not in "fc":
+        return True
+    missing = numpy.isnan(read_value(a))
+    return ~missing if missing.any() else True
+
+
+def _without_nan(name: str, neutral: float, ordinary: Any) -> Composition:
+    """Make ``nansum`` of ``sum`` and the like: nan counts as the neutral element."""
+
+    def reduce(a: Any, *args: Any, **kwargs: Any) -> Any:
+        a = as_ndarray(a)
+        return ordinary(_masked(a, _numbers(a), neutral), *args, **kwargs)
+
+    reduce.__doc__ = f"As `minpy.numpy.{ordinary.name}`, where nan counts as {neutral:g}."
+    return Composition(name, reduce, arrays=1)
+
+
+nansum = _without_nan("nansum", 0.0, sum)
+nanprod = _without_nan("nanprod", 1.0, prod)
+nancumsum = _without_nan("nancumsum", 0.0, cumsum)
+nancumprod = _without_nan("nancumprod", 1.0, cumprod)
+
+
+def _moment_of_numbers(name: str, rules: tuple[Any, Any]) -> Function:
+    """Make ``nanmean`` of ``mean`` and the like: the same rules under the mask of the numbers."""
+    made = Function(name, arrays=1)
+    vjp, jvp = rules
+
+    def masked(x: Any, kwargs: dict) -> dict:
+        mask, own = kwargs.pop("where", True), _numbers(x)
+        mask = own if mask is True else _plain(mask) & own
+        return {**kwargs, "where": mask}
+
+    def clean(x: Any) -> Any:
+        return _masked(x, _numbers(x), 0.0)
+
+    defvjp(made, lambda ans, x, *a, **kw: vjp(ans, clean(x), *a, **masked(x, kw)))
+    defjvp(made, lambda t, ans, x, *a, **kw: jvp(t, ans, clean(x), *a, **masked(x, kw)))
+    return made
+
+
+nanmean = _moment_of_numbers("nanmean", (_mean_vjp, _mean_jvp))
+nanvar = _moment_of_numbers("nanvar", (_var_vjp, _var_jvp))
+nanstd = _moment_of_numbers("nanstd", (_std_vjp, _std_jvp))
+
+# --- no derivative by nature ----------------------------------------------------------------------
+
+
+def _constant(name: str) -> Function:
+    return Function(name, arrays=1, differentiable=False)
+
+
+any = _constant("any")
+all = _constant("all")
+argmax = _constant("argmax")
+argmin = _constant("argmin")
+nanargmax = _constant("nanargmax")
+nanargmin = _constant("nanargmin")
+count_nonzero = _constant("count_nonzero")
+
+# NumPy's old names for the same functions.
+alltrue, sometrue = all, any
+product, cumproduct = prod, cumprod

@@ -2,14 +2,68 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy
 
 from minpy import runtime
-from minpy.array import as_ndarray, ndarray
-from minpy.autograd.rules import def_linear, defjvp_argnums, defvjp, defvjp_argnums
+from minpy.array import as_ndarray, ndarray, numpy_value, read_value
+from minpy.autograd.rules import def_linear, defjvp, defjvp_argnums, defvjp, defvjp_argnums
+from minpy.errors import NoDerivativeError
+from minpy.inplace import overwrite
+from minpy.numpy.elementwise import astype, zeros_like
+from minpy.numpy.function import Function, composition
+from minpy.numpy.indexing import scatter_add
 from minpy.primitives import Primitive, registry
+
+__all__ = [
+    "append",
+    "array_split",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "block",
+    "column_stack",
+    "concatenate",
+    "delete",
+    "diag",
+    "diagflat",
+    "diagonal",
+    "dsplit",
+    "dstack",
+    "expand_dims",
+    "flip",
+    "fliplr",
+    "flipud",
+    "hsplit",
+    "hstack",
+    "insert",
+    "moveaxis",
+    "ndim",
+    "pad",
+    "ravel",
+    "repeat",
+    "reshape",
+    "resize",
+    "roll",
+    "rollaxis",
+    "rot90",
+    "row_stack",
+    "shape",
+    "size",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "tile",
+    "trace",
+    "transpose",
+    "tril",
+    "triu",
+    "vsplit",
+    "vstack",
+]
 
 # --- views ----------------------------------------------------------------------------------------
 
@@ -17,36 +71,52 @@ from minpy.primitives import Primitive, registry
 def _mx_reshape(F: Any, x: Any, newshape: Any, order: str = "C") -> Any:
     if order != "C":
         raise runtime.Unsupported("MXNet reshapes in C order only")
-    shape = (newshape,) if isinstance(newshape, int) else tuple(newshape)
+    shape = (newshape,) if isinstance(newshape, int | numpy.integer) else tuple(newshape)
     if any(n < -1 for n in shape):
         raise ValueError("can only specify one unknown dimension")
     return F("_np_reshape", x, newshape=shape)
 
 
-reshape = Primitive("reshape", numpy.reshape, arrays=1, is_view=True, mxnet=_mx_reshape)
-defvjp(reshape, lambda ans, x, newshape, order="C": _reshape_vjp(x.shape, order))
-def_linear(reshape)
+def _order(x: ndarray, order: str, by: str) -> str:
+    """Return C or F for the orders that stand for how the array lies in memory."""
+    if order in ("C", "F"):
+        return order
+    flags = numpy_value(x).flags
+    if order == "K" and not (flags.c_contiguous or flags.f_contiguous):
+        raise NoDerivativeError(
+            f"{by} in memory order (order='K') has no derivative for an array that is not "
+            "contiguous; use order='C' or 'F'"
+        )
+    return "F" if flags.fnc else "C"
 
 
-def _reshape_vjp(shape: tuple[int, ...], order: str) -> Any:
+def _reshape_vjp(shape: tuple[int, ...], order: str = "C") -> Any:
     if order == "C":
         return lambda g: reshape(g, shape)
     return lambda g: reshape(g, shape, order=order)
 
 
-ravel = Primitive(
+reshape = Function("reshape", arrays=1, is_view=True, mxnet=_mx_reshape)
+defvjp(
+    reshape,
+    lambda ans, x, newshape, order="C": _reshape_vjp(x.shape, _order(x, order, "reshape")),
+)
+defjvp(
+    reshape,
+    lambda t, ans, x, newshape, order="C": reshape(t, newshape, order=_order(x, order, "reshape")),
+)
+
+ravel = Function(
     "ravel",
-    numpy.ravel,
     arrays=1,
     is_view=True,
     mxnet=lambda F, x, order="C": _mx_reshape(F, x, (-1,), order),
 )
-defvjp(ravel, lambda ans, x, order="C": _reshape_vjp(x.shape, order))
-def_linear(ravel)
+defvjp(ravel, lambda ans, x, order="C": _reshape_vjp(x.shape, _order(x, order, "ravel")))
+defjvp(ravel, lambda t, ans, x, order="C": ravel(t, order=_order(x, order, "ravel")))
 
-transpose = Primitive(
+transpose = Function(
     "transpose",
-    numpy.transpose,
     arrays=1,
     is_view=True,
     mxnet=lambda F, x, axes=None: (
@@ -55,50 +125,49 @@ transpose = Primitive(
 )
 
 
+def _inverse(order: Any) -> tuple[int, ...]:
+    """Return the permutation of axes that undoes another."""
+    return tuple(int(i) for i in numpy.argsort(order))
+
+
 def _transpose_vjp(ans: Any, x: ndarray, axes: Any = None) -> Any:
     if axes is None:
         return lambda g: transpose(g)
-    back = tuple(int(i) for i in numpy.argsort([a % x.ndim for a in axes]))
+    back = _inverse([a % x.ndim for a in axes])
     return lambda g: transpose(g, back)
 
 
 defvjp(transpose, _transpose_vjp)
-def_linear(transpose)
 
-swapaxes = Primitive(
+swapaxes = Function(
     "swapaxes",
-    numpy.swapaxes,
     arrays=1,
     is_view=True,
     mxnet=lambda F, x, axis1, axis2: F("_npi_swapaxes", x, dim1=axis1, dim2=axis2),
 )
 defvjp(swapaxes, lambda ans, x, axis1, axis2: lambda g: swapaxes(g, axis1, axis2))
-def_linear(swapaxes)
 
-moveaxis = Primitive("moveaxis", numpy.moveaxis, arrays=1, is_view=True)
+moveaxis = Function("moveaxis", arrays=1, is_view=True)
 defvjp(moveaxis, lambda ans, x, source, destination: lambda g: moveaxis(g, destination, source))
-def_linear(moveaxis)
 
-rollaxis = Primitive("rollaxis", numpy.rollaxis, arrays=1, is_view=True)
+rollaxis = Function("rollaxis", arrays=1, is_view=True)
 
 
 def _rollaxis_vjp(ans: Any, x: ndarray, axis: int, start: int = 0) -> Any:
-    order = list(range(x.ndim))
-    order = list(numpy.rollaxis(numpy.empty([2 + i for i in order]), axis, start).shape)
-    back = tuple(int(i) for i in numpy.argsort(order))
+    # The order of the axes, read off a result whose axes are told apart by their lengths.
+    stand_in = numpy.broadcast_to(0, range(x.ndim))
+    back = _inverse(numpy.rollaxis(stand_in, axis, start).shape)
     return lambda g: transpose(g, back)
 
 
 defvjp(rollaxis, _rollaxis_vjp)
-def_linear(rollaxis)
 
-for _name in ("squeeze", "expand_dims"):
-    _op = Primitive(_name, getattr(numpy, _name), arrays=1, is_view=True)
-    globals()[_name] = _op
-    defvjp(_op, lambda ans, x, axis=None: _reshape_vjp(x.shape, "C"))
-    def_linear(_op)
-squeeze: Primitive
-expand_dims: Primitive
+squeeze = Function(
+    "squeeze",
+    arrays=1,
+    is_view=True,
+    mxnet=lambda F, x, axis=None: F("_npi_squeeze", x, axis=axis),
+)
 
 
 def _one_axis(axis: Any) -> int:
@@ -109,77 +178,103 @@ def _one_axis(axis: Any) -> int:
     raise runtime.Unsupported("MXNet adds one axis at a time")
 
 
-expand_dims.mxnet = lambda F, x, axis: F("expand_dims", x, axis=_one_axis(axis))
-squeeze.mxnet = lambda F, x, axis=None: F("_npi_squeeze", x, axis=axis)
+expand_dims = Function(
+    "expand_dims",
+    arrays=1,
+    is_view=True,
+    mxnet=lambda F, x, axis: F("expand_dims", x, axis=_one_axis(axis)),
+)
+for _op in (squeeze, expand_dims):
+    defvjp(_op, lambda ans, x, axis=None: _reshape_vjp(x.shape))
 
-flip = Primitive("flip", numpy.flip, arrays=1, is_view=True)
+flip = Function("flip", arrays=1, is_view=True)
 defvjp(flip, lambda ans, x, axis=None: lambda g: flip(g, axis))
-def_linear(flip)
-fliplr = Primitive("fliplr", numpy.fliplr, arrays=1, is_view=True)
-flipud = Primitive("flipud", numpy.flipud, arrays=1, is_view=True)
+fliplr = Function("fliplr", arrays=1, is_view=True)
+flipud = Function("flipud", arrays=1, is_view=True)
 defvjp(fliplr, lambda ans, x: lambda g: fliplr(g))
 defvjp(flipud, lambda ans, x: lambda g: flipud(g))
-rot90 = Primitive("rot90", numpy.rot90, arrays=1, is_view=True)
+rot90 = Function("rot90", arrays=1, is_view=True)
 defvjp(rot90, lambda ans, x, k=1, axes=(0, 1): lambda g: rot90(g, -k, axes))
-roll = Primitive("roll", numpy.roll, arrays=1)
+roll = Function("roll", arrays=1)
 defvjp(
     roll,
-    lambda ans, x, shift, axis=None: (
-        lambda g: roll(g, tuple(-s for s in shift) if isinstance(shift, tuple) else -shift, axis)
-    ),
+    lambda ans, x, shift, axis=None: lambda g: roll(g, _negated(shift), axis),
 )
-for _op in (fliplr, flipud, rot90, roll):
-    def_linear(_op)
 
-diagonal = Primitive("diagonal", numpy.diagonal, arrays=1)
+
+def _negated(shift: Any) -> Any:
+    return tuple(-s for s in shift) if isinstance(shift, tuple | list) else -shift
+
+
+diagonal = Function("diagonal", arrays=1, is_view=True)
 
 
 def _diagonal_vjp(ans: Any, x: ndarray, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     shape = x.shape
     a, b = axis1 % x.ndim, axis2 % x.ndim
-    length = ans.shape[-1]
-    rows, columns = numpy.arange(length) + max(-offset, 0), numpy.arange(length) + max(offset, 0)
+    steps = numpy.arange(ans.shape[-1])
+    rows, columns = steps + max(-offset, 0), steps + max(offset, 0)
+    rest = [i for i in range(len(shape)) if i not in (a, b)]
+    index = (*[slice(None)] * len(rest), rows, columns)
 
     def vjp(g: Any) -> Any:
-        rest = [i for i in range(len(shape)) if i not in (a, b)]
-        lead = tuple(slice(None) for _ in rest)
-        moved = registry["scatter_add"](
-            g, (*lead, rows, columns), tuple(shape[i] for i in [*rest, a, b])
-        )
-        return transpose(moved, tuple(int(i) for i in numpy.argsort([*rest, a, b])))
+        moved = scatter_add(g, index, tuple(shape[i] for i in [*rest, a, b]))
+        return transpose(moved, _inverse([*rest, a, b]))
 
     return vjp
 
 
 defvjp(diagonal, _diagonal_vjp)
-def_linear(diagonal)
 
 
+@composition("trace", arrays=1)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
     """Return the sum along a diagonal, as `numpy.trace`."""
     return registry["sum"](diagonal(as_ndarray(a), offset, axis1, axis2), -1, dtype=dtype)
 
 
-for _name in ("triu", "tril"):
-    _op = Primitive(_name, getattr(numpy, _name), arrays=1)
-    globals()[_name] = _op
-    defvjp(_op, lambda ans, x, k=0, _op=_op: lambda g: _op(g, k))
-    def_linear(_op)
+triu = Function("triu", arrays=1)
+tril = Function("tril", arrays=1)
+defvjp(triu, lambda ans, x, k=0: lambda g: triu(g, k))
+defvjp(tril, lambda ans, x, k=0: lambda g: tril(g, k))
 
-diag = Primitive("diag", numpy.diag, arrays=1)
+diag = Function("diag", arrays=1, is_view=True)
+diagflat = Function("diagflat", arrays=1)
 
 
 def _diag_vjp(ans: Any, x: ndarray, k: int = 0) -> Any:
     shape = x.shape
     if len(shape) == 1:
         return lambda g: diag(g, k)
-    rows = numpy.arange(ans.shape[0]) + max(-k, 0)
-    columns = numpy.arange(ans.shape[0]) + max(k, 0)
-    return lambda g: registry["scatter_add"](g, (rows, columns), shape)
+    steps = numpy.arange(ans.shape[0])
+    index = (steps + max(-k, 0), steps + max(k, 0))
+    return lambda g: scatter_add(g, index, shape)
 
 
 defvjp(diag, _diag_vjp)
-def_linear(diag)
+defvjp(diagflat, lambda ans, x, k=0: lambda g: reshape(diagonal(g, k), x.shape))
+
+for _op in (transpose, swapaxes, moveaxis, rollaxis, squeeze, expand_dims, flip, fliplr, flipud):
+    def_linear(_op)
+for _op in (rot90, roll, diagonal, triu, tril, diag, diagflat):
+    def_linear(_op)
+
+
+def shape(a: Any) -> tuple[int, ...]:
+    """Return the length of each axis, as `numpy.shape`."""
+    return a.shape if isinstance(a, ndarray) else numpy.shape(a)
+
+
+def size(a: Any, axis: int | None = None) -> int:
+    """Return the number of elements, or the length of an axis, as `numpy.size`."""
+    lengths = shape(a)
+    return int(numpy.prod(lengths, dtype=int)) if axis is None else lengths[axis]
+
+
+def ndim(a: Any) -> int:
+    """Return the number of axes, as `numpy.ndim`."""
+    return len(shape(a))
+
 
 # --- joining --------------------------------------------------------------------------------------
 
@@ -210,7 +305,7 @@ def _concatenate_vjp(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any
     def one(i: int, g: Any) -> Any:
         part = g[(slice(None),) * at + (slice(starts[i], starts[i + 1]),)]
         if part.dtype != dtypes[i]:
-            part = registry["astype"](part, dtypes[i])
+            part = astype(part, dtypes[i])
         return reshape(part, shapes[i]) if axis is None else part
 
     return lambda g: tuple(one(i, g) for i in argnums)
@@ -221,7 +316,7 @@ defvjp_argnums(_concatenate, _concatenate_vjp)
 
 def _joined_jvp(operation: Primitive) -> Any:
     def jvp(argnums: tuple, tangents: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
-        given = [registry["zeros_like"](a) for a in args]
+        given = [zeros_like(a) for a in args]
         for i, t in zip(argnums, tangents, strict=True):
             given[i] = t
         return operation(*given, **kwargs)
@@ -241,29 +336,24 @@ def _several(arrays: Any, by: str) -> list[Any]:
     return made
 
 
-def _finish(result: Any, out: Any) -> Any:
-    if out is None:
-        return result
-    from minpy.inplace import overwrite
-
-    return overwrite(out, result)
-
-
 def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, **kwargs: Any) -> Any:
     """Join arrays along an existing axis, as `numpy.concatenate`."""
     kwargs = {k: v for k, v in kwargs.items() if not (k == "dtype" and v is None)}
-    return _finish(_concatenate(*_several(arrays, "concatenate"), axis=axis, **kwargs), out)
+    made = _concatenate(*_several(arrays, "concatenate"), axis=axis, **kwargs)
+    return made if out is None else overwrite(out, made)
 
 
-def _stack_kernel(*arrays: Any, axis: int = 0) -> numpy.ndarray:
-    return numpy.stack(arrays, axis=axis)
+def _stack_kernel(*arrays: Any, axis: int = 0, **kwargs: Any) -> numpy.ndarray:
+    return numpy.stack(arrays, axis=axis, **kwargs)
 
 
-_stack = Primitive(
-    "stack",
-    _stack_kernel,
-    mxnet=lambda F, *arrays, axis=0: F("_npi_stack", *arrays, axis=axis, num_args=len(arrays)),
-)
+def _mx_stack(F: Any, *arrays: Any, axis: int = 0, **kwargs: Any) -> Any:
+    if kwargs:
+        raise runtime.Unsupported("MXNet's stack takes no dtype")
+    return F("_npi_stack", *arrays, axis=axis, num_args=len(arrays))
+
+
+_stack = Primitive("stack", _stack_kernel, mxnet=_mx_stack)
 
 
 def _stack_vjp(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
@@ -272,7 +362,7 @@ def _stack_vjp(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
 
     def one(i: int, g: Any) -> Any:
         part = g[(*lead, i)]
-        return part if part.dtype == dtypes[i] else registry["astype"](part, dtypes[i])
+        return part if part.dtype == dtypes[i] else astype(part, dtypes[i])
 
     return lambda g: tuple(one(i, g) for i in argnums)
 
@@ -281,9 +371,11 @@ defvjp_argnums(_stack, _stack_vjp)
 defjvp_argnums(_stack, _joined_jvp(_stack))
 
 
-def stack(arrays: Any, axis: int = 0, out: Any = None) -> Any:
+def stack(arrays: Any, axis: int = 0, out: Any = None, **kwargs: Any) -> Any:
     """Join arrays of one shape along a new axis, as `numpy.stack`."""
-    return _finish(_stack(*_several(arrays, "stack"), axis=axis), out)
+    kwargs = {k: v for k, v in kwargs.items() if not (k == "dtype" and v is None)}
+    made = _stack(*_several(arrays, "stack"), axis=axis, **kwargs)
+    return made if out is None else overwrite(out, made)
 
 
 def _at_least(ndim: int, a: Any) -> Any:
@@ -366,7 +458,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         sizes = [each + 1] * extra + [each] * (sections - extra)
         cuts = [0, *numpy.cumsum(sizes).tolist()]
     lead = (slice(None),) * (axis % ary.ndim)
-    return [ary[(*lead, slice(a, b))] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [ary[(*lead, slice(a, b))] for a, b in itertools.pairwise(cuts)]
 
 
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
@@ -401,26 +493,24 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return split(ary, indices_or_sections, 2)
 
 
-# --- repeating and padding ------------------------------------------------------------------------
+# --- repeating, inserting, deleting, padding ------------------------------------------------------
 
-tile = Primitive("tile", numpy.tile, arrays=1)
+tile = Function("tile", arrays=1)
 
 
 def _tile_vjp(ans: Any, x: ndarray, reps: Any) -> Any:
-    times = (reps,) if isinstance(reps, int | numpy.integer) else tuple(reps)
+    times = (reps,) if numpy.ndim(reps) == 0 else tuple(reps)
     ndim = max(len(times), x.ndim)
     times = (1,) * (ndim - len(times)) + times
     shape = (1,) * (ndim - x.ndim) + x.shape
-    split_up = tuple(n for pair in zip(times, shape, strict=True) for n in pair)
-    return lambda g: reshape(
-        registry["sum"](reshape(g, split_up), tuple(range(0, 2 * ndim, 2))), x.shape
-    )
+    split_up = tuple(int(n) for pair in zip(times, shape, strict=True) for n in pair)
+    copies = tuple(range(0, 2 * ndim, 2))
+    return lambda g: reshape(registry["sum"](reshape(g, split_up), copies), x.shape)
 
 
 defvjp(tile, _tile_vjp)
-def_linear(tile)
 
-repeat = Primitive("repeat", numpy.repeat, arrays=1)
+repeat = Function("repeat", arrays=1)
 
 
 def _repeat_vjp(ans: Any, x: ndarray, repeats: Any, axis: int | None = None) -> Any:
@@ -428,56 +518,123 @@ def _repeat_vjp(ans: Any, x: ndarray, repeats: Any, axis: int | None = None) -> 
     source = numpy.repeat(numpy.arange(length), numpy.asarray(repeats))
     shape = x.shape
     if axis is None:
-        return lambda g: reshape(registry["scatter_add"](g, source, (length,)), shape)
+        return lambda g: reshape(scatter_add(g, source, (length,)), shape)
     index = (slice(None),) * (axis % x.ndim) + (source,)
-    return lambda g: registry["scatter_add"](g, index, shape)
+    return lambda g: scatter_add(g, index, shape)
 
 
 defvjp(repeat, _repeat_vjp)
-def_linear(repeat)
 
 
-pad = Primitive("pad", numpy.pad, arrays=1)
+def _places(shape: tuple[int, ...]) -> numpy.ndarray:
+    """Return an array of each element's place in the flattened array."""
+    return numpy.arange(int(numpy.prod(shape, dtype=int))).reshape(shape)
+
+
+def _moving_vjp(name: str) -> Any:
+    """Make the rule of a function that moves and repeats elements: sent back whence they came."""
+    kernel = getattr(numpy, name)
+
+    def rule(ans: Any, x: ndarray, *args: Any, **kwargs: Any) -> Any:
+        shape, source = x.shape, kernel(_places(x.shape), *args, **kwargs)
+        return lambda g: reshape(
+            scatter_add(g, source, (int(numpy.prod(shape, dtype=int)),)), shape
+        )
+
+    return rule
+
+
+delete = Function("delete", arrays=1)
+defvjp(delete, _moving_vjp("delete"))
+for _op in (tile, repeat, delete):
+    def_linear(_op)
+
+
+@composition("resize", arrays=1)
+def resize(a: Any, new_shape: Any) -> Any:
+    """Return the elements, repeated as often as needed, in another shape, as `numpy.resize`."""
+    a = as_ndarray(a)
+    source = numpy.resize(_places(a.shape), new_shape)
+    return ravel(a)[source] if a.size else zeros_like(a, shape=source.shape)
+
+
+@composition("insert", arrays=1)
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """Insert values before given places, as `numpy.insert`; gradients reach both arrays."""
+    arr = as_ndarray(arr)
+    values = as_ndarray(values, arr.dtype)
+    obj = read_value(obj) if isinstance(obj, ndarray) else obj
+    # NumPy works out the places; the elements are then picked from both arrays, end to end.
+    places = numpy.insert(_places(arr.shape), obj, arr.size + _places(values.shape), axis)
+    return concatenate([ravel(arr), ravel(values)])[places]
+
+
+def block(arrays: Any) -> Any:
+    """Join nested lists of blocks into one array, as `numpy.block`."""
+    depth = _depth(arrays)
+    return _block(arrays, depth, max(depth, _deepest(arrays)))
+
+
+def _depth(arrays: Any) -> int:
+    return 1 + _depth(arrays[0]) if isinstance(arrays, list) and arrays else 0
+
+
+def _deepest(arrays: Any) -> int:
+    if isinstance(arrays, list):
+        return max([_deepest(a) for a in arrays], default=0)
+    return ndim(arrays)
+
+
+def _block(arrays: Any, depth: int, result_ndim: int) -> Any:
+    if depth == 0:
+        if isinstance(arrays, list):
+            raise ValueError("List depths are mismatched, or a list is empty")
+        a = as_ndarray(arrays)
+        return reshape(a, (1,) * (result_ndim - a.ndim) + a.shape)
+    if not isinstance(arrays, list) or not arrays:
+        raise ValueError("List depths are mismatched, or a list is empty")
+    return concatenate([_block(a, depth - 1, result_ndim) for a in arrays], axis=-depth)
+
+
+def _pad_kernel(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    return numpy.pad(array, pad_width, mode, **kwargs)
+
+
+pad = Function("pad", _pad_kernel, arrays=1, doc=numpy.pad.__doc__)
+_COPYING_PADS = ("constant", "empty", "edge", "reflect", "symmetric", "wrap")
+
+
+def _pad_width(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    return [(int(a), int(b)) for a, b in numpy.broadcast_to(numpy.asarray(pad_width), (ndim, 2))]
+
+
+def _check_pad(mode: Any, kwargs: dict) -> None:
+    if mode not in _COPYING_PADS or kwargs.get("reflect_type", "even") != "even":
+        raise NoDerivativeError(
+            f"pad has no derivative for mode {mode!r} (with {kwargs or 'no options'}); there is "
+            f"one for {', '.join(_COPYING_PADS)}"
+        )
 
 
 def _pad_vjp(ans: Any, x: ndarray, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    width = numpy.broadcast_to(numpy.asarray(pad_width), (x.ndim, 2)).tolist()
+    _check_pad(mode, kwargs)
     shape = x.shape
-    if mode == "constant":
-        inside = tuple(slice(a, a + n) for (a, _), n in zip(width, shape, strict=True))
-        return lambda g: g[inside]
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        from minpy.errors import NoDerivativeError
-
-        raise NoDerivativeError(
-            f"pad has no derivative for mode {mode!r}; there is one for constant, edge, reflect, "
-            "symmetric and wrap"
+    if mode in ("constant", "empty"):
+        inside = tuple(
+            slice(a, a + n) for (a, _), n in zip(_pad_width(pad_width, x.ndim), shape, strict=True)
         )
+        return lambda g: g[inside]
     # Every element of the result is a copy of one of x: read off which.
-    source = numpy.pad(numpy.arange(x.size).reshape(shape), pad_width, mode, **kwargs)
-    return lambda g: reshape(registry["scatter_add"](g, source, (int(numpy.prod(shape)),)), shape)
-
-
-defvjp(pad, _pad_vjp)
+    source = numpy.pad(_places(shape), pad_width, mode, **kwargs)
+    return lambda g: reshape(scatter_add(g, source, (int(numpy.prod(shape)),)), shape)
 
 
 def _pad_jvp(t: Any, ans: Any, x: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any):
-    kwargs.pop("constant_values", None)
+    _check_pad(mode, kwargs)
+    if mode in ("constant", "empty"):
+        return pad(t, pad_width)
     return pad(t, pad_width, mode, **kwargs)
 
 
-pad.jvp_rules[0] = _pad_jvp
-
-# --- sorting --------------------------------------------------------------------------------------
-
-
-def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None) -> Any:
-    """Return a sorted copy, as `numpy.sort`."""
-    a = as_ndarray(a)
-    if axis is None:
-        a, axis = ravel(a), -1
-    return registry["take_along_axis"](a, registry["argsort"](a, axis, kind or "stable"), axis)
-
-
-argsort = Primitive("argsort", numpy.argsort, arrays=1, differentiable=False)
-nonzero = Primitive("nonzero", numpy.nonzero, arrays=1, differentiable=False)
+defvjp(pad, _pad_vjp)
+defjvp(pad, _pad_jvp)

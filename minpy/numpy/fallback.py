@@ -1,0 +1,211 @@
+"""The rest of NumPy: its own functions on minpy arrays, where minpy has none; knows none by name.
+
+A function reached this way gets NumPy arrays, and the arrays among its results become minpy arrays
+on the context of its arguments, of the default float dtype where no argument was of double
+precision. It has no derivative.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy
+
+from minpy.array import as_ndarray, from_numpy, is_tracked, ndarray, read_value
+from minpy.context import Context
+from minpy.errors import NoDerivativeError, PolicyError
+from minpy.inplace import overwrite
+from minpy.policy import state as policy_state
+from minpy.primitives import Primitive, default_precision, link_view
+
+__all__ = ["Fallback", "arrays_in", "plain", "reach", "wrapped"]
+
+
+def arrays_in(value: Any) -> Iterator[ndarray]:
+    """Yield the minpy arrays in nested tuples, lists and dicts."""
+    kind = type(value)
+    if kind is ndarray:
+        yield value
+    elif kind is tuple or kind is list:
+        for part in value:
+            yield from arrays_in(part)
+    elif kind is dict:
+        for part in value.values():
+            yield from arrays_in(part)
+
+
+def plain(value: Any) -> Any:
+    """Return nested tuples, lists and dicts with NumPy arrays in the place of minpy's."""
+    kind = type(value)
+    if kind is ndarray:
+        return read_value(value)
+    if kind is tuple or kind is list:
+        return kind(plain(part) for part in value)
+    if kind is dict:
+        return {name: plain(part) for name, part in value.items()}
+    return value
+
+
+def wrapped(value: Any, context: Context, given: Sequence[Any] = ()) -> Any:
+    """Return what a NumPy function returned with minpy arrays in the place of NumPy's.
+
+    Parameters
+    ----------
+    value
+        Arrays and anything else, nested in tuples, lists and dicts.
+    context
+        Where the arrays are to lie.
+    given
+        What the function was given, which decides about the precision of the result.
+    """
+    if type(value) is numpy.ndarray or isinstance(value, numpy.number | numpy.bool_):
+        array = numpy.asarray(value)
+        if array.dtype.hasobject:
+            return value
+        return from_numpy(default_precision(array, given), context)
+    if isinstance(value, tuple):
+        parts = [wrapped(part, context, given) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    if type(value) is list:
+        return [wrapped(part, context, given) for part in value]
+    if type(value) is dict:
+        return {name: wrapped(part, context, given) for name, part in value.items()}
+    return value
+
+
+def _has_floats(value: Any) -> bool:
+    if isinstance(value, numpy.ndarray | numpy.generic):
+        return value.dtype.kind in "fc"
+    if isinstance(value, tuple | list):
+        return any(_has_floats(part) for part in value)
+    if isinstance(value, dict):
+        return any(_has_floats(part) for part in value.values())
+    return isinstance(value, float | complex)
+
+
+class Fallback(Primitive):
+    """A function of NumPy's, on minpy arrays.
+
+    Parameters
+    ----------
+    name
+        How one writes it below ``numpy``: ``'fft.fft'``.
+    kernel
+        The function.
+    """
+
+    def __init__(self, name: str, kernel: Callable[..., Any]) -> None:
+        super().__init__(name, kernel)
+
+    def __repr__(self) -> str:
+        return f"<numpy.{self.name}, by the fall-back>"
+
+    def __reduce__(self) -> Any:
+        path, _, name = f"minpy.numpy.{self.name}".rpartition(".")
+        return (getattr, (importlib.import_module(path), name))
+
+    def __getattr__(self, name: str) -> Any:
+        # The methods of a ufunc, the attributes of a function.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.kernel, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call NumPy's function with NumPy arrays in the place of minpy's."""
+        if policy_state.name == "only_mxnet":
+            raise PolicyError(f"numpy.{self.name} has no MXNet kernel; policy is only_mxnet")
+        out = kwargs.pop("out", None) if type(kwargs.get("out")) is ndarray else None
+        arrays = list(arrays_in((args, kwargs)))
+        given = [*plain(args), *plain(kwargs).values()]
+        result = self.kernel(*plain(args), **plain(kwargs))
+        self.ran_numpy += 1
+        if _has_floats(result) and any(is_tracked(a) for a in arrays):
+            raise NoDerivativeError(
+                f"numpy.{self.name} has no derivative in minpy: write the function in those of "
+                "minpy.numpy that have one, wrap it with minpy.primitive and give it a rule with "
+                "minpy.defvjp, or take x.asnumpy() of its arguments where no gradient is wanted"
+            )
+        if out is not None:
+            return overwrite(out, as_ndarray(result))
+        context = self._context(tuple(arrays))
+        shared = self._shared(result, arrays)
+        if shared is not None:
+            if args and args[0] is shared:
+                return link_view(result, shared, self, args[1:], kwargs)
+            result = result.copy()
+        precise = kwargs.get("dtype") is not None
+        return wrapped(result, context, [numpy.float64, *given] if precise else given)
+
+    @staticmethod
+    def _shared(result: Any, arrays: list[ndarray]) -> ndarray | None:
+        """Return the array whose memory the result lies in, if there is one."""
+        if type(result) is not numpy.ndarray or not result.size:
+            return None
+        for a in arrays:
+            if a._np is not None and numpy.may_share_memory(result, a._np):
+                return a
+        return None
+
+
+# --- modules --------------------------------------------------------------------------------------
+
+
+def reach(path: str, own: Sequence[str] = ()) -> tuple[Callable[[str], Any], Callable[[], list]]:
+    """Return ``__getattr__`` and ``__dir__`` for the module that mirrors a module of NumPy's.
+
+    Parameters
+    ----------
+    path
+        NumPy's module, ``'numpy.fft'``.
+    own
+        The names that minpy's module has by itself.
+    """
+    found: dict[str, Any] = {}
+
+    def __getattr__(name: str) -> Any:
+        if name in found:
+            return found[name]
+        mirror = path.replace("numpy", "minpy.numpy", 1)
+        if name.startswith("_"):
+            raise AttributeError(f"module {mirror!r} has no attribute {name!r}")
+        module = importlib.import_module(path)
+        try:
+            value = getattr(module, name)
+        except AttributeError as missing:
+            raise AttributeError(str(missing).replace("'numpy", "'minpy.numpy")) from None
+        found[name] = mirrored = _mirrored(mirror, name, value)
+        return mirrored
+
+    def __dir__() -> list[str]:
+        module = importlib.import_module(path)
+        public = getattr(module, "__all__", None) or [n for n in dir(module) if n[0] != "_"]
+        return sorted({*own, *public})
+
+    return __getattr__, __dir__
+
+
+def _mirrored(mirror: str, name: str, value: Any) -> Any:
+    if isinstance(value, types.ModuleType):
+        return _mirrored_module(f"{mirror}.{name}", value)
+    if isinstance(value, type) or not callable(value):
+        return value  # a class, a dtype, a constant
+    return Fallback(f"{mirror}.{name}".removeprefix("minpy.numpy."), value)
+
+
+def _mirrored_module(path: str, module: types.ModuleType) -> types.ModuleType:
+    """Return minpy's module of that path, or one that reaches NumPy's."""
+    if path in sys.modules:
+        return sys.modules[path]
+    parent = path.rpartition(".")[0]
+    if hasattr(sys.modules.get(parent), "__path__") and importlib.util.find_spec(path):
+        return importlib.import_module(path)
+    made = types.ModuleType(path, inspect.getdoc(module))
+    made.__getattr__, made.__dir__ = reach(module.__name__)
+    sys.modules[path] = made
+    return made

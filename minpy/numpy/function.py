@@ -1,0 +1,271 @@
+"""NumPy's calling conventions for primitives: ``out=``, ``where=``, keywords, ufunc methods.
+
+It must not know any function by name beyond the ones that ufunc methods stand for.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from minpy.array import as_ndarray, is_tracked, ndarray, read_value
+from minpy.errors import NoDerivativeError
+from minpy.inplace import is_free, overwrite, plain_index
+from minpy.numpy.fallback import arrays_in, plain
+from minpy.policy import state as policy_state
+from minpy.primitives import Primitive, registry
+
+__all__ = ["Composition", "Function", "Ufunc", "composition"]
+
+
+# Keywords with these values say nothing; they are dropped before rules and kernels see them.
+_DEFAULTS = {"out": None, "dtype": None, "where": True}
+_GIVEN = object()
+
+
+class Function(Primitive):
+    """A primitive that is called as NumPy's function of the same name.
+
+    Arrays may be given by keyword. ``out=`` is a write of the result, so gradients flow through it.
+
+    Parameters
+    ----------
+    name, kernel, options
+        As for `minpy.primitives.Primitive`.
+    parameters
+        The names of the positional parameters, for a kernel in C that doesn't tell.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Callable[..., Any] | None = None,
+        *,
+        parameters: tuple[str, ...] = (),
+        **options: Any,
+    ) -> None:
+        kernel = getattr(numpy, name) if kernel is None else kernel
+        super().__init__(name, kernel, **options)
+        self._parameters = parameters or _positional_parameters(kernel)
+        if "out" in self._parameters:
+            self._most = self._parameters.index("out")
+
+    def _call_with_options(self, args: tuple, kwargs: dict) -> Any:
+        """Bring arguments into one form: arrays by position, options by name, `out` apart."""
+        if len(args) > self._most:  # out and what follows it, by position
+            named = zip(self._parameters[self._most :], args[self._most :], strict=False)
+            args, kwargs = args[: self._most], {**dict(named), **kwargs}
+        kwargs = {k: v for k, v in kwargs.items() if v is not _DEFAULTS.get(k, _GIVEN)}
+        for name in self._parameters[len(args) : self._leading]:
+            if name not in kwargs:
+                break
+            args = (*args, kwargs.pop(name))
+        out = kwargs.pop("out", None)
+        result = self._call(args, self._constants(kwargs))
+        return result if out is None else self._write(out, result)
+
+    def _write(self, out: Any, result: Any) -> Any:
+        """Do ``out=``."""
+        if type(out) is tuple and len(out) == 1:
+            out = out[0]
+        if type(result) is not tuple:
+            return overwrite(out, result)
+        return tuple(r if o is None else overwrite(o, r) for r, o in zip(result, out, strict=True))
+
+
+def _positional_parameters(kernel: Callable[..., Any]) -> tuple[str, ...]:
+    try:
+        parameters = inspect.signature(kernel).parameters.values()
+    except ValueError:  # a ufunc, or a function in C
+        return ()
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(p.name for p in parameters if p.kind in kinds)
+
+
+class Composition(Function):
+    """A function written in other primitives, which has NumPy's own kernel all the same.
+
+    The kernel runs where NumPy would do all of the work anyway. Where a derivative is taken, on a
+    device, and where NumPy's kernels are forbidden, the expression runs.
+
+    Parameters
+    ----------
+    name, kernel, options
+        As for `Function`.
+    expression
+        A function of minpy arrays, with NumPy's signature but for ``out``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        expression: Callable[..., Any],
+        kernel: Callable[..., Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(name, kernel, doc=expression.__doc__, **options)
+        self.expression = expression
+
+    def _constants(self, kwargs: dict) -> dict:
+        return kwargs
+
+    def _call(self, args: tuple, kwargs: dict) -> Any:
+        args = self._arrays(args)
+        arrays = tuple(arrays_in((args, kwargs)))
+        if (
+            policy_state.name == "only_mxnet"
+            or any(is_tracked(a) for a in arrays)
+            or (policy_state.name != "only_numpy" and not self._context(arrays).on_host)
+        ):
+            return self.expression(*args, **kwargs)
+        nested = [plain(a) if type(a) in (list, tuple) else a for a in args]
+        return self._run(tuple(nested), plain(kwargs))
+
+
+def composition(name: str, kernel: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Return a decorator that makes a `Composition` of an expression."""
+    return lambda expression: Composition(name, expression, kernel, **options)
+
+
+# Where a mask leaves an element out, the operation runs on this number instead, at which functions
+# and all their derivatives are finite; then neither warnings nor nan come from what isn't wanted.
+_HARMLESS = 0.5
+_HARMLESS_FOR = {"arccosh": 2.0}
+
+# reduce and accumulate of a ufunc, as functions that have derivatives.
+_REDUCTIONS = {
+    "add": "sum",
+    "multiply": "prod",
+    "maximum": "max",
+    "minimum": "min",
+    "logical_and": "all",
+    "logical_or": "any",
+}
+_ACCUMULATIONS = {"add": "cumsum", "multiply": "cumprod"}
+
+
+class Ufunc(Function):
+    """A primitive that stands for one of NumPy's ufuncs, with ``where=`` and the ufunc's methods.
+
+    Parameters
+    ----------
+    name
+        NumPy's name of the ufunc.
+    options
+        As for `minpy.primitives.Primitive`.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        self.nin, self.nout = self.kernel.nin, self.kernel.nout
+        self.nargs = self.nin + self.nout
+        self.ntypes, self.types = self.kernel.ntypes, self.kernel.types
+        self.identity, self.signature = self.kernel.identity, self.kernel.signature
+        self._most = self.nin
+        self._parameters = (*[f"x{i + 1}" for i in range(self.nin)], "out")
+
+    def _call_with_options(self, args: tuple, kwargs: dict) -> Any:
+        if len(args) > self.nin:
+            if "out" in kwargs or len(args) > self.nargs:
+                raise TypeError(
+                    f"{self.name}() takes from {self.nin} to {self.nargs} positional arguments but "
+                    f"{len(args)} were given"
+                )
+            args, kwargs = args[: self.nin], {**kwargs, "out": args[self.nin :]}
+        if kwargs.get("where", True) is not True:
+            return self._where(kwargs.pop("where"), args, kwargs)
+        return super()._call_with_options(args, kwargs)
+
+    def _where(self, mask: Any, args: tuple, kwargs: dict) -> Any:
+        """Run the operation where a mask holds; keep `out`, or zero, elsewhere."""
+        out = kwargs.pop("out", None)
+        out = out[0] if type(out) is tuple else out
+        select = registry["where"]
+        number = _HARMLESS_FOR.get(self.name, _HARMLESS)
+        args = self._arrays(args)
+        safe = [select(mask, a, number if _is_float(a) else 1) for a in args]
+        result = self(*safe, **kwargs)
+        rest = numpy.zeros((), result.dtype) if out is None else out
+        result = select(mask, result, rest)
+        return result if out is None else overwrite(out, result)
+
+    # --- the methods of a ufunc -----------------------------------------------------------------
+
+    def reduce(
+        self,
+        array: Any,
+        axis: Any = 0,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Reduce along axes, as `numpy.ufunc.reduce`."""
+        if self.name in _REDUCTIONS:
+            if dtype is not None:
+                kwargs["dtype"] = dtype
+            operation = registry[_REDUCTIONS[self.name]]
+            return operation(as_ndarray(array), axis=axis, keepdims=keepdims, out=out, **kwargs)
+        return self._plain_method(
+            "reduce", out, array, axis=axis, dtype=dtype, keepdims=keepdims, **kwargs
+        )
+
+    def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+        """Return all partial results along an axis, as `numpy.ufunc.accumulate`."""
+        if self.name in _ACCUMULATIONS:
+            running = registry[_ACCUMULATIONS[self.name]]
+            return running(as_ndarray(array), axis=axis, dtype=dtype, out=out)
+        return self._plain_method("accumulate", out, array, axis=axis, dtype=dtype)
+
+    def reduceat(
+        self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
+    ) -> Any:
+        """Reduce slices between indices, as `numpy.ufunc.reduceat`."""
+        return self._plain_method("reduceat", out, array, indices, axis=axis, dtype=dtype)
+
+    def outer(self, A: Any, B: Any, /, **kwargs: Any) -> Any:
+        """Apply to all pairs of elements, as `numpy.ufunc.outer`."""
+        a, b = as_ndarray(A), as_ndarray(B)
+        return self(registry["reshape"](a, a.shape + (1,) * b.ndim), b, **kwargs)
+
+    def at(self, a: ndarray, indices: Any, b: Any = None, /) -> None:
+        """Apply in place at indices, each as often as it is named, as `numpy.ufunc.at`."""
+        if type(a) is not ndarray:
+            raise TypeError(f"{self.name}.at: expected a minpy array, got {type(a).__name__}")
+        index = plain_index(indices, keep=True)
+        tracked = is_tracked(a) or (type(b) is ndarray and is_tracked(b))
+        if not tracked:
+            target = a._np if is_free(a) else read_value(a).copy()
+            self.kernel.at(target, index, *([] if b is None else [plain(b)]))
+            self.ran_numpy += 1
+            if target is not a._np:
+                overwrite(a, as_ndarray(target))
+            return
+        if self.name not in ("add", "subtract"):
+            raise NoDerivativeError(
+                f"{self.name}.at has no derivative (add.at and subtract.at have one); write the "
+                "update with x[index] = … where no index occurs twice"
+            )
+        part = registry["getitem"](a, index)
+        change = registry["broadcast_to"](as_ndarray(b), part.shape)
+        overwrite(a, self(a, registry["scatter_add"](change, index, a.shape)))
+
+    def _plain_method(self, method: str, out: Any, *args: Any, **kwargs: Any) -> Any:
+        if any(type(a) is ndarray and is_tracked(a) for a in args):
+            raise NoDerivativeError(
+                f"{self.name}.{method} has no derivative; take x.asnumpy() where no gradient is "
+                "wanted"
+            )
+        operands = plain(args)
+        given = {k: v for k, v in kwargs.items() if not (k == "dtype" and v is None)}
+        result = as_ndarray(getattr(self.kernel, method)(*operands, **given))
+        self.ran_numpy += 1
+        return result if out is None else overwrite(out, result)
+
+
+def _is_float(a: Any) -> bool:
+    dtype = getattr(a, "dtype", None)
+    return isinstance(a, float | complex) if dtype is None else dtype.kind in "fc"

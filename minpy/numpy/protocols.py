@@ -1,0 +1,88 @@
+"""How NumPy's own functions find minpy's: ``numpy.sin(x)`` of a minpy array, ``a += x``.
+
+It must not know any function by name: NumPy's says where it lives, and minpy's lives there too.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy
+
+from minpy.array import is_tracked, ndarray
+from minpy.errors import DifferentiationError
+from minpy.numpy.fallback import Fallback
+
+_counterparts: dict[Any, Any] = {}
+
+
+def counterpart(function: Any) -> Any:
+    """Return minpy's function for one of NumPy's, or the fall-back to NumPy's itself."""
+    try:
+        return _counterparts[function]
+    except KeyError:
+        found = _counterparts[function] = _find(function)
+        return found
+
+
+def _find(function: Any) -> Any:
+    name = function.__name__
+    module = "numpy" if isinstance(function, numpy.ufunc) else function.__module__ or ""
+    own = theirs = None
+    if module.split(".")[0] == "numpy":
+        theirs = getattr(importlib.import_module(module), name, None)
+        own = importlib.import_module("minpy.numpy")
+        for part in [*module.split(".")[1:], name]:
+            own = getattr(own, part, None)
+    if own is None or theirs is not function:  # a ufunc of scipy's, say
+        return Fallback(name, function)
+    return own
+
+
+def _defers(kind: type, method: str) -> bool:
+    """Say whether a class wants to handle NumPy's functions by itself: a data frame, say."""
+    if issubclass(kind, ndarray) or not hasattr(kind, method):
+        return False
+    return getattr(kind, method) is not getattr(numpy.ndarray, method)
+
+
+def _array_function(self: ndarray, func: Any, types: Any, args: tuple, kwargs: dict) -> Any:
+    if any(_defers(kind, "__array_function__") for kind in types):
+        return NotImplemented
+    return counterpart(func)(*args, **kwargs)
+
+
+def _array_ufunc(self: ndarray, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    out = kwargs.pop("out", ())
+    if any(_defers(type(x), "__array_ufunc__") for x in (*inputs, *out)):
+        return NotImplemented
+    function = counterpart(ufunc)
+    if method != "__call__":
+        function = getattr(function, method)
+    if not any(isinstance(o, numpy.ndarray) for o in out):
+        return function(*inputs, **kwargs, **({"out": out} if out else {}))
+    result = function(*inputs, **kwargs)
+    results = result if type(result) is tuple else (result,)
+    written = tuple(
+        r if o is None else _into(o, r, ufunc, inputs) for o, r in zip(out, results, strict=True)
+    )
+    return written if type(result) is tuple else written[0]
+
+
+def _into(out: Any, result: ndarray, ufunc: Any, inputs: tuple) -> Any:
+    """Write a result into a NumPy array."""
+    if not is_tracked(result):
+        numpy.copyto(out, result.asnumpy(), casting="same_kind")
+        return out
+    if inputs and inputs[0] is out:
+        # ``a += x`` binds the name `a` to what is returned here: a minpy array from now on.
+        return result
+    raise DifferentiationError(
+        f"numpy.{ufunc.__name__}: out is a NumPy array, which can't hold the history of an array "
+        "that is being differentiated; make it a minpy array, or leave it out"
+    )
+
+
+ndarray.__array_function__ = _array_function
+ndarray.__array_ufunc__ = _array_ufunc

@@ -1,0 +1,179 @@
+"""``numpy.random`` for minpy arrays: NumPy's generators, whose draws are minpy arrays.
+
+The numbers are NumPy's, bit for bit, rounded to the default float dtype; they lie on the current
+context. The functions of this module draw from NumPy's own global state, which `seed` sets.
+
+It must not know of `minpy.random`, which seeds initial values, dropout and shuffling.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from minpy.array import as_ndarray, is_captured, is_tracked, ndarray, read_value
+from minpy.context import current_context
+from minpy.errors import NoDerivativeError
+from minpy.inplace import assign, overwrite
+from minpy.numpy.fallback import arrays_in, plain, wrapped
+
+_DRAWS = """
+    beta binomial bytes chisquare choice dirichlet exponential f gamma geometric gumbel
+    hypergeometric laplace logistic lognormal logseries multinomial multivariate_normal
+    negative_binomial noncentral_chisquare noncentral_f normal pareto permutation poisson power
+    rand randint randn random random_integers random_sample rayleigh standard_cauchy
+    standard_exponential standard_gamma standard_normal standard_t triangular uniform vonmises wald
+    weibull zipf
+"""
+_CLASSES = ["BitGenerator", "MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64", "SeedSequence"]
+_STATE = ["get_state", "seed", "set_state"]
+
+__all__ = [
+    *_CLASSES,
+    *_DRAWS.split(),
+    *_STATE,
+    "Generator",
+    "RandomState",
+    "default_rng",
+    "ranf",
+    "sample",
+    "shuffle",
+]
+
+
+def _drawing(name: str, draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function of minpy arrays of one that draws NumPy's."""
+
+    def drawn(*args: Any, **kwargs: Any) -> Any:
+        if any(is_tracked(a) for a in arrays_in((args, kwargs))):
+            raise NoDerivativeError(
+                f"random.{name}: a draw has no derivative with respect to the parameters of its "
+                "distribution; draw standard numbers and transform them (mean + deviation * draw), "
+                "or take x.asnumpy() of the parameters"
+            )
+        out = kwargs.pop("out", None)
+        if out is not None:
+            fresh = numpy.empty(out.shape, out.dtype)
+            draw(*plain(args), **plain(kwargs), out=fresh)
+            return overwrite(out, as_ndarray(fresh))
+        args, kwargs = plain(args), plain(kwargs)
+        given = [*args, *kwargs.values()]
+        return wrapped(draw(*args, **kwargs), current_context(), given)
+
+    drawn.__name__ = drawn.__qualname__ = name
+    drawn.__doc__ = f"Draw as NumPy's ``{name}``, a minpy array.\n\n{inspect.getdoc(draw)}"
+    drawn.__module__ = "numpy.random"  # where the examples of the text are from
+    return drawn
+
+
+def _shuffle(draw: Callable[..., None], x: Any, **kwargs: Any) -> None:
+    """Put the elements of the first axis in random order, in place."""
+    if type(x) is not ndarray:
+        draw(x, **kwargs)
+    elif is_tracked(x) or is_captured(x):
+        axis = kwargs.get("axis", 0) % x.ndim
+        order = numpy.arange(x.shape[axis])
+        draw(order)  # uses the same random numbers as for the array itself
+        assign(x, Ellipsis, x[(*[slice(None)] * axis, order)])
+    else:
+        shuffled = read_value(x).copy()
+        draw(shuffled, **kwargs)
+        overwrite(x, as_ndarray(shuffled))
+
+
+class _Wrapped:
+    """One of NumPy's generators, with draws that are minpy arrays."""
+
+    _generator: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        value = getattr(self._generator, name)
+        return _drawing(name, value) if callable(value) else value
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._generator) if not name.startswith("_")]
+
+    def __repr__(self) -> str:
+        return f"minpy {self._generator!r}"
+
+    def __reduce__(self) -> tuple:
+        return (_rebuild, (type(self), self._generator))
+
+
+def _rebuild(kind: type, generator: Any) -> Any:
+    made = kind.__new__(kind)
+    made._generator = generator
+    return made
+
+
+class Generator(_Wrapped):
+    """As `numpy.random.Generator`; draws are minpy arrays on the current context.
+
+    Parameters
+    ----------
+    bit_generator
+        One of NumPy's bit generators, or a `numpy.random.Generator` to share.
+
+    Examples
+    --------
+    >>> import minpy.numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> rng.standard_normal(3).dtype
+    dtype('float32')
+    """
+
+    def __init__(self, bit_generator: Any) -> None:
+        given = bit_generator
+        own = isinstance(given, numpy.random.Generator)
+        self._generator = given if own else numpy.random.Generator(given)
+
+    def shuffle(self, x: Any, axis: int = 0) -> None:
+        """Put the parts along an axis in random order, in place."""
+        _shuffle(self._generator.shuffle, x, axis=axis)
+
+    def spawn(self, n_children: int) -> list[Generator]:
+        """Return new generators, independent of this one and of each other."""
+        return [Generator(child) for child in self._generator.spawn(n_children)]
+
+
+class RandomState(_Wrapped):
+    """As `numpy.random.RandomState`; draws are minpy arrays on the current context.
+
+    Parameters
+    ----------
+    seed
+        Whatever NumPy takes as one.
+    """
+
+    def __init__(self, seed: Any = None) -> None:
+        self._generator = numpy.random.RandomState(plain(seed))
+
+    def shuffle(self, x: Any) -> None:
+        """Put the parts along the first axis in random order, in place."""
+        _shuffle(self._generator.shuffle, x)
+
+    def seed(self, seed: Any = None) -> None:
+        """Start over from a seed."""
+        self._generator.seed(plain(seed))
+
+
+def default_rng(seed: Any = None) -> Generator:
+    """Return a new generator, as `numpy.random.default_rng`."""
+    if isinstance(seed, Generator):
+        return seed
+    return Generator(numpy.random.default_rng(plain(seed)))
+
+
+for _name in _DRAWS.split():
+    globals()[_name] = _drawing(_name, getattr(numpy.random, _name))
+ranf = sample = globals()["random_sample"]
+
+
+def shuffle(x: Any) -> None:
+    """Put the parts along the first axis in random order, in place, as `numpy.random.shuffle`."""
+    _shuffle(numpy.random.shuffle, x)

@@ -1,0 +1,112 @@
+"""Sorting, searching and sets: derivatives go where the elements came from.
+
+It must not know about arithmetic on elements.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from minpy.array import as_ndarray, is_tracked, ndarray, read_value
+from minpy.autograd.rules import defjvp, defvjp
+from minpy.numpy.function import Function
+from minpy.numpy.indexing import take, take_along_axis
+from minpy.numpy.shaping import ravel, reshape
+
+__all__ = [
+    "argpartition",
+    "argsort",
+    "msort",
+    "partition",
+    "searchsorted",
+    "sort",
+    "unique",
+]
+
+argsort = Function("argsort", arrays=1, differentiable=False)
+argpartition = Function("argpartition", arrays=1, differentiable=False)
+searchsorted = Function("searchsorted", arrays=2, differentiable=False)
+
+
+def _origin(ans: ndarray, x: ndarray, axis: int) -> numpy.ndarray:
+    """Return the indices along an axis at which ``x`` has the elements of its rearrangement."""
+    from_x = numpy.argsort(read_value(x), axis, kind="stable")
+    from_ans = numpy.argsort(read_value(ans), axis, kind="stable")
+    rank = numpy.argsort(from_ans, axis, kind="stable")
+    return numpy.take_along_axis(from_x, rank, axis)
+
+
+def _rearranging(name: str) -> Function:
+    """Make ``sort`` or ``partition``: equal elements keep their order in the derivative."""
+    made = Function(name, arrays=1)
+
+    def flattened(x: Any, axis: int | None) -> tuple[Any, int]:
+        return (reshape(x, (-1,)), 0) if axis is None else (x, axis)
+
+    def vjp(ans: Any, x: ndarray, *args: Any, axis: int | None = -1, **kwargs: Any) -> Any:
+        flat, along = flattened(x, axis)
+        index = numpy.argsort(_origin(ans, flat, along), along)
+        return lambda g: reshape(take_along_axis(g, index, along), x.shape)
+
+    def jvp(t: Any, ans: Any, x: ndarray, *args: Any, axis: int | None = -1, **kwargs: Any) -> Any:
+        flat, along = flattened(x, axis)
+        return take_along_axis(flattened(t, axis)[0], _origin(ans, flat, along), along)
+
+    defvjp(made, vjp)
+    defjvp(made, jvp)
+    return made
+
+
+_sort = _rearranging("sort")
+_partition = _rearranging("partition")
+
+
+def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None) -> Any:
+    """Return a sorted copy, as `numpy.sort`."""
+    return _sort(as_ndarray(a), axis=axis, kind=kind)
+
+
+def msort(a: Any) -> Any:
+    """Return a copy sorted along the first axis, as `numpy.msort`."""
+    return sort(a, axis=0)
+
+
+def partition(
+    a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None
+) -> Any:
+    """Return a copy with the kth element in its sorted place, as `numpy.partition`."""
+    return _partition(as_ndarray(a), kth, axis=axis, kind=kind)
+
+
+_unique = Function("unique", arrays=1)
+
+
+def unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Return the sorted distinct elements, as `numpy.unique`.
+
+    Each is the first of those that are equal to it, and gets the whole derivative.
+    """
+    ar = as_ndarray(ar)
+    asked = {
+        "return_index": return_index,
+        "return_inverse": return_inverse,
+        "return_counts": return_counts,
+        "axis": axis,
+        **kwargs,
+    }
+    if not is_tracked(ar):
+        return _unique(ar, **asked)
+    asked["return_index"] = True
+    _, index, *others = numpy.unique(read_value(ar), **asked)
+    values = take(ravel(ar) if axis is None else ar, index, axis=0 if axis is None else axis)
+    found = [values, *([as_ndarray(index)] if return_index else []), *map(as_ndarray, others)]
+    return found[0] if len(found) == 1 else tuple(found)
