@@ -108,7 +108,7 @@ class Jitted:
             self.jit_status = "policy only_numpy" if runtime.installed() else "mxnet can't be used"
             return False
         for a in arrays:
-            if not a.context.is_cpu:
+            if not a.context.on_host:
                 self.jit_status = f"an argument lies on {a.context!r}"
                 return False
             if is_tracked(a) and (not hasattr(a._box, "vjps") or is_tracked(a._inner)):
