@@ -13,7 +13,7 @@ import numpy
 
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.rules import defjvp, defvjp
-from minpy.layers.functions.operands import is_float32, refuse_unsupported
+from minpy.layers.functions.operands import is_float32, refuse_all_but_float32, refuse_unsupported
 from minpy.numpy.elementwise import exp, multiply, tanh, where
 from minpy.primitives import Primitive, registry
 
@@ -145,12 +145,18 @@ def _mx(op: str, **attrs: Any) -> Callable[..., Any]:
     return kernel
 
 
-def _mx_with(op: str, setting: str, **attrs: Any) -> Callable[..., Any]:
-    def kernel(F: Any, x: Any, value: float) -> Any:
-        refuse_unsupported(x)
-        return F(op, x, **{setting: value}, **attrs)
+def _mx_leaky(kind: str) -> Callable[..., Any]:
+    def kernel(F: Any, x: Any, *slope: float) -> Any:
+        refuse_all_but_float32(x)
+        told = {"slope": slope[0]} if slope else {}
+        return F("LeakyReLU", x, act_type=kind, **told)
 
     return kernel
+
+
+def _mx_hard_sigmoid(F: Any, x: Any) -> Any:
+    refuse_all_but_float32(x)
+    return F("hard_sigmoid", x, alpha=1 / 6, beta=0.5)
 
 
 def _mx_relu(F: Any, x: Any) -> Any:
@@ -207,21 +213,21 @@ _elu_op = _activation(
     "elu",
     _elu,
     lambda ans, x, alpha: where(x > 0, 1.0, ans + alpha),
-    _mx_with("LeakyReLU", "slope", act_type="elu"),
+    _mx_leaky("elu"),
     _from(8_000),
 )
 _leaky_relu_op = _activation(
     "leaky_relu",
     _leaky_relu,
     lambda ans, x, slope: where(x > 0, 1.0, slope),
-    _mx_with("LeakyReLU", "slope", act_type="leaky"),
+    _mx_leaky("leaky"),
     _from(65_000),
 )
 _hard_sigmoid_op = _activation(
     "hard_sigmoid",
     _hard_sigmoid,
     lambda ans, x: ((ans > 0) & (ans < 1)) * (1 / 6),
-    _mx("hard_sigmoid", alpha=1 / 6, beta=0.5),
+    _mx_hard_sigmoid,
 )
 # The distribution function of the normal distribution, and its density.
 _normal_cdf_op = _activation(
@@ -231,7 +237,7 @@ _gelu_op = _activation(
     "gelu",
     _gelu,
     lambda ans, x: _normal_cdf_op(x) + x * _normal_density(x),
-    _mx("LeakyReLU", act_type="gelu"),
+    _mx_leaky("gelu"),
     _from(2_000),
 )
 

@@ -272,13 +272,27 @@ def _mx_forward(F: Any, x: Any, w: Any, b: Any, geometry: ConvolutionGeometry) -
         )
 
 
+def _has_deconvolution(F: Any, y: Any, geometry: ConvolutionGeometry) -> bool:
+    """Say whether MXNet's Deconvolution computes this.
+
+    oneDNN's refuses dilation over three axes. MXNet's own, for float64 and on a GPU, has two axes
+    at most, and its result is wrong where dilation meets a stride.
+    """
+    axes, dilated = len(geometry.window), set(geometry.dilation) != {1}
+    on_cpu = F.symbolic or y.context.device_type == "cpu"
+    if on_cpu and y.dtype == numpy.float32:
+        return axes < 3 or not dilated
+    return axes < 3 and not dilated
+
+
 def _mx_to_input(F: Any, y: Any, w: Any, geometry: ConvolutionGeometry) -> Any:
     refuse_unsupported(y, w)
     g = geometry
-    if len(g.window) == 3 and (set(g.dilation) != {1} or y.dtype != numpy.float32):
-        raise runtime.Unsupported(
-            "MXNet's transposed convolution over three axes is of float32 and without dilation"
-        )
+    if not _has_deconvolution(F, y, g):
+        if F.symbolic:
+            raise runtime.Unsupported("MXNet has no such transposed convolution")
+        x = F("zeros_like", F.empty((y.shape[0], g.channels, *g.size), y))
+        return _mx_gradients(F, y, x, w, g, True)[0]
     sizes = [n + sum(e) for n, e in zip(g.size, g.extra_pads, strict=True)]
     # Sizes that leave a rest when divided by the stride come from the same output size.
     rest = tuple(

@@ -13,7 +13,14 @@ from minpy import runtime
 from minpy.array import as_ndarray, ndarray
 from minpy.primitives import registry
 
-__all__ = ["array_of_floats", "floats", "is_float32", "refuse_unsupported", "training"]
+__all__ = [
+    "array_of_floats",
+    "floats",
+    "is_float32",
+    "refuse_all_but_float32",
+    "refuse_unsupported",
+    "training",
+]
 
 _FLOAT32 = numpy.dtype("float32")
 
@@ -60,6 +67,13 @@ def floats(by: str, **operands: Any) -> list[ndarray | None]:
 def is_float32(x: Any) -> bool:
     """Say whether an operand is a float32 array: what oneDNN's kernels are fast for."""
     return type(x) is ndarray and x.dtype == _FLOAT32
+
+
+def refuse_all_but_float32(x: Any) -> None:
+    """Raise `minpy.runtime.Unsupported` unless `x` is float32: where MXNet rounds to it anyway."""
+    refuse_unsupported(x)
+    if x.dtype != numpy.float32:
+        raise runtime.Unsupported("MXNet's operator computes in float32")
 
 
 def refuse_unsupported(*arrays: Any) -> None:
