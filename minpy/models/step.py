@@ -29,6 +29,8 @@ class EagerStep:
         Where its weights and their gradients lie.
     """
 
+    status = "compile(jit=False), or the policy takes no graphs"
+
     def __init__(self, model: Any, buffers: FlatBuffers) -> None:
         self.model = model
         self.buffers = buffers

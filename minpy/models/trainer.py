@@ -119,6 +119,11 @@ class Trainer(Layer):
         """Whether `compile` was called."""
         return self._compile_arguments is not None
 
+    @property
+    def jit_status(self) -> str:
+        """``'compiled'``, or why the last step ran operation by operation."""
+        return "not run yet" if self._step is None else self._step.status
+
     def _compile_by_default(self) -> bool:
         """Compile a model that says itself how it is trained; False for those that don't."""
         return False

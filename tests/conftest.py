@@ -1,0 +1,27 @@
+"""What all tests share: a run without mxnet, and a clean state after each test."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+if os.environ.get("MINPY_TEST_WITHOUT_MXNET"):
+    sys.modules["mxnet"] = None  # makes `import mxnet` fail, as where there is no wheel
+
+
+@pytest.fixture(autouse=True)
+def _clean_state():
+    """Put the settings that a test may have changed back, also where it failed."""
+    from minpy import config, context, policy
+
+    dtype, layout = config.default_dtype(), config.image_data_format()
+    before = policy.current_policy(), context.current_context()
+    yield
+    config.set_default_dtype(dtype)
+    config.set_image_data_format(layout)
+    if policy.current_policy() != before[0]:
+        policy.set_global_policy(before[0])
+    if context.current_context() != before[1]:
+        context.set_context(before[1])
