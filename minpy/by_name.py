@@ -68,6 +68,7 @@ class NameTable:
         folder: str = "minpy",
     ) -> None:
         self.kind = kind
+        self._a_kind = f"{'an' if kind[0] in 'aeio' else 'a'} {kind}"
         self.folder = folder
         self._entries: dict[str, Any] = {}
         self._names: list[str] = []
@@ -153,7 +154,7 @@ class NameTable:
         if callable(identifier) or hasattr(identifier, "get_config"):
             return identifier
         raise TypeError(
-            f"expected the name of a {self.kind}, its configuration or an object, "
+            f"expected the name of {self._a_kind}, its configuration or an object, "
             f"got {identifier!r}"
         )
 
@@ -185,7 +186,7 @@ class NameTable:
             return self.make(config, custom_objects)
         if not isinstance(config, Mapping) or "class_name" not in config:
             raise ValueError(
-                f"expected the configuration of a {self.kind} with class_name and config, "
+                f"expected the configuration of {self._a_kind} with class_name and config, "
                 f"got {config!r}"
             )
         found = self.find(config["class_name"], custom_objects)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy
 
-__all__ = ["Rule", "rules"]
+__all__ = ["Rule", "row", "rules"]
 
 
 class Rule:
@@ -39,7 +39,24 @@ class Rule:
 rules: dict[str, Rule] = {}
 
 
-def _row(update: Callable[..., Any]) -> Callable[..., Any]:
+def row(update: Callable[..., Any]) -> Callable[..., Any]:
+    """Put an update into the table under its own name; a decorator, for your own optimizers too.
+
+    Examples
+    --------
+    >>> from minpy.optimizers import Optimizer
+    >>> @row
+    ... def sign_descent(w, g, /, rate):
+    ...     return (w - rate * numpy.sign(g),)
+    >>> class SignDescent(Optimizer):
+    ...     rule = 'sign_descent'
+    ...     def scalars(self, rate, step):
+    ...         return {'rate': rate}
+    >>> w = numpy.zeros(2)
+    >>> SignDescent(0.5).apply(w, numpy.array([3., -4.]))
+    >>> w
+    array([-0.5, 0.5])
+    """
     rules[update.__name__] = Rule(update)
     return update
 
@@ -47,27 +64,27 @@ def _row(update: Callable[..., Any]) -> Callable[..., Any]:
 # --- gradient descent -----------------------------------------------------------------------------
 
 
-@_row
+@row
 def sgd(w, g, /, rate):
     """Descend: w ← w − ηg."""
     return (w - rate * g,)
 
 
-@_row
+@row
 def sgd_momentum(w, g, momentum, /, rate, decay):
     """Descend with momentum: v ← βv − ηg, w ← w + v (Polyak, 1964)."""
     v = decay * momentum - rate * g
     return w + v, v
 
 
-@_row
+@row
 def sgd_nesterov(w, g, momentum, /, rate, decay):
     """Look ahead: v ← βv − ηg, w ← w + βv − ηg (Sutskever et al., 2013, section 2)."""
     v = decay * momentum - rate * g
     return w + (decay * v - rate * g), v
 
 
-@_row
+@row
 def lion(w, g, momentum, /, rate, beta_1, rest_1, beta_2, rest_2):
     """Go by the sign (Chen et al., 2023, algorithm 2).
 
@@ -80,14 +97,14 @@ def lion(w, g, momentum, /, rate, beta_1, rest_1, beta_2, rest_2):
 # --- steps divided by an average of past gradients ------------------------------------------------
 
 
-@_row
+@row
 def adagrad(w, g, accumulator, /, rate, epsilon):
     """Divide by the sum of squares: a ← a + g², w ← w − ηg/√(a+ε) (Duchi et al., 2011)."""
     a = accumulator + g * g
     return w - rate * g / numpy.sqrt(a + epsilon), a
 
 
-@_row
+@row
 def adadelta(w, g, accumulated_grad, accumulated_delta_var, /, rate, rho, rest, epsilon):
     """Measure steps by steps (Zeiler, 2012, algorithm 1).
 
@@ -98,7 +115,7 @@ def adadelta(w, g, accumulated_grad, accumulated_delta_var, /, rate, rho, rest, 
     return w - rate * step, a, rho * accumulated_delta_var + rest * (step * step)
 
 
-@_row
+@row
 def rmsprop(w, g, velocity, /, rate, rho, rest, epsilon):
     """Divide by a mean of squares (Tieleman and Hinton, 2012, lecture 6.5).
 
@@ -108,7 +125,7 @@ def rmsprop(w, g, velocity, /, rate, rho, rest, epsilon):
     return w - rate * g / numpy.sqrt(v + epsilon), v
 
 
-@_row
+@row
 def rmsprop_momentum(w, g, velocity, momentum, /, rate, rho, rest, epsilon, decay):
     """RMSprop whose steps are averaged: m ← βm + ηg/√(v+ε), w ← w − m."""
     v = rho * velocity + rest * (g * g)
@@ -116,7 +133,7 @@ def rmsprop_momentum(w, g, velocity, momentum, /, rate, rho, rest, epsilon, deca
     return w - m, v, m
 
 
-@_row
+@row
 def rmsprop_centered(w, g, velocity, average_gradient, /, rate, rho, rest, epsilon):
     """RMSprop by an estimate of the variance: v − a² instead of v (Graves, 2013, equation 38)."""
     v = rho * velocity + rest * (g * g)
@@ -124,7 +141,7 @@ def rmsprop_centered(w, g, velocity, average_gradient, /, rate, rho, rest, epsil
     return w - rate * g / numpy.sqrt(v - a * a + epsilon), v, a
 
 
-@_row
+@row
 def rmsprop_centered_momentum(
     w, g, velocity, momentum, average_gradient, /, rate, rho, rest, epsilon, decay
 ):
@@ -138,7 +155,7 @@ def rmsprop_centered_momentum(
 # --- the Adam family ------------------------------------------------------------------------------
 
 
-@_row
+@row
 def adam(w, g, momentum, velocity, /, rate, rest_1, rest_2, epsilon):
     """Kingma and Ba, 2015, algorithm 1 in the form at the end of section 2.
 
@@ -149,7 +166,7 @@ def adam(w, g, momentum, velocity, /, rate, rest_1, rest_2, epsilon):
     return w - m * rate / (numpy.sqrt(v) + epsilon), m, v
 
 
-@_row
+@row
 def adam_amsgrad(w, g, momentum, velocity, velocity_hat, /, rate, rest_1, rest_2, epsilon):
     """Adam that divides by the largest v so far (Reddi et al., 2018, algorithm 2)."""
     m = momentum + (g - momentum) * rest_1
@@ -158,7 +175,7 @@ def adam_amsgrad(w, g, momentum, velocity, velocity_hat, /, rate, rest_1, rest_2
     return w - m * rate / (numpy.sqrt(largest) + epsilon), m, v, largest
 
 
-@_row
+@row
 def adamax(w, g, momentum, norm, /, rate, rest_1, beta_2, epsilon):
     """Divide by a fading maximum (Kingma and Ba, 2015, algorithm 2).
 
@@ -169,7 +186,7 @@ def adamax(w, g, momentum, norm, /, rate, rest_1, beta_2, epsilon):
     return w - rate * m / (u + epsilon), m, u
 
 
-@_row
+@row
 def nadam(
     w, g, momentum, velocity, /, rate, rest_1, rest_2, weight_m, weight_g, correction, epsilon
 ):
@@ -183,7 +200,7 @@ def nadam(
 # --- online learning ------------------------------------------------------------------------------
 
 
-@_row
+@row
 def ftrl(w, g, accumulator, linear, /, inverse_rate, l1, twice_l2, shrinkage):
     """Follow the regularized leader, proximal form (McMahan et al., 2013, algorithm 1).
 
@@ -196,7 +213,7 @@ def ftrl(w, g, accumulator, linear, /, inverse_rate, l1, twice_l2, shrinkage):
     return (clipped - z) / (root * inverse_rate + twice_l2), a, z
 
 
-@_row
+@row
 def ftrl_power(w, g, accumulator, linear, /, inverse_rate, power, l1, twice_l2, shrinkage):
     """Follow the regularized leader with another power; `power` is minus the learning rate's."""
     a = accumulator + g * g
