@@ -59,7 +59,7 @@ class Function(Primitive):
             named = zip(self._parameters[self._most :], args[self._most :], strict=False)
             args, kwargs = args[: self._most], {**dict(named), **kwargs}
         kwargs = {k: v for k, v in kwargs.items() if v is not _DEFAULTS.get(k, _GIVEN)}
-        for name in self._parameters[len(args) : self._leading]:
+        for name in self._parameters[len(args) : min(self._leading, self._most)]:
             if name not in kwargs:
                 break
             args = (*args, kwargs.pop(name))
