@@ -41,6 +41,7 @@ __all__ = [
     "new_seed",
     "normal",
     "observed",
+    "rehearsal",
     "scope",
     "seed",
     "set_state",
@@ -70,12 +71,13 @@ class _Global:
 class _Scope:
     """A (seed, step) in force, and how many substreams of it were taken."""
 
-    __slots__ = ("seed", "step", "taken")
+    __slots__ = ("name", "seed", "step", "taken")
 
-    def __init__(self, seed: int, step: int) -> None:
+    def __init__(self, seed: int, step: int, name: str = "scope", taken: int = 0) -> None:
         self.seed = seed
         self.step = step
-        self.taken = 0
+        self.name = name
+        self.taken = taken
 
 
 class _Local(threading.local):
@@ -246,6 +248,34 @@ def scope(seed: int, step: int = 0) -> Iterator[None]:
 
 
 @contextmanager
+def rehearsal() -> Iterator[None]:
+    """Give a ``with`` block the draws that come next, without taking them.
+
+    A tracer runs a function once to see what it does; the run that counts draws the same again.
+
+    Examples
+    --------
+    >>> from minpy import random
+    >>> with random.rehearsal():
+    ...     a = random.uniform((3,))
+    >>> bool((random.uniform((3,)) == a).all())
+    True
+    """
+    scopes = _local.scopes
+    if scopes:
+        now = scopes[-1]
+        ahead = _Scope(now.seed, now.step, now.name, now.taken)
+    else:
+        state = get_state()
+        ahead = _Scope(state["seed"], 0, _DRAWS, state["taken"].get(_DRAWS, 0))
+    scopes.append(ahead)
+    try:
+        yield
+    finally:
+        scopes.pop()
+
+
+@contextmanager
 def observed(observer: Callable[[ndarray, Callable[[], ndarray]], ndarray]) -> Iterator[None]:
     """Pass each draw of a ``with`` block through a function, which a tracer makes an input of.
 
@@ -324,7 +354,7 @@ def stream(seed: int | None = None) -> numpy.random.Generator:
         now = scopes[-1]
         number = now.taken
         now.taken = number + 1
-        return _positioned(now.seed, "scope", now.step, number)
+        return _positioned(now.seed, now.name, now.step, number)
     from_seed, number = _global.take(_DRAWS)
     return _positioned(from_seed, _DRAWS, 0, number)
 

@@ -262,6 +262,21 @@ def test_an_observer_sees_each_draw_and_can_make_it_anew():
         assert (seen[0][1]().asnumpy() != seen[0][0]).any()
 
 
+def test_a_rehearsal_draws_what_comes_next_and_takes_nothing():
+    random.seed(4)
+    with random.rehearsal():
+        first = draws()
+        with random.rehearsal():
+            ahead = draws()
+        assert (draws() == ahead).all() and (ahead != first).any()
+    assert (draws() == first).all()
+    with random.scope(1, 1):
+        random.uniform((2,))
+        with random.rehearsal():
+            first = draws()
+        assert (draws() == first).all()
+
+
 def test_resumed_masks_are_those_of_the_uninterrupted_run():
     def run(steps):
         out = []

@@ -145,7 +145,11 @@ class _Graph:
     """The graph of one signature, as a primitive with a derivative."""
 
     def __init__(self, function: Callable, leaves: list[Any], unflatten: Callable) -> None:
-        with open_trace(SymbolTrace) as trace, random.observed(trace.draw):
+        with (
+            open_trace(SymbolTrace) as trace,
+            random.observed(trace.draw),
+            random.rehearsal(),
+        ):
             inside = []
             count = 0
             for leaf in leaves:
@@ -167,8 +171,9 @@ class _Graph:
         if not symbols:
             raise Untraceable("its result doesn't depend on any array among its arguments")
         self._count = count
-        self._names = [f"input{i}" for i in range(count)]
-        self._draws = trace.draws
+        # What a run draws are inputs too: the pass back takes the same ones.
+        self._names = [*(f"input{i}" for i in range(count)), *trace.draws]
+        self._draws = list(trace.draws.values())
         self._constants = {name: runtime.borrow(array) for name, array in trace.constants.items()}
         self._several = len(symbols) > 1
         self._graph = runtime.Graph(symbols, static=False)
@@ -177,7 +182,8 @@ class _Graph:
         defvjp_argnums(self._operation, self._vjp)
 
     def __call__(self, arrays: list[ndarray]) -> Any:
-        results = self._operation(*arrays)
+        drawn = [as_ndarray(again()) for again in self._draws]
+        results = self._operation(*arrays, *drawn)
         results = results if self._several else (results,)
         return self._unflatten(
             [p.value if isinstance(p, _Constant) else results[p] for p in self._places]
@@ -187,8 +193,6 @@ class _Graph:
         handles = dict(self._constants)
         for name, value in zip(self._names, values, strict=True):
             handles[name] = runtime.borrow(value)
-        for name, again in self._draws.items():
-            handles[name] = runtime.borrow(numpy_value(as_ndarray(again())))
         return handles
 
     def _run(self, *values: numpy.ndarray) -> Any:

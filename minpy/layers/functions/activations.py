@@ -252,6 +252,11 @@ def _normal_density(x: Any) -> Any:
 def relu(x: Any) -> ndarray:
     """Return ``max(x, 0)``; its derivative at 0 is 0.
 
+    Notes
+    -----
+    NaN stays NaN, but for a compiled graph on the CPU: oneDNN's relu, five times as fast as any
+    other there, makes it 0.
+
     Examples
     --------
     >>> import minpy.numpy as np

@@ -337,13 +337,14 @@ def _mx_to_weights(F: Any, x: Any, y: Any, geometry: ConvolutionGeometry) -> Any
 # --- primitives -----------------------------------------------------------------------------------
 
 # Measured on two cores of a Zen 5, float32, kernel 3×3 (oneDNN, NumPy; ms):
-#   images            filters  forward         to input        all gradients
-#   (1, 1, 8, 8)      16       0.074  0.010    0.051  0.017    0.112
-#   (32, 1, 28, 28)   32       0.20   0.27     0.15   0.44     0.28   0.75
-#   (32, 32, 13, 13)  64       0.41   1.30     0.39   3.5      0.76   5.2
-#   (128, 32, 13, 13) 64       2.0    6.5      1.6    13.8     2.9    21
+#   images            filters  forward       to input      all gradients
+#   (1, 8, 8, 8)      8        0.047 0.013   0.039 0.039   0.094 0.057
+#   (8, 8, 14, 14)    16       0.060 0.085   0.079 0.14    0.16  0.24
+#   (32, 1, 28, 28)   32       0.20  0.24    0.15  0.47    0.28  1.0
+#   (32, 32, 13, 13)  64       0.41  2.1     0.39  2.7     0.76  4.6
+#   (128, 32, 13, 13) 64       2.0   8.6     1.6   11      2.9   19
 # In float64 NumPy takes 3.1 ms where MXNet, which has no oneDNN for it, takes 9.4.
-_FEW = 1_000_000
+_FEW = 500_000  # multiplications
 
 
 def _on_onednn(geometry_at: int) -> Any:

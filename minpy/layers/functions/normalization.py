@@ -132,10 +132,10 @@ def _told(eps: float, axis: int, use_global_stats: bool) -> dict[str, Any]:
 def _mx_batch_norm(F: Any, x: Any, gamma: Any, beta: Any, eps: float, axis: int) -> Any:
     refuse_unsupported(x, gamma, beta)
     if F.symbolic:  # in a graph the averages that BatchNorm writes to have to be variables
-        channels = x.shape[axis]
+        channels, dtype = x.shape[axis], gamma.dtype
         averages = (
-            F.scratch(numpy.zeros(channels, "float32")),
-            F.scratch(numpy.ones(channels, "float32")),
+            F.scratch(numpy.zeros(channels, dtype)),
+            F.scratch(numpy.ones(channels, dtype)),
         )
     else:
         averages = F("zeros_like", gamma), F("ones_like", gamma)
