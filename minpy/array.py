@@ -32,6 +32,7 @@ from minpy.errors import DifferentiationError
 from minpy.policy import state
 
 __all__ = [
+    "NotNumericError",
     "View",
     "as_ndarray",
     "capture",
@@ -49,6 +50,10 @@ registry = state.operations  # the primitives by name, filled by the modules abo
 
 _FLOAT64 = numpy.dtype("float64")
 _COMPLEX128 = numpy.dtype("complex128")
+
+
+class NotNumericError(TypeError):
+    """Something that NumPy would make an array of Python objects of, which minpy has none of."""
 
 
 class ndarray:
@@ -427,7 +432,7 @@ def as_ndarray(
             elif data.dtype == _COMPLEX128:
                 data = data.astype(settings.complex_dtype)
     if data.dtype == object:
-        raise TypeError(
+        raise NotNumericError(
             f"can't make an array of {type(value).__name__}: NumPy would make one of Python "
             "objects; expected numbers, or lists of them with equal lengths"
         )

@@ -24,7 +24,6 @@ from minpy.array import (
     ndarray,
     numpy_value,
     read_value,
-    refresh,
     registry,
 )
 from minpy.primitives import Primitive
@@ -46,12 +45,11 @@ def rebind(target: ndarray, new: ndarray) -> None:
     if view is None:
         target._generation += 1
         target._captured = new._captured
+        adopt(target, new)
     else:
-        refresh(target)
+        # The view takes its new value from the base when it is next used, and shares memory again.
         updated = registry["updated"]
         rebind(view.base, updated(view.base, new, view.operation, view.args, view.kwargs))
-        view.generation = view.root._generation
-    adopt(target, new)
 
 
 def assign(target: ndarray, index: Any, value: Any) -> None:

@@ -152,7 +152,7 @@ class Primitive:
         return f"<primitive {self.name}>"
 
     def __reduce__(self) -> Any:
-        return (registry.__getitem__, (self.name,)) if self._registered else object.__reduce__(self)
+        return (_by_name, (self.name,)) if self._registered else object.__reduce__(self)
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -341,6 +341,10 @@ class Primitive:
             else:
                 _link(out, args[0], self, args[1:], kwargs)
         return out
+
+
+def _by_name(name: str) -> Primitive:
+    return registry[name]
 
 
 def default_precision(result: numpy.ndarray, args: Any) -> numpy.ndarray:

@@ -16,7 +16,7 @@ __all__ = ["broadcast_arrays", "broadcast_shapes", "broadcast_to"]
 
 
 def _mx_broadcast_to(F: Any, array: Any, shape: Any) -> Any:
-    return F("_np_broadcast_to", array, shape=tuple(shape))
+    return F("_npi_broadcast_to", array, shape=tuple(shape))
 
 
 broadcast_to = Function(

@@ -21,29 +21,51 @@ from minpy.primitives import Primitive, registry
 # --- MXNet kernels of a shape ---------------------------------------------------------------------
 
 
+_PLAIN = bool | int | float | numpy.generic
+_FLOATS = frozenset(["float16", "float32", "float64"])
+
+
+def _refuse_unlike(op: str, *arrays: Any) -> None:
+    """Leave to NumPy what MXNet does by rules of its own: integers, and unlike dtypes."""
+    dtypes = {numpy.dtype(a.dtype).name for a in arrays}
+    if len(dtypes) > 1 or not dtypes <= _FLOATS:
+<<<<<<< /tmp/dev/minpy/numpy/elementwise.py
+        raise runtime.Unsupported(
+            f"{op} takes floats of one dtype, got {', '.join(sorted(dtypes))}"
+        )
+=======
+        raise runtime.Unsupported(f"{op} takes floats of one dtype, got {', '.join(sorted(dtypes))}")
+>>>>>>> minpy/numpy/elementwise.py
+
+
 def _mx_unary(op: str) -> Callable[..., Any]:
     def kernel(F: Any, x: Any, **kwargs: Any) -> Any:
         if kwargs:
             raise runtime.Unsupported(f"{op} takes no {', '.join(kwargs)}")
+        _refuse_unlike(op, x)
         return F(op, x)
 
     return kernel
 
 
 def _mx_binary(op: str, scalar: str | None = None, reflected: str | None = None):
-    """Two arrays, or an array and a Python number on either side."""
-    scalar = scalar or f"{op}_scalar"
+    """Two arrays, or an array and a Python number on either side; ``scalar=''``: arrays only."""
+    scalar = f"{op}_scalar" if scalar is None else scalar
     reflected = reflected or scalar
 
     def kernel(F: Any, x: Any, y: Any, **kwargs: Any) -> Any:
         if kwargs:
             raise runtime.Unsupported(f"{op} takes no {', '.join(kwargs)}")
         for name, array, number in ((scalar, x, y), (reflected, y, x)):
-            if isinstance(number, bool | int | float | numpy.generic):
-                if isinstance(array, bool | int | float | numpy.generic):
-                    raise runtime.Unsupported("two scalars")
-                whole = isinstance(number, bool | int | numpy.integer | numpy.bool_)
+            if isinstance(number, _PLAIN):
+                if isinstance(array, _PLAIN) or not name:
+                    raise runtime.Unsupported(f"{op} takes no such scalar")
+                if isinstance(number, numpy.generic):  # another dtype may win over the array's
+                    _refuse_unlike(op, array, number)
+                _refuse_unlike(op, array)
+                whole = isinstance(number, int)
                 return F(name, array, scalar=float(number), is_int=whole)
+        _refuse_unlike(op, x, y)
         return F(op, x, y)
 
     return kernel
@@ -107,7 +129,7 @@ isneginf = _constant("isneginf", _mx_unary("_npi_isneginf"))
 iscomplex = _constant("iscomplex")
 isreal = _constant("isreal")
 logical_not = _constant("logical_not", _mx_unary("_npi_logical_not"))
-invert = _constant("invert", _mx_unary("_npi_bitwise_not"))
+invert = _constant("invert")
 spacing = _constant("spacing")
 floor_divide = _constant("floor_divide")
 equal = _constant("equal", _mx_binary("_npi_equal"))
@@ -120,16 +142,16 @@ greater = _constant("greater", _mx_binary("_npi_greater", reflected="_npi_less_s
 greater_equal = _constant(
     "greater_equal", _mx_binary("_npi_greater_equal", reflected="_npi_less_equal_scalar")
 )
-logical_and = _constant("logical_and", _mx_binary("_npi_logical_and"))
-logical_or = _constant("logical_or", _mx_binary("_npi_logical_or"))
-logical_xor = _constant("logical_xor", _mx_binary("_npi_logical_xor"))
-bitwise_and = _constant("bitwise_and", _mx_binary("_npi_bitwise_and"))
-bitwise_or = _constant("bitwise_or", _mx_binary("_npi_bitwise_or"))
-bitwise_xor = _constant("bitwise_xor", _mx_binary("_npi_bitwise_xor"))
+logical_and = _constant("logical_and")
+logical_or = _constant("logical_or")
+logical_xor = _constant("logical_xor")
+bitwise_and = _constant("bitwise_and")
+bitwise_or = _constant("bitwise_or")
+bitwise_xor = _constant("bitwise_xor")
 left_shift = _constant("left_shift")
 right_shift = _constant("right_shift")
 gcd = _constant("gcd")
-lcm = _constant("lcm", _mx_binary("_npi_lcm"))
+lcm = _constant("lcm")
 nextafter = _constant("nextafter")
 heaviside = _constant("heaviside")
 isclose = _constant("isclose")
@@ -142,9 +164,9 @@ _DEGREES = float(180.0 / numpy.pi)
 
 positive = _linear_unary("positive", lambda g: g)
 negative = _linear_unary("negative", lambda g: -g, mxnet="_npi_negative")
-deg2rad = _linear_unary("deg2rad", lambda g: g * (1 / _DEGREES), mxnet="_npi_deg2rad")
+deg2rad = _linear_unary("deg2rad", lambda g: g * (1 / _DEGREES), mxnet="_npi_radians")
 radians = _linear_unary("radians", lambda g: g * (1 / _DEGREES), mxnet="_npi_radians")
-rad2deg = _linear_unary("rad2deg", lambda g: g * _DEGREES, mxnet="_npi_rad2deg")
+rad2deg = _linear_unary("rad2deg", lambda g: g * _DEGREES, mxnet="_npi_degrees")
 degrees = _linear_unary("degrees", lambda g: g * _DEGREES, mxnet="_npi_degrees")
 
 exp = _unary("exp", of_ans=lambda ans: ans, mxnet="_npi_exp")
@@ -334,8 +356,8 @@ for _op, _quotient in (
 
 maximum = _ufunc("maximum", _mx_binary("_npi_maximum"))
 minimum = _ufunc("minimum", _mx_binary("_npi_minimum"))
-fmax = _ufunc("fmax", _mx_binary("_npi_fmax"))
-fmin = _ufunc("fmin", _mx_binary("_npi_fmin"))
+fmax = _ufunc("fmax")
+fmin = _ufunc("fmin")
 for _op in (maximum, minimum, fmax, fmin):
     defvjp(
         _op,
@@ -370,7 +392,7 @@ arctan2 = _binary(
     "arctan2",
     lambda ans, x, y: y / _replace_zero(x * x + y * y, 1.0),
     lambda ans, x, y: -x / _replace_zero(x * x + y * y, 1.0),
-    _mx_binary("_npi_arctan2", reflected="_npi_rarctan2_scalar"),
+    _mx_binary("_npi_arctan2", scalar=""),
 )
 hypot = _binary(
     "hypot",
@@ -392,7 +414,7 @@ copysign = _binary(
     "copysign",
     lambda ans, x, y: sign(x) * copysign(ones_like(ans), y),
     lambda ans, x, y: zeros_like(ans),
-    _mx_binary("_npi_copysign", reflected="_npi_rcopysign_scalar"),
+    _mx_binary("_npi_copysign", scalar=""),
 )
 
 
@@ -536,10 +558,15 @@ def _mx_where(F: Any, condition: Any, x: Any, y: Any) -> Any:
         raise runtime.Unsupported("a scalar condition")
     if isinstance(x, plain) and isinstance(y, plain):
         raise runtime.Unsupported("two scalars")
+    # Its operators for scalars have a wrong derivative.
     if isinstance(x, plain):
-        return F("_npi_where_lscalar", condition, y, scalar=float(x))
-    if isinstance(y, plain):
-        return F("_npi_where_rscalar", condition, x, scalar=float(y))
+        _refuse_unlike("where", y)
+        x = F("_npi_add_scalar", F("zeros_like", y), scalar=float(x), is_int=False)
+    elif isinstance(y, plain):
+        _refuse_unlike("where", x)
+        y = F("_npi_add_scalar", F("zeros_like", x), scalar=float(y), is_int=False)
+    else:
+        _refuse_unlike("where", x, y)
     return F("_npi_where", condition, x, y)
 
 

@@ -107,8 +107,7 @@ class Fallback(Primitive):
         return f"<numpy.{self.name}, by the fall-back>"
 
     def __reduce__(self) -> Any:
-        path, _, name = f"minpy.numpy.{self.name}".rpartition(".")
-        return (getattr, (importlib.import_module(path), name))
+        return (_by_path, (f"minpy.numpy.{self.name}",))
 
     def __getattr__(self, name: str) -> Any:
         # The methods of a ufunc, the attributes of a function.
@@ -151,6 +150,11 @@ class Fallback(Primitive):
             if a._np is not None and numpy.may_share_memory(result, a._np):
                 return a
         return None
+
+
+def _by_path(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 # --- modules --------------------------------------------------------------------------------------

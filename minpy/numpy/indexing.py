@@ -104,11 +104,9 @@ def _tuple(values: Sequence[Any]) -> str:
 
 
 def _mx_getitem(F: Any, x: Any, index: Any) -> Any:
-    if F.symbolic:
-        raise runtime.Unsupported("a symbol's shape is not known")
     slices = _Slices(index, x.shape)
     out = F("_npi_slice", x, **slices.attributes())
-    return F("_npi_squeeze", out, axis=_tuple(slices.gone)) if slices.gone else out
+    return F("_np_squeeze", out, axis=_tuple(slices.gone)) if slices.gone else out
 
 
 getitem = Primitive("getitem", lambda x, index: x[index], arrays=1, is_view=True, mxnet=_mx_getitem)
@@ -176,7 +174,7 @@ def _mx_updated(F: Any, base: Any, value: Any, operation: Primitive, args: tuple
     seen = tuple(n for axis, n in enumerate(full) if axis not in slices.gone)
     if value.dtype != base.dtype or len(value.shape) > len(seen):
         raise runtime.Unsupported("MXNet writes values of the array's own dtype and shape")
-    value = F("_np_reshape", F("_np_broadcast_to", value, shape=seen), newshape=full)
+    value = F("_np_reshape", F("_npi_broadcast_to", value, shape=seen), newshape=full)
     return F("_npi_slice_assign", base, value, **slices.attributes())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -133,8 +134,27 @@ ndarray.__contains__ = lambda self, value: bool((self == value).any())
 
 # --- Python numbers -------------------------------------------------------------------------------
 
-for _name in ("__float__", "__int__", "__complex__", "__bool__", "__index__"):
+for _name in ("__int__", "__bool__", "__index__"):
     setattr(ndarray, _name, lambda self, _name=_name: getattr(read_value(self), _name)())
+
+
+def _attach_number(name: str) -> None:
+    def number(self: ndarray) -> Any:
+        value = read_value(self)
+        if self._box is not None and is_tracked(self):
+            # Somebody may go on to compute with it: math.sin(x), a NumPy array's x[i] = …
+            warnings.warn(
+                f"{name}() of an array that is being differentiated is a constant, through which "
+                "no gradient flows; where that is meant, write x.item()",
+                stacklevel=2,
+            )
+        return getattr(value, f"__{name}__")()
+
+    setattr(ndarray, f"__{name}__", number)
+
+
+_attach_number("float")
+_attach_number("complex")
 
 
 def _repr(self: ndarray) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy
 
-from minpy.array import is_tracked, ndarray
+from minpy.array import NotNumericError, is_tracked, ndarray
 from minpy.errors import DifferentiationError
-from minpy.numpy.fallback import Fallback
+from minpy.numpy.fallback import Fallback, arrays_in, plain
 
 _counterparts: dict[Any, Any] = {}
 
@@ -50,7 +50,12 @@ def _defers(kind: type, method: str) -> bool:
 def _array_function(self: ndarray, func: Any, types: Any, args: tuple, kwargs: dict) -> Any:
     if any(_defers(kind, "__array_function__") for kind in types):
         return NotImplemented
-    return counterpart(func)(*args, **kwargs)
+    try:
+        return counterpart(func)(*args, **kwargs)
+    except NotNumericError:
+        if any(is_tracked(a) for a in arrays_in((args, kwargs))):
+            raise
+        return func(*plain(args), **plain(kwargs))
 
 
 def _array_ufunc(self: ndarray, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:

@@ -57,10 +57,12 @@ def _drawing(name: str, draw: Callable[..., Any]) -> Callable[..., Any]:
         out = kwargs.pop("out", None)
         if out is not None:
             fresh = numpy.empty(out.shape, out.dtype)
-            draw(*plain(args), **plain(kwargs), out=fresh)
+            draw(*plain(args), **{"dtype": out.dtype, **plain(kwargs)}, out=fresh)
             return overwrite(out, as_ndarray(fresh))
         args, kwargs = plain(args), plain(kwargs)
         given = [*args, *kwargs.values()]
+        if kwargs.get("dtype") is not None:
+            given.append(numpy.dtype(kwargs["dtype"]))
         return wrapped(draw(*args, **kwargs), current_context(), given)
 
     drawn.__name__ = drawn.__qualname__ = name
@@ -169,6 +171,8 @@ def default_rng(seed: Any = None) -> Generator:
     return Generator(numpy.random.default_rng(plain(seed)))
 
 
+for _name in (*_CLASSES, *_STATE):
+    globals()[_name] = getattr(numpy.random, _name)
 for _name in _DRAWS.split():
     globals()[_name] = _drawing(_name, getattr(numpy.random, _name))
 ranf = sample = globals()["random_sample"]

@@ -114,6 +114,8 @@ def _mx_reduction(op: str) -> Any:
             raise runtime.Unsupported(f"{op} takes no {', '.join(kw) or 'dtype'}")
         if axis is not None and not isinstance(axis, int):
             axis = tuple(axis)
+        if numpy.dtype(x.dtype).kind != "f":
+            raise runtime.Unsupported(f"{op} sums integers in another dtype than NumPy")
         return F(op, x, axis=axis, keepdims=bool(keepdims))
 
     return kernel

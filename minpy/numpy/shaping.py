@@ -166,7 +166,7 @@ squeeze = Function(
     "squeeze",
     arrays=1,
     is_view=True,
-    mxnet=lambda F, x, axis=None: F("_npi_squeeze", x, axis=axis),
+    mxnet=lambda F, x, axis=None: F("_np_squeeze", x, axis=axis),
 )
 
 
@@ -283,12 +283,16 @@ def _concatenate_kernel(*arrays: Any, axis: Any = 0, **kwargs: Any) -> numpy.nda
     return numpy.concatenate(arrays, axis=axis, **kwargs)
 
 
+def _alike(name: str, arrays: Any) -> None:
+    if len({numpy.dtype(a.dtype) for a in arrays}) > 1:
+        raise runtime.Unsupported(f"MXNet's {name} takes arrays of one dtype")
+
+
 def _mx_concatenate(F: Any, *arrays: Any, axis: Any = 0, **kwargs: Any) -> Any:
     if kwargs:
         raise runtime.Unsupported("MXNet's concatenate takes no dtype")
-    return F(
-        "_npi_concatenate", *arrays, num_args=len(arrays), dim="None" if axis is None else axis
-    )
+    _alike("concatenate", arrays)
+    return F("_npi_concatenate", *arrays, num_args=len(arrays), axis=str(axis))
 
 
 _concatenate = Primitive("_concatenate", _concatenate_kernel, mxnet=_mx_concatenate)

@@ -1,0 +1,155 @@
+"""``minpy.numpy.random`` draws NumPy's numbers, as minpy arrays of the default float dtype."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy
+import pytest
+
+import minpy
+import minpy.numpy as np
+from minpy.context import cpu
+from minpy.errors import NoDerivativeError
+
+DRAWS = [
+    ("rand", (2, 3), {}),
+    ("randn", (4,), {}),
+    ("randint", (5,), {"size": 3}),
+    ("uniform", (-1.0, 2.0), {"size": (2, 2)}),
+    ("normal", (), {"loc": 1.0, "scale": 2.0, "size": 5}),
+    ("standard_normal", ((2, 1),), {}),
+    ("exponential", (2.0, 3), {}),
+    ("gamma", (2.0,), {"size": 3}),
+    ("beta", (1.0, 2.0, 4), {}),
+    ("binomial", (10, 0.5, 4), {}),
+    ("poisson", (3.0, 4), {}),
+    ("choice", (10,), {"size": 4, "replace": False}),
+    ("permutation", (6,), {}),
+    ("multivariate_normal", ([0.0, 0.0], [[1.0, 0.0], [0.0, 1.0]]), {}),
+    ("dirichlet", ([1.0, 2.0],), {}),
+    ("random_sample", (3,), {}),
+    ("random", (3,), {}),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "kwargs"), DRAWS, ids=lambda v: str(v)[:20])
+def test_legacy_functions_draw_numpys_numbers(name, args, kwargs):
+    np.random.seed(3)
+    found = getattr(np.random, name)(*args, **kwargs)
+    numpy.random.seed(3)
+    expected = getattr(numpy.random, name)(*args, **kwargs)
+    assert type(found) is np.ndarray
+    assert found.dtype == (numpy.float32 if expected.dtype == float else expected.dtype)
+    assert found.asnumpy().tolist() == expected.astype(found.dtype).tolist()
+
+
+def test_the_default_float_dtype_is_that_of_the_draws():
+    minpy.set_default_dtype("float64")
+    try:
+        assert np.random.rand(2).dtype == numpy.float64
+        assert np.random.default_rng(0).normal(size=2).dtype == numpy.float64
+    finally:
+        minpy.set_default_dtype("float32")
+    assert np.random.default_rng(0).random(3, dtype="float64").dtype == numpy.float64
+    assert np.random.normal(np.zeros(2, "float64")).dtype == numpy.float64
+
+
+def test_single_numbers_are_python_numbers_as_in_numpy():
+    assert isinstance(np.random.rand(), float)
+    assert isinstance(np.random.randint(3), int)
+
+
+def test_generator_and_random_state_draw_numpys_numbers():
+    ours, theirs = np.random.default_rng(5), numpy.random.default_rng(5)
+    for name, args in (("normal", (0, 1, 3)), ("integers", (0, 9, 4)), ("random", (2,))):
+        found, expected = getattr(ours, name)(*args), getattr(theirs, name)(*args)
+        assert type(found) is np.ndarray
+        assert found.tolist() == expected.astype(found.dtype).tolist()
+    ours, theirs = np.random.RandomState(5), numpy.random.RandomState(5)
+    assert ours.rand(3).tolist() == theirs.rand(3).astype("float32").tolist()
+    assert np.random.default_rng(ours_rng := np.random.default_rng(1)) is ours_rng
+    assert type(ours_rng.bit_generator) is numpy.random.PCG64
+    child, other = np.random.default_rng(1).spawn(2)
+    assert child.random() != other.random()
+
+
+def test_generators_pickle():
+    for rng in (np.random.default_rng(2), np.random.RandomState(2)):
+        rng.standard_normal(3)
+        back = pickle.loads(pickle.dumps(rng))
+        assert back.standard_normal(4).tolist() == rng.standard_normal(4).tolist()
+
+
+def test_choice_and_permutation_of_a_minpy_array_keep_its_dtype():
+    x = np.arange(4, dtype="float64")
+    assert np.random.choice(x, 3).dtype == numpy.float64
+    assert sorted(np.random.default_rng(0).permutation(x).tolist()) == [0, 1, 2, 3]
+    assert np.random.permutation(np.arange(3)).dtype == numpy.int64
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_shuffle_in_place_is_numpys(axis):
+    x, plain = np.arange(12.0).reshape(4, 3), numpy.arange(12.0).reshape(4, 3)
+    view = x[1]
+    assert np.random.default_rng(7).shuffle(x, axis=axis) is None
+    numpy.random.default_rng(7).shuffle(plain, axis=axis)
+    assert x.tolist() == plain.tolist()
+    assert view.tolist() == plain[1].tolist()
+    np.random.seed(1)
+    np.random.shuffle(x)
+    numpy.random.seed(1)
+    numpy.random.shuffle(plain)
+    assert x.tolist() == plain.tolist()
+    names = ["a", "b", "c"]
+    np.random.shuffle(names)
+    assert sorted(names) == ["a", "b", "c"]
+
+
+def test_gradients_flow_through_a_shuffle():
+    weights = np.array([1.0, 2.0, 3.0, 4.0])
+
+    def f(x):
+        x = x * 1.0
+        np.random.default_rng(3).shuffle(x)
+        return np.sum(x * weights)
+
+    order = numpy.arange(4)
+    numpy.random.default_rng(3).shuffle(order)
+    expected = numpy.zeros(4)
+    expected[order] = [1, 2, 3, 4]
+    assert minpy.grad(f)(np.zeros(4)).tolist() == expected.tolist()
+
+
+def test_a_tape_keeps_what_a_shuffle_overwrites():
+    constant = np.array([1.0, 2.0, 3.0])
+    vjp, _ = minpy.make_vjp(lambda x: x * constant)(np.ones(3))
+    np.random.default_rng(0).shuffle(constant)
+    assert vjp(np.ones(3)).tolist() == [1, 2, 3]
+
+
+def test_out_is_filled():
+    out = np.zeros(3)
+    assert np.random.default_rng(0).standard_normal(out=out) is out
+    expected = numpy.random.default_rng(0).standard_normal(3, dtype="float32")
+    assert out.tolist() == expected.tolist()
+
+
+def test_parameters_that_are_differentiated_are_an_error():
+    with pytest.raises(NoDerivativeError, match=r"random\.normal.*standard numbers"):
+        minpy.grad(lambda m: np.sum(np.random.normal(m)))(np.zeros(3))
+
+
+def test_draws_lie_on_the_current_context():
+    pytest.importorskip("mxnet")
+    with cpu(1):
+        assert np.random.rand(2).context == cpu(1)
+    assert np.random.rand(2).context == cpu()
+
+
+def test_state_is_numpys():
+    np.random.seed(4)
+    state = np.random.get_state()
+    first = np.random.rand(3)
+    np.random.set_state(state)
+    assert numpy.random.rand(3).astype("float32").tolist() == first.tolist()
