@@ -29,13 +29,9 @@ def _refuse_unlike(op: str, *arrays: Any) -> None:
     """Leave to NumPy what MXNet does by rules of its own: integers, and unlike dtypes."""
     dtypes = {numpy.dtype(a.dtype).name for a in arrays}
     if len(dtypes) > 1 or not dtypes <= _FLOATS:
-<<<<<<< /tmp/dev/minpy/numpy/elementwise.py
         raise runtime.Unsupported(
             f"{op} takes floats of one dtype, got {', '.join(sorted(dtypes))}"
         )
-=======
-        raise runtime.Unsupported(f"{op} takes floats of one dtype, got {', '.join(sorted(dtypes))}")
->>>>>>> minpy/numpy/elementwise.py
 
 
 def _mx_unary(op: str) -> Callable[..., Any]:
