@@ -48,6 +48,8 @@ class NameTable:
         Other name → name.
     folder
         Where a user finds them, for messages: ``'minpy.losses'``.
+    spell
+        How messages write a class's name.
 
     Examples
     --------
@@ -66,10 +68,12 @@ class NameTable:
         functions: Iterable[Callable[..., Any]] = (),
         aliases: Mapping[str, str] | None = None,
         folder: str = "minpy",
+        spell: Callable[[str], str] = snake_case,
     ) -> None:
         self.kind = kind
         self._a_kind = f"{'an' if kind[0] in 'aeio' else 'a'} {kind}"
         self.folder = folder
+        self._spell = spell
         self._entries: dict[str, Any] = {}
         self._names: list[str] = []
         self._aliases = list(aliases or ())
@@ -82,7 +86,7 @@ class NameTable:
 
     def _add(self, name: str, value: Any) -> None:
         self._entries[_key(name)] = value
-        self._names.append(snake_case(name))
+        self._names.append(self._spell(name))
 
     def find(self, name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Return the class or function of a name.
@@ -107,7 +111,7 @@ class NameTable:
         if found is not None:
             return found
         shown = [*self._names, *self._aliases, *(custom_objects or ())]
-        near = difflib.get_close_matches(snake_case(short), shown, 1, 0.6)
+        near = difflib.get_close_matches(self._spell(short), shown, 1, 0.6)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self._names)}"
         raise ValueError(
             f"unknown {self.kind} {name!r}; {hint} (Your own: pass it as an object, or by name in "

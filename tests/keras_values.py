@@ -395,6 +395,9 @@ def loss_by_keras(name, arguments, kind):
 def metric_by_keras(name, arguments, kind, weighted):
     import keras
 
+    if name.endswith("IoU"):
+        # By default these cut weights down to integers, and warn of it; minpy's don't.
+        arguments = {**arguments, "dtype": "float32"}
     metric = getattr(keras.metrics, name)(**arguments)
     for i, batch in enumerate(BATCHES):
         given = metric_batch(kind, batch, 100 * i)

@@ -23,6 +23,19 @@ from minpy.metrics.accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
+from minpy.metrics.auc import AUC
+from minpy.metrics.confusion import (
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    PrecisionAtRecall,
+    Recall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    TrueNegatives,
+    TruePositives,
+)
 from minpy.metrics.error import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -46,6 +59,8 @@ from minpy.metrics.error import (
     cosine_similarity,
     pearson_correlation,
 )
+from minpy.metrics.f_score import F1Score, FBetaScore
+from minpy.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from minpy.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
 
 _table = NameTable(
@@ -75,6 +90,24 @@ _table = NameTable(
         Hinge,
         SquaredHinge,
         CategoricalHinge,
+        TruePositives,
+        TrueNegatives,
+        FalsePositives,
+        FalseNegatives,
+        Precision,
+        Recall,
+        AUC,
+        SensitivityAtSpecificity,
+        SpecificityAtSensitivity,
+        PrecisionAtRecall,
+        RecallAtPrecision,
+        F1Score,
+        FBetaScore,
+        IoU,
+        MeanIoU,
+        BinaryIoU,
+        OneHotIoU,
+        OneHotMeanIoU,
         Mean,
         Sum,
     ],
@@ -91,6 +124,7 @@ _table = NameTable(
         "logcosh": "LogCoshError",
         "log_cosh": "LogCoshError",
         "r2": "R2Score",
+        "f1": "F1Score",
     },
     folder="minpy.metrics",
 )

@@ -27,6 +27,7 @@ _table = NameTable(
     "optimizer",
     [SGD, RMSprop, Adam, AdamW, Adamax, Nadam, Adagrad, Adadelta, Lion, Ftrl],
     folder="minpy.optimizers",
+    spell=str.lower,
 )
 
 serialize = _table.serialize

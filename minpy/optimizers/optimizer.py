@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from minpy.by_name import snake_case
 from minpy.errors import ShapeError
 from minpy.optimizers import fused, reference, schedules
 from minpy.optimizers.race import Race
@@ -129,7 +128,7 @@ class Optimizer:
                     f"{type(self).__name__}: expected {key} to be a number ≥ 0 or None, "
                     f"got {value!r}"
                 )
-        self.name = name or snake_case(type(self).__name__)
+        self.name = name or type(self).__name__.lower()
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
