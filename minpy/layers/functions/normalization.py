@@ -374,7 +374,7 @@ def batchnorm(
     if x.size == 0:
         raise ShapeError(f"batchnorm: a batch without elements has no mean, got shape {x.shape}")
     out, mean, var = batch_norm(x, gamma, beta, eps, axis)
-    kept, new = statistic.type(momentum), statistic.type(1.0 - momentum)
+    kept, new = float(momentum), 1.0 - float(momentum)
     return out, running_mean * kept + mean * new, running_var * kept + var * new
 
 
