@@ -577,6 +577,7 @@ class Graph:
         flags = [("static_alloc", static), ("static_shape", static)]
         self._op = mx.nd.CachedOp(group, flags)
         self._lib = mx.base._LIB
+        self._ran = False
 
     def bind(self, arrays: dict[str, Any]) -> Any:
         """Return the C list of the inputs' handles, to be kept and given to `run`."""
@@ -598,16 +599,19 @@ class Graph:
         made = ctypes.POINTER(ctypes.c_void_p)()
         stypes = ctypes.POINTER(ctypes.c_int)()
         try:
-            check(
-                lib.MXInvokeCachedOpEx(
-                    self._op.handle,
-                    ctypes.c_int(len(bound)),
-                    bound,
-                    ctypes.byref(count),
-                    ctypes.byref(made),
-                    ctypes.byref(stypes),
+            # At its first run oneDNN remarks on pooling that isn't going to be differentiated.
+            with contextlib.nullcontext() if self._ran else _quiet_stderr():
+                check(
+                    lib.MXInvokeCachedOpEx(
+                        self._op.handle,
+                        ctypes.c_int(len(bound)),
+                        bound,
+                        ctypes.byref(count),
+                        ctypes.byref(made),
+                        ctypes.byref(stypes),
+                    )
                 )
-            )
+            self._ran = True
         finally:
             lib.MXAutogradSetIsRecording(ctypes.c_int(0), ctypes.byref(before))
             lib.MXAutogradSetIsTraining(ctypes.c_int(0), ctypes.byref(before))

@@ -178,7 +178,7 @@ class _Graph:
         self._several = len(symbols) > 1
         self._graph = runtime.Graph(symbols, static=False)
         name = getattr(function, "__name__", "function")
-        self._operation = Primitive(f"jit({name})", self._run, register=False)
+        self._operation = _Operation(f"jit({name})", self._run, register=False)
         defvjp_argnums(self._operation, self._vjp)
 
     def __call__(self, arrays: list[ndarray]) -> Any:
@@ -222,6 +222,18 @@ class _Graph:
             results = self._graph.run(self._graph.bind(handles), record=True)
             runtime.backward(results, [runtime.borrow(h) for h in heads])
         return gradients
+
+
+class _Operation(Primitive):
+    """A graph as one operation: its results have the dtypes that the function gave them."""
+
+    def _apply_policy(self, policy: str) -> None:
+        self._direct = False
+
+    def _run(self, args: tuple, kwargs: dict) -> Any:
+        self.ran_mxnet += 1
+        results = self.kernel(*[numpy_value(a) for a in args])
+        return tuple(map(wrap, results)) if type(results) is tuple else wrap(results)
 
 
 class _Constant:
