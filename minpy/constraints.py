@@ -161,7 +161,6 @@ def _plain(axis: Any) -> Any:
 _table = NameTable(
     "constraint",
     [MaxNorm, MinMaxNorm, NonNeg, UnitNorm],
-    aliases={"nonneg": "NonNeg", "unitnorm": "UnitNorm", "maxnorm": "MaxNorm"},
     folder="minpy.constraints",
 )
 
