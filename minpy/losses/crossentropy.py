@@ -153,8 +153,10 @@ def sparse_categorical_crossentropy(
     labels = y_true if y_true.ndim == 1 else np.reshape(y_true, (-1,))
     counts = None
     if ignore_class is not None:
-        counts = labels != ignore_class
-        labels = np.where(counts, labels, 0)
+        # In floats, which graphs compare; exact for 16 million classes.
+        labels = labels.astype(numpy.float32)
+        counts = labels != float(ignore_class)
+        labels = np.where(counts, labels, 0.0)
     _check_labels(labels, classes)
     if labels.dtype.kind not in "iu":
         labels = labels.astype(numpy.int64)

@@ -20,7 +20,7 @@ __all__ = [
 
 def _signs(y_true: ndarray) -> ndarray:
     """Turn targets 0 and 1 into -1 and 1; those that are -1 and 1 already stay."""
-    binary = np.all(np.logical_or(y_true == 0, y_true == 1))
+    binary = np.max(np.absolute(y_true * (y_true - 1.0))) == 0
     return np.where(binary, 2.0 * y_true - 1.0, y_true)
 
 
