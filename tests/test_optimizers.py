@@ -169,6 +169,37 @@ print(os.waitpid(child, 0)[1])
     assert out == "0"
 
 
+def test_a_child_process_that_imports_optimizers_after_a_fork_trains():
+    out = run_python(
+        """
+        import multiprocessing
+        import minpy
+        import minpy.numpy as np
+        x = np.ones((512, 512))
+        minpy.set_global_policy('prefer_mxnet')
+        np.dot(x, x).asnumpy()  # MXNet's threads run in the parent
+
+        def work(queue):
+            import numpy
+            from minpy.optimizers import Adam
+            w = numpy.linspace(-1, 1, 150_000).astype('float32')
+            optimizer = Adam()
+            for _ in range(6):
+                optimizer.apply(w, w.copy())
+            queue.put(float(w.sum()))
+
+        if __name__ == '__main__':
+            context = multiprocessing.get_context('fork')
+            queue = context.Queue()
+            child = context.Process(target=work, args=(queue,))
+            child.start()
+            print(queue.get(timeout=60) is not None)
+            child.join()
+        """
+    )
+    assert out == "True"
+
+
 def test_without_numba_steps_run_in_numpy_and_give_the_same_bits():
     told = "\nprint(w.sum(dtype='float64').hex(), fused.why_not())"
     compiled = run_python(STEP + told)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import multiprocessing
 import os
 import stat
 import sys
@@ -116,7 +117,7 @@ class Kernel:
                 if not self._tried:
                     self._shared = _compile_shared(self._module, self.serial, self._cached)
                     self._tried = True
-        return self._shared if _process == os.getpid() else None
+        return None if _forked else self._shared
 
 
 def run(
@@ -159,8 +160,18 @@ def run(
 
 # --- threads --------------------------------------------------------------------------------------
 
-# OpenMP's threads don't survive a fork, and numba ends a child that uses them.
-_process: int | None = None
+# OpenMP's threads don't survive a fork: a child that uses them hangs, or is ended by numba. What
+# was forked before this module was imported shows as a child of multiprocessing's.
+_forked = multiprocessing.parent_process() is not None
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _threads() -> int:
@@ -173,8 +184,7 @@ def _threads() -> int:
 def _compile_shared(
     module: types.ModuleType, serial: Callable[..., None], cached: bool
 ) -> Callable[..., None] | None:
-    global _process
-    if _threads() < 2 or not _threads_are_safe():
+    if _forked or _threads() < 2 or not _threads_are_safe():
         return None
     import numba
 
@@ -186,7 +196,6 @@ def _compile_shared(
         )
     except Exception:  # a second thread is a matter of speed only
         return None
-    _process = os.getpid()
     return made
 
 
