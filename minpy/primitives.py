@@ -133,6 +133,7 @@ class Primitive:
         self.jvp_rules: dict[int, Callable[..., Any]] = {}
         self.vjp_all: Callable[..., Any] | None = None  # one rule for all arguments together
         self.jvp_all: Callable[..., Any] | None = None
+        self.class_numbers: int | None = None  # the argument that holds class numbers, if any
         self.ran_numpy = 0
         self.ran_mxnet = 0
         self.__name__ = self.__qualname__ = name

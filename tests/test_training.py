@@ -429,6 +429,21 @@ def test_bad_data_is_refused_before_the_first_step(arguments, message):
     numpy.testing.assert_array_equal(model.get_weights()[0], before[0])
 
 
+@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+def test_labels_beyond_the_outputs_are_refused_in_any_batch(jit, shape):
+    model = Sequential([Dense(3, input_shape=(4,))])
+    loss = SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(SGD(0.1), loss, jit=jit)
+    x, y = classes(64)
+    model.fit(x, y.reshape(shape), verbose=0)
+    before = model.get_weights()
+    y[40] = 3
+    with pytest.raises(ValueError, match=r"class numbers from 0 to 2|label"):
+        model.fit(x[32:], y[32:].reshape(shape), shuffle=False, verbose=0)
+    numpy.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
 def test_strings_as_labels_say_how_to_number_them():
     model = compiled([Dense(3, input_shape=(3,))], "sparse_categorical_crossentropy")
     with pytest.raises(TypeError, match="number the classes"):

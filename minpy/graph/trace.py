@@ -35,6 +35,10 @@ class Untraceable(Exception):
         return f"{self} ({line})" if line else str(self)
 
 
+# Operations that change the shape or the dtype of an array, and none of its numbers.
+_SAME_ELEMENTS = frozenset(["astype", "expand_dims", "ravel", "reshape", "squeeze"])
+
+
 class Node:
     """What a symbol trace records about an array."""
 
@@ -60,21 +64,26 @@ class SymbolTrace(Trace):
         Name → array of values that the graph uses and no input holds.
     draws
         Name → function that draws the value anew at each run.
+    class_numbers
+        Input → number of classes, for inputs whose elements the graph takes as class numbers:
+        who runs it has to check them, MXNet doesn't.
     """
 
-    __slots__ = ("_by_identity", "_held", "constants", "count", "draws")
+    __slots__ = ("_by_identity", "_held", "class_numbers", "constants", "draws")
 
     def __init__(self, level: int, token: Any) -> None:
         super().__init__(level, token)
         self.constants: dict[str, Any] = {}
         self.draws: dict[str, Any] = {}
-        self.count = 0
+        self.class_numbers: dict[str, int] = {}
         self._by_identity: dict[int, runtime.SymbolValue] = {}
         self._held: list[Any] = []
 
     def input(self, name: str, value: ndarray) -> ndarray:
         """Return an array that stands for an input of the graph."""
-        return box(value, Node(self, runtime.variable(name, value.shape, value.dtype)))
+        symbol = runtime.variable(name, value.shape, value.dtype)
+        symbol.origin = name
+        return box(value, Node(self, symbol))
 
     def draw(self, value: ndarray, again: Any) -> ndarray:
         """Return an array that stands for a random draw, made anew by `again` at each run."""
@@ -127,6 +136,11 @@ class SymbolTrace(Trace):
             raise Untraceable(f"{operation.name}: {reason}") from None
         finally:
             self.constants.update(runtime.symbolic.take_scratch())
+        at = operation.class_numbers
+        if at is not None and isinstance(given[at], runtime.SymbolValue) and given[at].origin:
+            self.class_numbers[given[at].origin] = given[0].shape[-1]
+        if operation.name in _SAME_ELEMENTS and isinstance(symbol, runtime.SymbolValue):
+            symbol.origin = given[0].origin
         if type(ans) is tuple:
             symbols = symbol if isinstance(symbol, tuple) else (symbol,)
             return tuple(self._boxed(a, s) for a, s in zip(ans, symbols, strict=True))

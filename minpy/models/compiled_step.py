@@ -184,6 +184,11 @@ class _Replay:
             arrays[name] = runtime.borrow(buffer)
         for name, array in trace.constants.items():
             arrays[name] = runtime.borrow(array)
+        self._class_numbers = [
+            (self._buffers[int(name.removeprefix("input"))], classes)
+            for name, classes in trace.class_numbers.items()
+            if name.startswith("input")
+        ]
         self._arrays = arrays
         self._bound = self._graph.bind(arrays)
         used = set(self._graph.inputs)
@@ -197,6 +202,12 @@ class _Replay:
     def _run(self, x: Any, y: Any, sample_weight: Any, record: bool) -> list[Any]:
         for buffer, leaf in zip(self._buffers, _leaves(x, y, sample_weight), strict=True):
             numpy.copyto(buffer, leaf)
+        for labels, classes in self._class_numbers:
+            if labels.min() < 0 or labels.max() >= classes:
+                raise ValueError(
+                    f"expected class numbers from 0 to {classes - 1}, one less than the model's "
+                    f"outputs, got {labels.min():g} to {labels.max():g}"
+                )
         for buffer, again in self._draws:
             numpy.copyto(buffer, again())
         with runtime.numpy_shapes():

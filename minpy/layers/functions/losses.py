@@ -61,6 +61,7 @@ pick = Primitive("pick", _pick, arrays=2, mxnet=_mx_pick)
 place = Primitive("place", _place, arrays=2, mxnet=_mx_place)
 defvjp(pick, lambda ans, x, labels: lambda g: place(g, labels, x.shape[1]), None)
 defvjp(place, lambda ans, g, labels, classes: lambda h: pick(h, labels), None)
+pick.class_numbers = 1
 def_linear(pick)
 def_linear(place)
 
@@ -104,6 +105,7 @@ cross_entropy = Primitive(
     mxnet=_mx_cross_entropy,
     faster_on_mxnet=lambda x, labels: is_float32(x) and x.size >= 20_000,
 )
+cross_entropy.class_numbers = 1
 # cross_entropy_gradient(g, p, labels): g (p - one-hot), a row for each g; linear in p by itself
 # but for the constant.
 cross_entropy_gradient = Primitive(
