@@ -13,7 +13,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-__all__ = ["NameTable", "snake_case"]
+__all__ = ["NameTable", "register", "snake_case"]
+
+# What users registered, of any kind: ``package>name`` → class or function, and back.
+_registered: dict[str, Any] = {}
+_registered_names: dict[Any, str] = {}
+
+
+def register(name: str, thing: Any) -> None:
+    """Let every table find a class or function of a user's under a full name, ``package>name``."""
+    _registered[name] = thing
+    _registered_names[thing] = name
 
 
 def snake_case(name: str) -> str:
@@ -107,6 +117,8 @@ class NameTable:
         for own in (name, short):
             if custom_objects and own in custom_objects:
                 return custom_objects[own]
+        if name in _registered:
+            return _registered[name]
         found = self._entries.get(_key(short))
         if found is not None:
             return found
@@ -167,8 +179,10 @@ class NameTable:
         if thing is None or isinstance(thing, str):
             return thing
         if hasattr(thing, "get_config"):
-            return {"class_name": type(thing).__name__, "config": thing.get_config()}
-        name = getattr(thing, "__name__", None)
+            kind = type(thing)
+            name = _registered_names.get(kind, kind.__name__)
+            return {"class_name": name, "config": thing.get_config()}
+        name = _registered_names.get(thing) or getattr(thing, "__name__", None)
         if name is None or name == "<lambda>":
             raise ValueError(
                 f"{self.kind} {thing!r} has no name to be saved under; write it as a function "

@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+import minpy.numpy as np
 from minpy import activations, constraints, initializers, losses, metrics, optimizers, regularizers
 from minpy.by_name import NameTable, snake_case
+from minpy.layers import register_serializable
 
 
 class Halve:
@@ -88,6 +90,24 @@ def test_custom_objects_come_first_and_by_name_only():
     assert type(table.deserialize(config, {"Other": Other})) is Other
     assert type(table.deserialize({"class_name": "mine>Other"}, {"Other": Other})) is Other
     assert table.get("halve", {"halve": Other}).times == 1
+
+
+def test_registered_classes_and_functions_are_found_without_custom_objects():
+    @register_serializable("tests")
+    class Thirds(Halve):
+        pass
+
+    @register_serializable("tests")
+    def distance(y_true, y_pred):
+        return np.sum(np.absolute(y_true - y_pred), axis=-1)
+
+    config = json.loads(json.dumps(table.serialize(Thirds(2))))
+    assert config["class_name"] == "tests>Thirds"
+    assert type(table.deserialize(config)) is Thirds
+    loss = losses.deserialize(json.loads(json.dumps(losses.serialize(losses.get(distance)))))
+    assert float(loss(np.array([[1.0]]), np.array([[3.0]]))) == 2.0
+    metric = metrics.deserialize(json.loads(json.dumps(metrics.serialize(distance))))
+    assert metric.name == "distance"
 
 
 def test_a_near_name_is_suggested_and_otherwise_all_are_shown():

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from minpy import by_name
+
 __all__ = ["class_named", "deserialize", "register_serializable", "registered_name", "serialize"]
 
 _CLASSES: dict[str, type] = {}
@@ -39,6 +41,7 @@ def register_serializable(package: str = "Custom", name: str | None = None) -> C
             raise ValueError(f"register_serializable: {full!r} is {known!r} already")
         _CLASSES[full] = kind
         _NAMES[kind] = full
+        by_name.register(full, kind)  # losses, metrics and the like have tables of their own
         return kind
 
     return register
