@@ -35,7 +35,7 @@ def network():
         [
             Input((1, 8, 8)),
             Conv2D(32, 3, padding="same", activation="relu"),
-            BatchNormalization(),
+            BatchNormalization(momentum=0.9),
             Conv2D(32, 3, padding="same", activation="relu"),
             MaxPooling2D(2),
             Dropout(0.25),

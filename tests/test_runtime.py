@@ -1,4 +1,4 @@
-"""The runtime: quiet and quick import, the engine's set-up, mxnet before us, without us, not at all."""
+"""The runtime: quiet import, the engine's set-up, mxnet before us, without us, not at all."""
 
 from __future__ import annotations
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minpy.layers.functions import affine
-
 from minpy.errors import ShapeError
+from minpy.layers.functions import affine
 from minpy.layers.weighted import KernelLayer
 
 __all__ = ["Dense"]
