@@ -13,12 +13,12 @@ import sys
 import time
 
 import numpy
-from minpy.losses import SparseCategoricalCrossentropy
 
 import minpy
 from minpy import datasets
 from minpy.callbacks import ModelCheckpoint, ReduceLROnPlateau, TensorBoard
 from minpy.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
+from minpy.losses import SparseCategoricalCrossentropy
 from minpy.models import Sequential, load_model
 
 EPOCHS = 30

@@ -269,7 +269,7 @@ def test_a_damaged_file_changes_nothing(tmp_path):
     other.compile("adam", "mse")
     before = other.get_weights()
     for load in (other.load_weights, other.load, load_model):
-        with pytest.raises(CheckpointError, match="m.h5"):
+        with pytest.raises(CheckpointError, match=r"m\.h5"):
             load(path)
     for p, q in zip(before, other.get_weights(), strict=True):
         numpy.testing.assert_array_equal(p, q)
