@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minpy.layers.functions import relu, softmax
-
 from minpy import activations
+from minpy.layers.functions import relu, softmax
 from minpy.layers.layer import Layer
 
 __all__ = ["Activation", "ReLU", "Softmax"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from minpy.layers.functions import conv
-
 from minpy.config import image_data_format
 from minpy.errors import ShapeError
+from minpy.layers.functions import conv
 from minpy.layers.images import expect_images, from_channels_first, pair, spatial, to_channels_first
 from minpy.layers.weighted import KernelLayer
 

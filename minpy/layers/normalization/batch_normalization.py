@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from minpy.layers.functions import batchnorm
-
 from minpy import constraints, initializers, regularizers
 from minpy.config import image_data_format
 from minpy.errors import ShapeError
+from minpy.layers.functions import batchnorm
 from minpy.layers.layer import Layer
 from minpy.numpy.shaping import moveaxis
 

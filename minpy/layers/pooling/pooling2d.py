@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minpy.layers.functions import avg_pool, max_pool
-
 from minpy.config import image_data_format
+from minpy.layers.functions import avg_pool, max_pool
 from minpy.layers.images import expect_images, from_channels_first, pair, spatial, to_channels_first
 from minpy.layers.layer import Layer
 

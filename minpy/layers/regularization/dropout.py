@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from minpy.layers.functions import dropout
-
 from minpy.layers.layer import Layer
 
 __all__ = ["Dropout"]
