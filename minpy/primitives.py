@@ -264,13 +264,18 @@ class Primitive:
             try:
                 result = self._run_mxnet(args, kwargs, context)
             except runtime.Unsupported as reason:
-                if policy_state.name == "only_mxnet":
-                    raise PolicyError(f"{self.name}: {reason}; policy is only_mxnet") from None
+                why = reason
+            except runtime.library().base.MXNetError as reason:
+                why = reason
             else:
                 self.ran_mxnet += 1
                 return result
+        else:
+            why = None
         values = [numpy_value(a) if type(a) is ndarray else a for a in args]
-        result = self.kernel(*values, **kwargs)
+        result = self.kernel(*values, **kwargs)  # or NumPy's error for arguments that are wrong
+        if why is not None and policy_state.name == "only_mxnet":
+            raise PolicyError(f"{self.name}: {why}; policy is only_mxnet") from None
         self.ran_numpy += 1
         return self._wrap_numpy(result, args, kwargs, context)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 from minpy.array import as_ndarray, ndarray, read_value
+from minpy.config import settings
 from minpy.numpy.broadcasting import broadcast_to
 from minpy.numpy.elementwise import not_equal, subtract, where
 from minpy.numpy.function import composition
@@ -118,7 +119,7 @@ def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
     """Interpolate linearly between samples, as `numpy.interp`; gradients reach all three arrays."""
-    x, xp, fp = as_ndarray(x), as_ndarray(xp), as_ndarray(fp)
+    x, xp, fp = (_in_floats(as_ndarray(a)) for a in (x, xp, fp))
     if period is not None:
         period = abs(period)
         x, xp = x % period, xp % period
@@ -137,6 +138,11 @@ def interp(
     value = where(at >= count, fp[-1], inside)
     value = where(x < xp[0], fp[0] if left is None else left, value)
     return value if right is None else where(x > xp[-1], right, value)
+
+
+def _in_floats(x: ndarray) -> ndarray:
+    """Give integers the default float dtype, and all what NumPy computes in if that is double."""
+    return x if settings.narrows and x.dtype.kind == "f" else x.astype(settings.float_dtype)
 
 
 @composition("unwrap", arrays=1)

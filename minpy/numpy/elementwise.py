@@ -14,58 +14,10 @@ from minpy import runtime
 from minpy.array import ndarray
 from minpy.autograd.rules import def_linear, defjvp, defvjp
 from minpy.inplace import overwrite
+from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import unbroadcast_f
 from minpy.numpy.function import Function, Ufunc
 from minpy.primitives import Primitive, registry
-
-# --- MXNet kernels of a shape ---------------------------------------------------------------------
-
-
-_PLAIN = bool | int | float | numpy.generic
-_FLOATS = frozenset(["float16", "float32", "float64"])
-
-
-def _refuse_unlike(op: str, *arrays: Any) -> None:
-    """Leave to NumPy what MXNet does by rules of its own: integers, and unlike dtypes."""
-    dtypes = {numpy.dtype(a.dtype).name for a in arrays}
-    if len(dtypes) > 1 or not dtypes <= _FLOATS:
-        raise runtime.Unsupported(
-            f"{op} takes floats of one dtype, got {', '.join(sorted(dtypes))}"
-        )
-
-
-def _mx_unary(op: str) -> Callable[..., Any]:
-    def kernel(F: Any, x: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            raise runtime.Unsupported(f"{op} takes no {', '.join(kwargs)}")
-        _refuse_unlike(op, x)
-        return F(op, x)
-
-    return kernel
-
-
-def _mx_binary(op: str, scalar: str | None = None, reflected: str | None = None):
-    """Two arrays, or an array and a Python number on either side; ``scalar=''``: arrays only."""
-    scalar = f"{op}_scalar" if scalar is None else scalar
-    reflected = reflected or scalar
-
-    def kernel(F: Any, x: Any, y: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            raise runtime.Unsupported(f"{op} takes no {', '.join(kwargs)}")
-        for name, array, number in ((scalar, x, y), (reflected, y, x)):
-            if isinstance(number, _PLAIN):
-                if isinstance(array, _PLAIN) or not name:
-                    raise runtime.Unsupported(f"{op} takes no such scalar")
-                if isinstance(number, numpy.generic):  # another dtype may win over the array's
-                    _refuse_unlike(op, array, number)
-                _refuse_unlike(op, array)
-                whole = isinstance(number, int)
-                return F(name, array, scalar=float(number), is_int=whole)
-        _refuse_unlike(op, x, y)
-        return F(op, x, y)
-
-    return kernel
-
 
 # --- how rows become primitives -------------------------------------------------------------------
 
@@ -85,7 +37,7 @@ def _unary(name: str, of_x: Any = None, of_ans: Any = None, mxnet: str | None = 
 
     A rule keeps alive only the one that it needs.
     """
-    op = _ufunc(name, _mx_unary(mxnet) if mxnet else None)
+    op = _ufunc(name, mx.unary(mxnet) if mxnet else None)
     if of_ans is not None:
         defvjp(op, lambda ans, x, **kw: lambda g: g * of_ans(ans))
         defjvp(op, lambda g, ans, x, **kw: g * of_ans(ans))
@@ -95,8 +47,8 @@ def _unary(name: str, of_x: Any = None, of_ans: Any = None, mxnet: str | None = 
     return op
 
 
-def _linear_unary(name: str, vjp: Callable[[Any], Any], mxnet: str | None = None) -> Primitive:
-    op = _ufunc(name, _mx_unary(mxnet) if mxnet else None)
+def _linear_unary(name: str, vjp: Callable[[Any], Any], mxnet: Any = None) -> Primitive:
+    op = _ufunc(name, mxnet)
     defvjp(op, lambda ans, x, **kw: vjp)
     def_linear(op)
     return op
@@ -109,34 +61,39 @@ def _constant(name: str, mxnet: Any = None) -> Primitive:
     return _ufunc(name, mxnet, differentiable=False)
 
 
-sign = _constant("sign", _mx_unary("_npi_sign"))
-floor = _constant("floor", _mx_unary("_npi_floor"))
-ceil = _constant("ceil", _mx_unary("_npi_ceil"))
-trunc = _constant("trunc", _mx_unary("_npi_trunc"))
-rint = _constant("rint", _mx_unary("_npi_rint"))
-fix = _constant("fix", _mx_unary("_npi_fix"))
-isnan = _constant("isnan", _mx_unary("_npi_isnan"))
-isinf = _constant("isinf", _mx_unary("_npi_isinf"))
-isfinite = _constant("isfinite", _mx_unary("_npi_isfinite"))
+def _mx_sign(F: Any, x: Any, **kwargs: Any) -> Any:
+    made = mx.unary("_npi_sign")(F, x, **kwargs)  # of nan it is 0
+    return F("_npi_where", F("_npi_equal", x, x), made, x)
+
+
+sign = _constant("sign", _mx_sign)
+floor = _constant("floor", mx.unary("_npi_floor"))
+ceil = _constant("ceil", mx.unary("_npi_ceil"))
+trunc = _constant("trunc", mx.unary("_npi_trunc"))
+rint = _constant("rint")  # MXNet rounds halves away from zero
+fix = _constant("fix", mx.unary("_npi_fix"))
+isnan = _constant("isnan", mx.unary("_npi_isnan"))
+isinf = _constant("isinf", mx.unary("_npi_isinf"))
+isfinite = _constant("isfinite", mx.unary("_npi_isfinite"))
 isnat = _constant("isnat")
 signbit = _constant("signbit")
-isposinf = _constant("isposinf", _mx_unary("_npi_isposinf"))
-isneginf = _constant("isneginf", _mx_unary("_npi_isneginf"))
+isposinf = _constant("isposinf", mx.unary("_npi_isposinf"))
+isneginf = _constant("isneginf", mx.unary("_npi_isneginf"))
 iscomplex = _constant("iscomplex")
 isreal = _constant("isreal")
-logical_not = _constant("logical_not", _mx_unary("_npi_logical_not"))
+logical_not = _constant("logical_not", mx.unary("_npi_logical_not"))
 invert = _constant("invert")
 spacing = _constant("spacing")
 floor_divide = _constant("floor_divide")
-equal = _constant("equal", _mx_binary("_npi_equal"))
-not_equal = _constant("not_equal", _mx_binary("_npi_not_equal"))
-less = _constant("less", _mx_binary("_npi_less", reflected="_npi_greater_scalar"))
+equal = _constant("equal", mx.binary("_npi_equal"))
+not_equal = _constant("not_equal", mx.binary("_npi_not_equal"))
+less = _constant("less", mx.binary("_npi_less", reflected="_npi_greater_scalar"))
 less_equal = _constant(
-    "less_equal", _mx_binary("_npi_less_equal", reflected="_npi_greater_equal_scalar")
+    "less_equal", mx.binary("_npi_less_equal", reflected="_npi_greater_equal_scalar")
 )
-greater = _constant("greater", _mx_binary("_npi_greater", reflected="_npi_less_scalar"))
+greater = _constant("greater", mx.binary("_npi_greater", reflected="_npi_less_scalar"))
 greater_equal = _constant(
-    "greater_equal", _mx_binary("_npi_greater_equal", reflected="_npi_less_equal_scalar")
+    "greater_equal", mx.binary("_npi_greater_equal", reflected="_npi_less_equal_scalar")
 )
 logical_and = _constant("logical_and")
 logical_or = _constant("logical_or")
@@ -159,11 +116,15 @@ _LN10 = float(numpy.log(10.0))
 _DEGREES = float(180.0 / numpy.pi)
 
 positive = _linear_unary("positive", lambda g: g)
-negative = _linear_unary("negative", lambda g: -g, mxnet="_npi_negative")
-deg2rad = _linear_unary("deg2rad", lambda g: g * (1 / _DEGREES), mxnet="_npi_radians")
-radians = _linear_unary("radians", lambda g: g * (1 / _DEGREES), mxnet="_npi_radians")
-rad2deg = _linear_unary("rad2deg", lambda g: g * _DEGREES, mxnet="_npi_degrees")
-degrees = _linear_unary("degrees", lambda g: g * _DEGREES, mxnet="_npi_degrees")
+negative = _linear_unary("negative", lambda g: -g, mx.unary("_npi_negative"))
+# MXNet's own operators for these know π to single precision.
+for _name, _factor in (
+    ("deg2rad", 1 / _DEGREES),
+    ("radians", 1 / _DEGREES),
+    ("rad2deg", _DEGREES),
+    ("degrees", _DEGREES),
+):
+    _linear_unary(_name, lambda g, _factor=_factor: g * _factor, mx.scaling(_factor))
 
 exp = _unary("exp", of_ans=lambda ans: ans, mxnet="_npi_exp")
 exp2 = _unary("exp2", of_ans=lambda ans: ans * _LN2)
@@ -202,10 +163,10 @@ def _absolute_jvp(g: Any, ans: Any, x: ndarray, **kw: Any) -> Any:
     return g * sign(x)
 
 
-absolute = _ufunc("absolute", _mx_unary("_npi_absolute"))
+absolute = _ufunc("absolute", mx.unary("_npi_absolute"))
 defvjp(absolute, _absolute_vjp)
 defjvp(absolute, _absolute_jvp)
-fabs = _ufunc("fabs", _mx_unary("_npi_absolute"))
+fabs = _ufunc("fabs", mx.unary("_npi_absolute"))
 defvjp(fabs, _absolute_vjp)
 defjvp(fabs, _absolute_jvp)
 
@@ -266,7 +227,7 @@ def _dpower_dy(ans: Any, x: Any, y: Any) -> Any:
     return log(_replace_zero(x, 1.0)) * ans
 
 
-add = _ufunc("add", _mx_binary("_npi_add"))
+add = _ufunc("add", mx.binary("_npi_add"))
 defvjp(
     add,
     lambda ans, x, y, **kw: unbroadcast_f(x, lambda g: g),
@@ -278,7 +239,7 @@ defjvp(
     lambda g, ans, x, y, **kw: _broadcast(g, ans),
 )
 
-subtract = _ufunc("subtract", _mx_binary("_npi_subtract", reflected="_npi_rsubtract_scalar"))
+subtract = _ufunc("subtract", mx.binary("_npi_subtract", reflected="_npi_rsubtract_scalar"))
 defvjp(
     subtract,
     lambda ans, x, y, **kw: unbroadcast_f(x, lambda g: g),
@@ -290,7 +251,7 @@ defjvp(
     lambda g, ans, x, y, **kw: _broadcast(-g, ans),
 )
 
-multiply = _ufunc("multiply", _mx_binary("_npi_multiply"))
+multiply = _ufunc("multiply", mx.binary("_npi_multiply"))
 defvjp(
     multiply,
     lambda ans, x, y, **kw: unbroadcast_f(x, lambda g: g * y),
@@ -303,7 +264,7 @@ defjvp(
 )
 
 true_divide = _ufunc(
-    "true_divide", _mx_binary("_npi_true_divide", reflected="_npi_rtrue_divide_scalar")
+    "true_divide", mx.binary("_npi_true_divide", reflected="_npi_rtrue_divide_scalar")
 )
 defvjp(
     true_divide,
@@ -317,7 +278,7 @@ defjvp(
 )
 divide = true_divide
 
-power = _ufunc("power", _mx_binary("_npi_power", reflected="_npi_rpower_scalar"))
+power = _ufunc("power", mx.binary("_npi_power", reflected="_npi_rpower_scalar"))
 float_power = _ufunc("float_power")
 for _op in (power, float_power):
     defvjp(
@@ -332,7 +293,7 @@ for _op in (power, float_power):
     )
 
 # The remainder takes the sign of the divisor (mod) or of the dividend (fmod).
-remainder = _ufunc("remainder", _mx_binary("_npi_mod", reflected="_npi_rmod_scalar"))
+remainder = _ufunc("remainder")  # MXNet gives 0 for a divisor of 0
 fmod = _ufunc("fmod")
 mod = remainder
 for _op, _quotient in (
@@ -350,8 +311,8 @@ for _op, _quotient in (
         lambda g, ans, x, y, _q=_quotient, **kw: -g * _q(x, y),
     )
 
-maximum = _ufunc("maximum", _mx_binary("_npi_maximum"))
-minimum = _ufunc("minimum", _mx_binary("_npi_minimum"))
+maximum = _ufunc("maximum", mx.binary("_npi_maximum"))
+minimum = _ufunc("minimum", mx.binary("_npi_minimum"))
 fmax = _ufunc("fmax")
 fmin = _ufunc("fmin")
 for _op in (maximum, minimum, fmax, fmin):
@@ -388,13 +349,13 @@ arctan2 = _binary(
     "arctan2",
     lambda ans, x, y: y / _replace_zero(x * x + y * y, 1.0),
     lambda ans, x, y: -x / _replace_zero(x * x + y * y, 1.0),
-    _mx_binary("_npi_arctan2", scalar=""),
+    mx.binary("_npi_arctan2", scalar=""),
 )
 hypot = _binary(
     "hypot",
     lambda ans, x, y: x / _replace_zero(ans, 1.0),
     lambda ans, x, y: y / _replace_zero(ans, 1.0),
-    _mx_binary("_npi_hypot"),
+    mx.binary("_npi_hypot"),
 )
 logaddexp = _binary(
     "logaddexp",
@@ -410,7 +371,6 @@ copysign = _binary(
     "copysign",
     lambda ans, x, y: sign(x) * copysign(ones_like(ans), y),
     lambda ans, x, y: zeros_like(ans),
-    _mx_binary("_npi_copysign", scalar=""),
 )
 
 
@@ -453,11 +413,12 @@ def _clip_kernel(a: Any, a_min: Any, a_max: Any, **kwargs: Any) -> Any:
 
 
 def _mx_clip(F: Any, a: Any, a_min: Any, a_max: Any, **kwargs: Any) -> Any:
-    if kwargs or not all(b is None or isinstance(b, int | float) for b in (a_min, a_max)):
+    mx.require_floats("clip", a)
+    if kwargs or not all(isinstance(bound, int | float) for bound in (a_min, a_max)):
         raise runtime.Unsupported("MXNet clips between two Python numbers")
-    if a_min is None or a_max is None or a_min != a_min or a_max != a_max:
-        raise runtime.Unsupported("MXNet clips between two numbers")
-    return F("clip", a, a_min=float(a_min), a_max=float(a_max))
+    if not a_min <= a_max or not (mx.keeps_dtype(a, a_min) and mx.keeps_dtype(a, a_max)):
+        raise runtime.Unsupported(f"MXNet doesn't clip between {a_min!r} and {a_max!r} as NumPy")
+    return F("clip", a, a_min=repr(float(a_min)), a_max=repr(float(a_max)))
 
 
 def _inside(a: Any, a_min: Any, a_max: Any) -> Any:
@@ -549,21 +510,26 @@ def _broadcast(g: Any, ans: Any) -> Any:
 
 
 def _mx_where(F: Any, condition: Any, x: Any, y: Any) -> Any:
-    plain = bool | int | float | numpy.generic
-    if isinstance(condition, plain):
-        raise runtime.Unsupported("a scalar condition")
-    if isinstance(x, plain) and isinstance(y, plain):
-        raise runtime.Unsupported("two scalars")
+    if isinstance(condition, mx.NUMBER):
+        raise runtime.Unsupported("MXNet takes no number as a condition")
+    if isinstance(x, mx.NUMBER) and isinstance(y, mx.NUMBER):
+        raise runtime.Unsupported("MXNet takes no two numbers")
     # Its operators for scalars have a wrong derivative.
-    if isinstance(x, plain):
-        _refuse_unlike("where", y)
-        x = F("_npi_add_scalar", F("zeros_like", y), scalar=float(x), is_int=False)
-    elif isinstance(y, plain):
-        _refuse_unlike("where", x)
-        y = F("_npi_add_scalar", F("zeros_like", x), scalar=float(y), is_int=False)
+    if isinstance(x, mx.NUMBER):
+        x = _mx_filled(F, y, x)
+    elif isinstance(y, mx.NUMBER):
+        y = _mx_filled(F, x, y)
     else:
-        _refuse_unlike("where", x, y)
+        mx.require_floats("where", x, y)
     return F("_npi_where", condition, x, y)
+
+
+def _mx_filled(F: Any, like: Any, number: Any) -> Any:
+    """Return an array of one number with the shape and dtype of another."""
+    mx.require_floats("where", like)
+    if not mx.keeps_dtype(like, number):
+        raise runtime.Unsupported("the number decides about the dtype")
+    return F("_npi_add_scalar", F("zeros_like", like), scalar=repr(float(number)), is_int=False)
 
 
 _where = Function("where", mxnet=_mx_where, arrays=3)
@@ -593,8 +559,8 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     return _where(condition, x, y)
 
 
-zeros_like = Function("zeros_like", arrays=1, mxnet=_mx_unary("zeros_like"), differentiable=False)
-ones_like = Function("ones_like", arrays=1, mxnet=_mx_unary("ones_like"), differentiable=False)
+zeros_like = Function("zeros_like", arrays=1, mxnet=mx.unary("zeros_like"), differentiable=False)
+ones_like = Function("ones_like", arrays=1, mxnet=mx.unary("ones_like"), differentiable=False)
 
 
 def _astype(x: numpy.ndarray, dtype: Any, copy: bool = True, **kwargs: Any) -> numpy.ndarray:

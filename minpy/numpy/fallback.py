@@ -24,20 +24,25 @@ from minpy.inplace import overwrite
 from minpy.policy import state as policy_state
 from minpy.primitives import Primitive, default_precision, link_view
 
-__all__ = ["Fallback", "arrays_in", "plain", "reach", "wrapped"]
+__all__ = ["Fallback", "arrays_in", "leaves", "operands", "plain", "reach", "wrapped"]
 
 
 def arrays_in(value: Any) -> Iterator[ndarray]:
     """Yield the minpy arrays in nested tuples, lists and dicts."""
+    return (leaf for leaf in leaves(value) if type(leaf) is ndarray)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Yield everything in nested tuples, lists and dicts that is none of them."""
     kind = type(value)
-    if kind is ndarray:
-        yield value
-    elif kind is tuple or kind is list:
+    if kind is tuple or kind is list:
         for part in value:
-            yield from arrays_in(part)
+            yield from leaves(part)
     elif kind is dict:
         for part in value.values():
-            yield from arrays_in(part)
+            yield from leaves(part)
+    else:
+        yield value
 
 
 def plain(value: Any) -> Any:
@@ -77,6 +82,14 @@ def wrapped(value: Any, context: Context, given: Sequence[Any] = ()) -> Any:
     if type(value) is dict:
         return {name: wrapped(part, context, given) for name, part in value.items()}
     return value
+
+
+def operands(args: tuple, kwargs: dict) -> list[Any]:
+    """Return what decides about the precision of a result: arrays, numbers, a dtype asked for."""
+    found = list(leaves((args, kwargs)))
+    if kwargs.get("dtype") is not None:
+        found.insert(0, numpy.dtype(kwargs["dtype"]))
+    return found
 
 
 def _has_floats(value: Any) -> bool:
@@ -121,7 +134,6 @@ class Fallback(Primitive):
             raise PolicyError(f"numpy.{self.name} has no MXNet kernel; policy is only_mxnet")
         out = kwargs.pop("out", None) if type(kwargs.get("out")) is ndarray else None
         arrays = list(arrays_in((args, kwargs)))
-        given = [*plain(args), *plain(kwargs).values()]
         result = self.kernel(*plain(args), **plain(kwargs))
         self.ran_numpy += 1
         if _has_floats(result) and any(is_tracked(a) for a in arrays):
@@ -138,8 +150,7 @@ class Fallback(Primitive):
             if args and args[0] is shared:
                 return link_view(result, shared, self, args[1:], kwargs)
             result = result.copy()
-        precise = kwargs.get("dtype") is not None
-        return wrapped(result, context, [numpy.float64, *given] if precise else given)
+        return wrapped(result, context, operands(args, kwargs))
 
     @staticmethod
     def _shared(result: Any, arrays: list[ndarray]) -> ndarray | None:

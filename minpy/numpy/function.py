@@ -14,7 +14,7 @@ import numpy
 from minpy.array import as_ndarray, is_tracked, ndarray, read_value
 from minpy.errors import NoDerivativeError
 from minpy.inplace import is_free, overwrite, plain_index
-from minpy.numpy.fallback import arrays_in, plain
+from minpy.numpy.fallback import arrays_in, operands, plain, wrapped
 from minpy.policy import state as policy_state
 from minpy.primitives import Primitive, registry
 
@@ -115,14 +115,16 @@ class Composition(Function):
     def _call(self, args: tuple, kwargs: dict) -> Any:
         args = self._arrays(args)
         arrays = tuple(arrays_in((args, kwargs)))
+        context = self._context(arrays)
         if (
             policy_state.name == "only_mxnet"
             or any(is_tracked(a) for a in arrays)
-            or (policy_state.name != "only_numpy" and not self._context(arrays).on_host)
+            or (policy_state.name != "only_numpy" and not context.on_host)
         ):
             return self.expression(*args, **kwargs)
-        nested = [plain(a) if type(a) in (list, tuple) else a for a in args]
-        return self._run(tuple(nested), plain(kwargs))
+        result = self.kernel(*plain(args), **plain(kwargs))
+        self.ran_numpy += 1
+        return wrapped(result, context, operands(args, kwargs))
 
 
 def composition(name: str, kernel: Callable[..., Any] | None = None, **options: Any) -> Any:

@@ -13,6 +13,7 @@ import numpy
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.rules import def_linear, defjvp_argnums, defvjp, defvjp_argnums
 from minpy.inplace import overwrite
+from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_to, unbroadcast
 from minpy.numpy.elementwise import conjugate
 from minpy.numpy.function import Function, Ufunc, composition
@@ -59,6 +60,7 @@ def _like(g: Any, x: ndarray) -> Any:
 
 
 def _mx_matmul(F: Any, x: Any, y: Any) -> Any:
+    mx.require_floats("matmul", x, y)
     return F("_npi_matmul", x, y)
 
 
@@ -102,6 +104,7 @@ def_linear(matmul, 0, 1)
 
 
 def _mx_dot(F: Any, x: Any, y: Any) -> Any:
+    mx.require_floats("dot", x, y)
     return F("_np_dot", x, y)
 
 
@@ -154,6 +157,7 @@ def_linear(dot, 0, 1)
 
 
 def _mx_tensordot(F: Any, x: Any, y: Any, axes: Any = 2) -> Any:
+    mx.require_floats("tensordot", x, y)
     if isinstance(axes, int):
         return F("_npi_tensordot_int_axes", x, y, axes=axes)
     a, b = (tuple(v) if isinstance(v, list | tuple) else (v,) for v in axes)
@@ -215,6 +219,7 @@ def _einsum_kernel(*operands: Any, subscripts: str, optimize: Any = False) -> nu
 
 
 def _mx_einsum(F: Any, *operands: Any, subscripts: str, optimize: Any = False) -> Any:
+    mx.require_floats("einsum", *operands)
     return F(
         "_npi_einsum",
         *operands,

@@ -18,7 +18,7 @@ from minpy.array import as_ndarray, is_captured, is_tracked, ndarray, read_value
 from minpy.context import current_context
 from minpy.errors import NoDerivativeError
 from minpy.inplace import assign, overwrite
-from minpy.numpy.fallback import arrays_in, plain, wrapped
+from minpy.numpy.fallback import arrays_in, operands, plain, wrapped
 
 _DRAWS = """
     beta binomial bytes chisquare choice dirichlet exponential f gamma geometric gumbel
@@ -59,11 +59,8 @@ def _drawing(name: str, draw: Callable[..., Any]) -> Callable[..., Any]:
             fresh = numpy.empty(out.shape, out.dtype)
             draw(*plain(args), **{"dtype": out.dtype, **plain(kwargs)}, out=fresh)
             return overwrite(out, as_ndarray(fresh))
-        args, kwargs = plain(args), plain(kwargs)
-        given = [*args, *kwargs.values()]
-        if kwargs.get("dtype") is not None:
-            given.append(numpy.dtype(kwargs["dtype"]))
-        return wrapped(draw(*args, **kwargs), current_context(), given)
+        result = draw(*plain(args), **plain(kwargs))
+        return wrapped(result, current_context(), operands(args, kwargs))
 
     drawn.__name__ = drawn.__qualname__ = name
     drawn.__doc__ = f"Draw as NumPy's ``{name}``, a minpy array.\n\n{inspect.getdoc(draw)}"

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy
 
-from minpy import runtime
 from minpy.array import as_ndarray, ndarray, read_value
 from minpy.autograd.rules import def_linear, defjvp, defvjp
+from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_to
 from minpy.numpy.elementwise import (
     astype,
@@ -105,26 +105,10 @@ def _as(g: Any, dtype: numpy.dtype) -> Any:
     return astype(real(g) if g.dtype.kind == "c" and dtype.kind != "c" else g, dtype)
 
 
-# --- MXNet kernels --------------------------------------------------------------------------------
-
-
-def _mx_reduction(op: str) -> Any:
-    def kernel(F: Any, x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **kw):
-        if kw or dtype is not None:
-            raise runtime.Unsupported(f"{op} takes no {', '.join(kw) or 'dtype'}")
-        if axis is not None and not isinstance(axis, int):
-            axis = tuple(axis)
-        if numpy.dtype(x.dtype).kind != "f":
-            raise runtime.Unsupported(f"{op} sums integers in another dtype than NumPy")
-        return F(op, x, axis=axis, keepdims=bool(keepdims))
-
-    return kernel
-
-
 # --- sums and means -------------------------------------------------------------------------------
 
-sum = Function("sum", arrays=1, mxnet=_mx_reduction("_np_sum"))
-mean = Function("mean", arrays=1, mxnet=_mx_reduction("_npi_mean"))
+sum = Function("sum", arrays=1, mxnet=mx.reduction("_np_sum"))
+mean = Function("mean", arrays=1, mxnet=mx.reduction("_npi_mean", empty=False))
 
 
 def _sum_vjp(ans, x, axis=None, dtype=None, keepdims=False, initial=0, where=True):
@@ -189,7 +173,7 @@ def average(
 
 # --- products -------------------------------------------------------------------------------------
 
-prod = Function("prod", arrays=1, mxnet=_mx_reduction("_np_prod"))
+prod = Function("prod", arrays=1, mxnet=mx.reduction("_np_prod", empty=False))
 
 
 def _others(x: ndarray, axis: Any) -> Any:
@@ -241,7 +225,7 @@ def _hits(ans: Any, x: ndarray, axis: Any, mask: Any) -> Any:
 
 
 def _extreme(name: str, op: str | None = None) -> Function:
-    made = Function(name, arrays=1, mxnet=_mx_reduction(op) if op else None)
+    made = Function(name, arrays=1, mxnet=mx.reduction(op, empty=False) if op else None)
 
     def vjp(ans, x, axis=None, keepdims=False, initial=None, where=True):
         shape = x.shape

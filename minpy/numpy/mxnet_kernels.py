@@ -1,0 +1,125 @@
+"""MXNet kernels of a common shape, and the arguments for which MXNet can be trusted.
+
+Each runs on NDArrays and on Symbols. MXNet has rules of its own for integers, unlike dtypes and
+some corner cases: those are left to NumPy by raising `minpy.runtime.Unsupported`.
+
+It must not know any operation's derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from minpy.config import settings
+from minpy.runtime import Unsupported
+
+__all__ = ["NUMBER", "binary", "keeps_dtype", "reduction", "require_floats", "scaling", "unary"]
+
+NUMBER = bool | int | float | numpy.generic
+
+_FLOATS = frozenset(["float16", "float32", "float64"])
+
+Kernel = Callable[..., Any]
+
+
+def require_floats(op: str, *arrays: Any) -> None:
+    """Raise `Unsupported` unless all are arrays of floats of one dtype."""
+    dtypes = {numpy.dtype(getattr(a, "dtype", "object")).name for a in arrays}
+    if len(dtypes) > 1 or not dtypes <= _FLOATS:
+        raise Unsupported(f"{op} takes floats of one dtype, got {', '.join(sorted(dtypes))}")
+
+
+def _require_no_options(op: str, options: dict[str, Any]) -> None:
+    if options:
+        raise Unsupported(f"{op} takes no {', '.join(options)}")
+
+
+def unary(op: str) -> Kernel:
+    """Make the kernel of an operator of one array."""
+
+    def kernel(F: Any, x: Any, **options: Any) -> Any:
+        _require_no_options(op, options)
+        require_floats(op, x)
+        return F(op, x)
+
+    return kernel
+
+
+def scaling(factor: float) -> Kernel:
+    """Make the kernel of a product with a number."""
+
+    def kernel(F: Any, x: Any, **options: Any) -> Any:
+        _require_no_options("_npi_multiply_scalar", options)
+        require_floats("_npi_multiply_scalar", x)
+        return F("_npi_multiply_scalar", x, scalar=factor, is_int=False)
+
+    return kernel
+
+
+def binary(op: str, scalar: str | None = None, reflected: str | None = None) -> Kernel:
+    """Make the kernel of an operator of two arrays, or of an array and a number on either side.
+
+    Parameters
+    ----------
+    op
+        The operator for two arrays.
+    scalar
+        The one for a number on the right, ``op + '_scalar'`` by default; ``''`` if there is none.
+    reflected
+        The one for a number on the left; by default that for a number on the right.
+    """
+    scalar = f"{op}_scalar" if scalar is None else scalar
+    reflected = reflected or scalar
+
+    def kernel(F: Any, x: Any, y: Any, **options: Any) -> Any:
+        _require_no_options(op, options)
+        for name, array, number in ((scalar, x, y), (reflected, y, x)):
+            if isinstance(number, NUMBER):
+                require_floats(op, array)
+                if not name or not keeps_dtype(array, number):
+                    raise Unsupported(f"{op} takes no number {number!r} here")
+                # As text: the attributes are kept, and -0.0 is equal to 0.0.
+                return F(name, array, scalar=repr(float(number)), is_int=isinstance(number, int))
+        require_floats(op, x, y)
+        return F(op, x, y)
+
+    return kernel
+
+
+def keeps_dtype(array: Any, number: Any) -> bool:
+    """Say whether the result with a number has the array's dtype by NumPy's rules and minpy's."""
+    dtype = numpy.dtype(array.dtype)
+    if isinstance(number, numpy.generic) and number.dtype != dtype:
+        return False
+    if settings.narrows:
+        return True
+    stand_in = numpy.empty((1,) * len(array.shape), dtype)
+    return numpy.result_type(stand_in, number) == dtype
+
+
+def reduction(op: str, empty: bool = True) -> Kernel:
+    """Make the kernel of a reduction along axes.
+
+    Parameters
+    ----------
+    op
+        The operator.
+    empty
+        Whether it gives the right result where it reduces nothing.
+    """
+
+    def kernel(
+        F: Any, x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **options: Any
+    ) -> Any:
+        _require_no_options(op, options if dtype is None else {"dtype": dtype, **options})
+        require_floats(op, x)
+        if not empty and 0 in x.shape:
+            raise Unsupported(f"{op} takes no empty arrays")
+        if axis is not None and not isinstance(axis, int):
+            axis = tuple(axis)
+        return F(op, x, axis=axis, keepdims=bool(keepdims))
+
+    return kernel
