@@ -3,6 +3,7 @@
 #   make demo    train on handwritten digits, save, load, show      (examples/digits.py)
 #   make test    run the tests                                      (ARGS="-k name -x" goes to pytest)
 #   make lint    ruff check and ruff format --check
+#   make bench   measure minpy beside Keras, PyTorch, JAX, Gluon    (ARGS="--quick"; docs/performance.md)
 #   make clean   remove what the goals wrote, except the environment; make distclean: that too
 #
 # PYTHON=python3.12 picks the Python that a new environment is made with, VENV=folder its place.
@@ -10,15 +11,20 @@
 VENV ?= .venv
 ARGS ?=
 
+# What minpy is measured against has an environment of its own; see benchmarks/requirements.txt.
+BENCH_VENV ?= .venv-bench
+PIP_INSTALL ?=
+
 # The first of these that fits makes the environment.
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.12 python3.11 python3.10)
 FITTING := 3.10, 3.11 or 3.12
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/minpy-installed
+PEERS := $(BENCH_VENV)/peers-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean distclean
+.PHONY: help setup demo test lint bench clean distclean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,6 +39,22 @@ test: $(INSTALLED)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+bench: $(INSTALLED) $(PEERS)
+	@$(BIN)/python -m benchmarks --peer-python $(BENCH_VENV)/bin/python $(ARGS)
+
+$(PEERS): benchmarks/requirements.txt | $(INSTALLED)
+	@if [ ! -e $(BENCH_VENV)/bin/python ]; then \
+		chosen=; \
+		for python in $(BIN)/python $(PYTHONS); do \
+			if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then chosen=$$python; break; fi; \
+		done; \
+		[ -n "$$chosen" ] || { echo "make bench: Keras needs Python 3.11 or 3.12: give PYTHON=/path/to/python3.12" >&2; exit 1; }; \
+		"$$chosen" -m venv $(BENCH_VENV) || { rm -rf $(BENCH_VENV); exit 1; }; \
+	fi; \
+	echo "Installing Keras, TensorFlow, JAX and PyTorch into $(BENCH_VENV) (once; 2 GB)"; \
+	$(BENCH_VENV)/bin/python -m pip install -qq --disable-pip-version-check $(PIP_INSTALL) -r benchmarks/requirements.txt
+	@touch $@
 
 # This file is touched last: it is there and newer than the requirements when all of it went well,
 # and then no goal installs anything. pip says only what went wrong.
@@ -60,7 +82,7 @@ $(INSTALLED): pyproject.toml setup.py
 
 clean:
 	rm -rf build dist out minpy.egg-info .pytest_cache .ruff_cache .hypothesis .benchmarks
-	find minpy tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find minpy tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(BENCH_VENV)

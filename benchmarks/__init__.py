@@ -1,0 +1,1 @@
+"""Measures minpy side by side with other libraries; `python -m benchmarks --help`."""
