@@ -165,7 +165,10 @@ class _Graph:
             for out in outputs:
                 if type(out) is ndarray and is_tracked(out) and out._box.trace is trace:
                     self._places.append(len(symbols))
-                    symbols.append(out._box.symbol)
+                    symbol = out._box.symbol
+                    if symbol.is_variable:  # MXNet can't differentiate an input that is a result
+                        symbol = runtime.symbolic("_copy", symbol)
+                    symbols.append(symbol)
                 else:
                     self._places.append(_Constant(out))
         if not symbols:

@@ -145,7 +145,8 @@ arccos = _unary("arccos", of_x=lambda x: -1 / sqrt(1 - x * x), mxnet="_npi_arcco
 arctan = _unary("arctan", of_x=lambda x: 1 / (1 + x * x), mxnet="_npi_arctan")
 sinh = _unary("sinh", of_x=lambda x: cosh(x), mxnet="_npi_sinh")
 cosh = _unary("cosh", of_x=lambda x: sinh(x), mxnet="_npi_cosh")
-tanh = _unary("tanh", of_ans=lambda ans: 1 - ans * ans, mxnet="_npi_tanh")
+tanh = _unary("tanh", of_ans=lambda ans: 1 - ans * ans)
+tanh.mxnet = mx.tanh
 arcsinh = _unary("arcsinh", of_x=lambda x: 1 / sqrt(x * x + 1), mxnet="_npi_arcsinh")
 arccosh = _unary("arccosh", of_x=lambda x: 1 / sqrt(x * x - 1), mxnet="_npi_arccosh")
 arctanh = _unary("arctanh", of_x=lambda x: 1 / (1 - x * x), mxnet="_npi_arctanh")
