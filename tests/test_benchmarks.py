@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 from benchmarks import nodes, summary, tables
-from benchmarks.__main__ import arguments, cases, entry, write
+from benchmarks.__main__ import arguments, cases, entry, unmeasured, write
 from benchmarks.nodes import channels_first_rows, initial_weights, of_node
 from benchmarks.peers import PEERS
 from benchmarks.turns import Command, Turns, Worker, WorkerError, take_turns
@@ -293,6 +293,16 @@ def test_tables_line_up_and_numbers_have_three_digits():
     assert len({len(line) for line in lines}) == 1
     shown = [tables.number(v) for v in (0.01234, 1.234, 12.34, 1234.5, None)]
     assert shown == ["0.012", "1.23", "12.3", "1,234", ""]
+
+
+def test_the_command_fails_if_minpy_was_not_measured_or_a_peer_failed():
+    found = results()
+    assert unmeasured(found) == []
+    entries = found["cases"][0]["entries"]
+    entries["torch"]["status"] = "unavailable"
+    assert unmeasured(found) == []
+    entries["minpy"]["status"], entries["jax"]["status"] = "unavailable", "failed"
+    assert unmeasured(found) == ["minpy", "jax"]
 
 
 # --- the command line -----------------------------------------------------------------------------

@@ -117,7 +117,7 @@ class Training:
     """A model that `fit` trains."""
 
     def __init__(self, workload, batch, x, y, weights, jit) -> None:
-        self.batch = batch
+        self.batch, self.jit = batch, jit
         self.x = x.transpose(0, 3, 1, 2).copy() if x.ndim == 4 else x
         self.y = y
         stack = _Stack(weights)
@@ -146,8 +146,8 @@ class Training:
         return self.model.predict(self.x, batch_size=self.batch, verbose=0)
 
     def note(self) -> str:
-        """Say whether the model really was compiled."""
-        return str(getattr(self.model, "jit_status", ""))
+        """Say whether the model really was compiled, where it should be."""
+        return self.model.jit_status if self.jit else ""
 
 
 def build(workload, batch, x, y, weights, jit) -> Training:
