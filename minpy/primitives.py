@@ -89,6 +89,8 @@ class Primitive:
     faster_on_mxnet
         Whether policy ``auto`` takes the MXNet kernel on the CPU: a bool, or a function of the
         arguments that says so.
+    faster_from
+        The size of the first argument below which that function needn't be asked.
     is_view
         Whether the result shares memory with the first argument, where NumPy makes it so. Such an
         operation moves no data: on the host NumPy does it under every policy.
@@ -102,6 +104,7 @@ class Primitive:
         "__dict__",
         "__weakref__",
         "_direct",
+        "_direct_below",
         "_leading",
         "_most",
         "is_view",
@@ -117,6 +120,7 @@ class Primitive:
         mxnet: Callable[..., Any] | None = None,
         arrays: int = -1,
         faster_on_mxnet: bool | Callable[..., bool] = False,
+        faster_from: int = 0,
         is_view: bool = False,
         differentiable: bool = True,
         doc: str | None = None,
@@ -127,6 +131,8 @@ class Primitive:
         self.mxnet = mxnet
         self.arrays = arrays
         self.faster_on_mxnet = faster_on_mxnet
+        self._faster_from = faster_from
+        self._direct_below = 0
         self.is_view = is_view
         self.differentiable = differentiable
         self.vjp_rules: dict[int, Callable[..., Any]] = {}
@@ -167,6 +173,7 @@ class Primitive:
             or (policy == "prefer_mxnet" and self.mxnet is None)
             or (policy == "auto" and (self.mxnet is None or self.faster_on_mxnet is False))
         )
+        self._direct_below = self._faster_from if policy == "auto" else 0
 
     # --- calling --------------------------------------------------------------------------------
 
@@ -174,7 +181,7 @@ class Primitive:
         """Call the operation: on arrays of minpy's or NumPy's, numbers and lists of them."""
         # The path for untracked arrays on the host, where a microsecond counts; everything that is
         # out of the ordinary breaks out of the loop.
-        if self._direct:
+        if self._direct or self._direct_below:
             ours = False
             values = []
             for a in args:
@@ -192,7 +199,12 @@ class Primitive:
                         break
                     values.append(a)
             else:
-                if ours and len(values) <= self._most and (not kwargs or kwargs.keys() <= _OPTIONS):
+                if (
+                    ours
+                    and len(values) <= self._most
+                    and (not kwargs or kwargs.keys() <= _OPTIONS)
+                    and (self._direct or _are_small(values, self._direct_below))
+                ):
                     result = self.kernel(*values, **kwargs) if kwargs else self.kernel(*values)
                     self.ran_numpy += 1
                     if type(result) is not _ndarray:
@@ -351,6 +363,11 @@ class Primitive:
 
 def _by_name(name: str) -> Primitive:
     return registry[name]
+
+
+def _are_small(values: list, limit: int) -> bool:
+    """Say whether the first operand is an array of fewer elements than `limit`."""
+    return bool(values) and type(values[0]) is _ndarray and values[0].size < limit
 
 
 def default_precision(result: numpy.ndarray, args: Any) -> numpy.ndarray:
