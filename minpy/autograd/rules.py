@@ -37,6 +37,13 @@ def _check(operation: Any, by: str) -> Primitive:
     return operation
 
 
+def _numbered(rules: tuple, argnums: Sequence[int] | None, by: str) -> list[tuple[int, Any]]:
+    numbers = range(len(rules)) if argnums is None else tuple(argnums)
+    if len(numbers) != len(rules):
+        raise ValueError(f"{by}: {len(rules)} rules for {len(numbers)} argument numbers")
+    return list(zip(numbers, rules, strict=True))
+
+
 def defvjp(
     operation: Primitive,
     *vjpmakers: Callable[..., Any] | None,
@@ -63,9 +70,7 @@ def defvjp(
     6.0
     """
     _check(operation, "defvjp")
-    for argnum, maker in zip(
-        range(len(vjpmakers)) if argnums is None else argnums, vjpmakers, strict=False
-    ):
+    for argnum, maker in _numbered(vjpmakers, argnums, "defvjp"):
         operation.vjp_rules[argnum] = maker if maker is not None else _zero_vjp
 
 
@@ -124,7 +129,7 @@ def defjvp(
         Which arguments the rules are for; 0, 1, … by default.
     """
     _check(operation, "defjvp")
-    for argnum, rule in zip(range(len(jvps)) if argnums is None else argnums, jvps, strict=False):
+    for argnum, rule in _numbered(jvps, argnums, "defjvp"):
         if rule is None:
             operation.jvp_rules[argnum] = lambda g, ans, *args, **kwargs: None
         elif rule == "same":
