@@ -137,6 +137,11 @@ _CHOSEN = _prepare_environment() if _BUILD else {}
 # the threaded engine: results are then only valid after a wait.
 _synchronous = os.environ.get("MXNET_ENGINE_TYPE") == "NaiveEngine"
 
+# How many OpenMP threads operators share their work out to; None leaves it to mxnet.
+_all_threads: int | None = None
+with contextlib.suppress(KeyError, ValueError):
+    _all_threads = int(os.environ["OMP_NUM_THREADS"])
+
 _lock = threading.RLock()
 _mx: Any = None
 _why_not: str | None = None if _BUILD else "mxnet is not installed (no wheel fits this platform?)"
@@ -437,10 +442,18 @@ def is_ndarray(value: Any) -> bool:
     return mx is not None and isinstance(value, mx.nd.NDArray)
 
 
-def set_threads(count: int) -> None:
-    """Set how many OpenMP threads MXNet's operators use from now on."""
-    lib = library().base._LIB
-    lib.MXSetNumOMPThreads(ctypes.c_int(count))
+@contextlib.contextmanager
+def one_thread(alone: bool = True):
+    """Run MXNet's operators on one thread for a ``with`` block, if `alone` says so."""
+    if not alone or _all_threads is None:
+        yield
+        return
+    set_threads = _mx.base._LIB.MXSetNumOMPThreads
+    set_threads(1)
+    try:
+        yield
+    finally:
+        set_threads(_all_threads)
 
 
 def report() -> dict[str, str]:

@@ -55,6 +55,17 @@ class Node:
         )
 
 
+def _work(args: list, ans: Any) -> int:
+    """Return about how many multiplications an operation takes: elements, or those of a product."""
+    results = ans if type(ans) is tuple else (ans,)
+    size = max((r.size for r in results), default=0)
+    arrays = [a for a in args if type(a) is ndarray and a.ndim >= 2]
+    if len(arrays) < 2 or arrays[1].shape == arrays[0].shape:
+        return size
+    # A product sums over what its second operand has beside one axis of the result's.
+    return size * max(1, arrays[1].size // max(arrays[1].shape))
+
+
 class SymbolTrace(Trace):
     """Builds a graph of the operations that its arrays go through.
 
@@ -64,18 +75,21 @@ class SymbolTrace(Trace):
         Name → array of values that the graph uses and no input holds.
     draws
         Name → function that draws the value anew at each run.
+    work
+        Multiplications and elements of all results together: how much the graph has to do.
     class_numbers
         Input → number of classes, for inputs whose elements the graph takes as class numbers:
         who runs it has to check them, MXNet doesn't.
     """
 
-    __slots__ = ("_by_identity", "_held", "class_numbers", "constants", "draws")
+    __slots__ = ("_by_identity", "_held", "class_numbers", "constants", "draws", "work")
 
     def __init__(self, level: int, token: Any) -> None:
         super().__init__(level, token)
         self.constants: dict[str, Any] = {}
         self.draws: dict[str, Any] = {}
         self.class_numbers: dict[str, int] = {}
+        self.work = 0
         self._by_identity: dict[int, runtime.SymbolValue] = {}
         self._held: list[Any] = []
 
@@ -141,6 +155,7 @@ class SymbolTrace(Trace):
             self.class_numbers[given[at].origin] = given[0].shape[-1]
         if operation.name in _SAME_ELEMENTS and isinstance(symbol, runtime.SymbolValue):
             symbol.origin = given[0].origin
+        self.work += _work(inner, ans)
         if type(ans) is tuple:
             symbols = symbol if isinstance(symbol, tuple) else (symbol,)
             return tuple(self._boxed(a, s) for a, s in zip(ans, symbols, strict=True))

@@ -23,9 +23,10 @@ from minpy.numpy.shaping import transpose
 
 __all__ = ["CompiledStep"]
 
-# How far the graph's loss may be from the traced one before the graph is distrusted: float32
-# rounding over a long sum, no more.
-_TOLERANCE = 1e-3
+
+# Below so many multiplications a step is over sooner on one thread than two threads take to meet
+# at each operation.
+_WORTH_SHARING = 4_000_000
 
 
 class CompiledStep:
@@ -173,6 +174,8 @@ class _Replay:
         self._predictions = len(leaves)
         self._updated = [p for p, _ in updates]
         self._graph = runtime.Graph(heads)
+        # By the size of the work and not by a clock: equal runs give equal bits.
+        self._alone = trace.work < _WORTH_SHARING
         self._buffers = [_buffer(a._inner) for a in inputs]
         self._draws = []
         arrays = dict(weights)
@@ -210,7 +213,7 @@ class _Replay:
                 )
         for buffer, again in self._draws:
             numpy.copyto(buffer, again())
-        with runtime.numpy_shapes():
+        with runtime.numpy_shapes(), runtime.one_thread(self._alone):
             results = self._graph.run(self._bound, record)
             if record:
                 runtime.backward(results[:1])
