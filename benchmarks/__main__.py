@@ -28,7 +28,7 @@ from benchmarks.chart import draw
 from benchmarks.nodes import initial_weights
 from benchmarks.operations import LIBRARIES
 from benchmarks.peers import OURS, PEERS, THEIRS, Peer
-from benchmarks.turns import ROOT, Command, Turns, Worker, take_turns
+from benchmarks.turns import ROOT, Calm, Command, Turns, Worker, take_turns
 from benchmarks.workloads import WORKLOADS, Workload
 
 SEED = 0
@@ -85,6 +85,12 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         default=list(SECTIONS),
         help="of the report",
     )
+    add(
+        "--patience",
+        type=float,
+        default=60,
+        help="seconds that a workload may wait, and repeat turns, while others use the machine; 60",
+    )
     add("--timeout", type=float, default=600, help="seconds that one answer may take; 600")
     add("--output", type=Path, default=Path("out/benchmarks"), help="folder for the results")
     add("--python", default=sys.executable, help="interpreter that has minpy")
@@ -129,6 +135,7 @@ def entry(turns: Turns) -> dict[str, Any]:
         "note": begun.get("note", ""),
         "train_ms": turns.values("train", "ms"),
         "predict_ms": turns.values("predict", "ms"),
+        "disturbance": turns.values("train", "disturbance"),
         "build_ms": begun.get("build_ms"),
         "first_step_ms": begun.get("first_step_ms"),
         "curve": begun.get("curve"),
@@ -163,9 +170,10 @@ def measure_case(
                 ]
                 for peer in peers
             },
-            [Command("train", turn), Command("predict", turn)],
+            [Command("train", turn, True), Command("predict", turn, True)],
             chosen.rounds,
             [Command("memory")],
+            Calm(patience=chosen.patience),
             lambda text: say(f"{workload.name}, {batch}: {text}"),
         )
     finally:
@@ -206,8 +214,9 @@ def measure_operations(chosen: argparse.Namespace) -> dict[str, dict[str, list[f
     turns = take_turns(
         {name: partial(start, environment) for name, (environment, *_) in LIBRARIES.items()},
         {name: [Command("setup", {"library": name})] for name in LIBRARIES},
-        [Command("measure", {"seconds": min(0.2, chosen.seconds)})],
+        [Command("measure", {"seconds": min(0.2, chosen.seconds)}, True)],
         chosen.rounds,
+        calm=Calm(patience=chosen.patience),
         say=lambda text: say(f"operations: {text}"),
     )
     found: dict[str, dict[str, list[float]]] = {}

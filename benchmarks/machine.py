@@ -1,9 +1,10 @@
-"""Names the machine that measured: processor, cores, memory, system."""
+"""Names the machine that measures, and says who uses its processors: we, or somebody else."""
 
 from __future__ import annotations
 
 import os
 import platform
+import time
 from typing import Any
 
 
@@ -31,3 +32,51 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "load": os.getloadavg()[0],
     }
+
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def busy_seconds() -> float:
+    """Return the processor time that the whole machine has spent on work since it started."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _idle, _wait, irq, softirq, steal = map(
+            int, stat.readline().split()[1:9]
+        )
+    return (user + nice + system + irq + softirq + steal) / _TICKS
+
+
+def process_seconds(pid: int) -> float:
+    """Return the processor time that a process has spent."""
+    with open(f"/proc/{pid}/stat") as stat:
+        # The name, in parentheses, may hold blanks; 14 and 15 of the line are user and system.
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+class Disturbance:
+    """How many cores others used while a process worked, from here to `cores`."""
+
+    def __init__(self, pid: int | None = None) -> None:
+        self.pid = pid
+        self.start = self._now()
+
+    def _now(self) -> tuple[float, float]:
+        own = 0.0 if self.pid is None else process_seconds(self.pid)
+        return time.monotonic(), busy_seconds() - own
+
+    def cores(self) -> float:
+        """Return the mean number of cores that others used since the start."""
+        moment, others = self._now()
+        return max(0.0, (others - self.start[1]) / max(moment - self.start[0], 1e-9))
+
+
+def wait_for_calm(limit: float, patience: float) -> float:
+    """Wait until others use at most `limit` cores, at most `patience` seconds; return the wait."""
+    start = time.monotonic()
+    while True:
+        watch = Disturbance()
+        time.sleep(0.2)
+        waited = time.monotonic() - start
+        if watch.cores() <= limit or waited >= patience:
+            return waited

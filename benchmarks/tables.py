@@ -119,6 +119,17 @@ def noise(results: dict[str, Any]) -> float:
     return median(found) or 0.0
 
 
+def disturbance(results: dict[str, Any]) -> tuple[float, float]:
+    """Return how many cores others used during training turns: the median and the most."""
+    found = [
+        cores
+        for case in results["cases"]
+        for entry in case["entries"].values()
+        for cores in entry["disturbance"]
+    ]
+    return (median(found) or 0.0, max(found, default=0.0))
+
+
 def report(results: dict[str, Any]) -> str:
     """Return everything that was measured, as one Markdown text."""
     machine = results["machine"]
@@ -134,7 +145,8 @@ def report(results: dict[str, Any]) -> str:
     if results["cases"]:
         parts += [
             f"Medians of {results['rounds']} rounds; the samples of one cell lie "
-            f"±{noise(results):.0%} apart (median over cells).",
+            f"±{noise(results):.0%} apart (median over cells). Other programs used "
+            "{:.2f} cores during a turn (median), at most {:.2f}.".format(*disturbance(results)),
             "## Training, ms a step",
             timing_table(results, "train_ms"),
             "## Inference, ms a batch",

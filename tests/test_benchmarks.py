@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
+import time
 from functools import partial
+from types import SimpleNamespace
 
 import numpy
 import pytest
 
-from benchmarks import nodes, summary, tables
+from benchmarks import machine, nodes, summary, tables
 from benchmarks.__main__ import arguments, cases, entry, unmeasured, write
 from benchmarks.nodes import channels_first_rows, initial_weights, of_node
 from benchmarks.peers import PEERS
-from benchmarks.turns import Command, Turns, Worker, WorkerError, take_turns
+from benchmarks.turns import Calm, Command, Turns, Worker, WorkerError, take_turns
 from benchmarks.workloads import WORKLOADS
 
 FAKE = '''
@@ -86,7 +90,7 @@ def test_each_library_gets_a_turn_a_round_and_one_that_fails_drops_out_alone(fak
         TURN,
         3,
         [Command("memory")],
-        said.append,
+        say=said.append,
     )
     assert {name: turns.status for name, turns in results.items()} == {
         "good": "measured",
@@ -147,6 +151,7 @@ def test_the_order_of_turns_rotates():
 
     class Recorder:
         greeting = {}  # noqa: RUF012
+        process = SimpleNamespace(pid=os.getpid())
 
         def __init__(self, name):
             self.name = name
@@ -161,6 +166,51 @@ def test_the_order_of_turns_rotates():
     starters = {name: partial(Recorder, name) for name in "abc"}
     take_turns(starters, dict.fromkeys("abc", ()), [Command("train")], 3)
     assert "".join(log) == "abcbcacab"
+
+
+def test_a_turn_that_others_disturbed_is_repeated_and_the_calmest_one_counts(monkeypatch):
+    disturbances = iter([0.9, 0.4, 0.0, 0.1])
+    monkeypatch.setattr("benchmarks.turns.wait_for_calm", lambda limit, patience: 0.0)
+    monkeypatch.setattr(
+        "benchmarks.turns.Disturbance",
+        lambda pid: SimpleNamespace(cores=lambda: next(disturbances)),
+    )
+    numbers = iter(range(100))
+    worker = SimpleNamespace(
+        greeting={},
+        process=SimpleNamespace(pid=0),
+        ask=lambda command: {"number": next(numbers)},
+        stop=lambda: None,
+    )
+    turn = [Command("train", repeatable=True)]
+    found = take_turns({"a": lambda: worker}, {"a": ()}, turn, 2, calm=Calm(0.15, 10.0))["a"]
+    assert found.values("train", "number") == [2, 3]
+    assert found.values("train", "disturbance") == [0.0, 0.1]
+
+
+def test_without_patience_every_turn_counts():
+    worker = SimpleNamespace(
+        greeting={},
+        process=SimpleNamespace(pid=os.getpid()),
+        ask=lambda command: {},
+        stop=lambda: None,
+    )
+    turn = [Command("train", repeatable=True)]
+    found = take_turns({"a": lambda: worker}, {"a": ()}, turn, 2, calm=Calm(-1.0, 0.0))["a"]
+    assert len(found.values("train", "disturbance")) == 2
+
+
+def test_processor_time_is_the_processes_own():
+    code = "while True: pass"
+    with subprocess.Popen([sys.executable, "-c", code]) as busy:
+        watch = machine.Disturbance(os.getpid())
+        own = machine.process_seconds(busy.pid)
+        deadline = time.monotonic() + 20
+        while machine.process_seconds(busy.pid) < own + 0.1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert machine.process_seconds(busy.pid) >= own + 0.1
+        assert watch.cores() > 0
+        busy.kill()
 
 
 # --- workloads and weights ------------------------------------------------------------------------
@@ -249,7 +299,10 @@ def results():
         turns = Turns(
             answers={
                 "begin": [{"first_step_ms": 3.0, "build_ms": 1.0, "curve": curve, "note": ""}],
-                "train": [{"ms": ms, "loss": 0.1}, {"ms": ms * 3, "loss": 0.1}],
+                "train": [
+                    {"ms": ms, "loss": 0.1, "disturbance": 0.0},
+                    {"ms": ms * 3, "loss": 0.1, "disturbance": 0.5},
+                ],
                 "predict": [{"ms": ms / 2}],
                 "memory": [{"mib": 1234.0}],
             }
@@ -283,6 +336,7 @@ def test_the_report_names_the_best_peer_what_is_missing_and_curves_apart(tmp_pat
     assert "1.0000 0.1000 (80% apart)" in text
     assert "- gluon, mlp, 32: not yet: no such layer" in text
     assert "±50%" in text
+    assert "used 0.25 cores during a turn (median), at most 0.50" in text
     assert re.search(r"\| import \| +200 \|", text)
     assert json.loads((tmp_path / "results.json").read_text()) == results()
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
