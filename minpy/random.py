@@ -25,7 +25,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy
@@ -247,6 +247,41 @@ def scope(seed: int, step: int = 0) -> Iterator[None]:
         scopes.pop()
 
 
+def bookmark() -> Callable[[], AbstractContextManager[None]]:
+    """Return what gives ``with`` blocks the draws that come next here, as often as one likes.
+
+    A checkpoint of a derivative runs a part of the program again, with the same draws.
+
+    Examples
+    --------
+    >>> from minpy import random
+    >>> again = random.bookmark()
+    >>> a = random.uniform((3,))
+    >>> with again():
+    ...     b = random.uniform((3,))
+    >>> bool((a == b).all())
+    True
+    """
+    scopes = _local.scopes
+    if scopes:
+        now = scopes[-1]
+        place = now.seed, now.step, now.name, now.taken
+    else:
+        state = get_state()
+        place = state["seed"], 0, _DRAWS, state["taken"].get(_DRAWS, 0)
+
+    @contextmanager
+    def again() -> Iterator[None]:
+        inside = _local.scopes
+        inside.append(_Scope(*place))
+        try:
+            yield
+        finally:
+            inside.pop()
+
+    return again
+
+
 @contextmanager
 def rehearsal() -> Iterator[None]:
     """Give a ``with`` block the draws that come next, without taking them.
@@ -261,18 +296,8 @@ def rehearsal() -> Iterator[None]:
     >>> bool((random.uniform((3,)) == a).all())
     True
     """
-    scopes = _local.scopes
-    if scopes:
-        now = scopes[-1]
-        ahead = _Scope(now.seed, now.step, now.name, now.taken)
-    else:
-        state = get_state()
-        ahead = _Scope(state["seed"], 0, _DRAWS, state["taken"].get(_DRAWS, 0))
-    scopes.append(ahead)
-    try:
+    with bookmark()():
         yield
-    finally:
-        scopes.pop()
 
 
 @contextmanager

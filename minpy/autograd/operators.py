@@ -8,6 +8,7 @@ tuples, lists and dicts of them.
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,20 +29,18 @@ __all__ = [
     "grad",
     "grad_and_aux",
     "grad_and_loss",
-    "hessian",
-    "hessian_vector_product",
-    "jacobian",
-    "jacobian_vector_product",
+    "grad_named",
+    "holomorphic_grad",
     "make_jvp",
     "make_vjp",
+    "multigrad_dict",
     "value_and_grad",
-    "vector_jacobian_product",
 ]
 
 ArgNum = int | Sequence[int]
 
 
-def _arguments(args: tuple, argnum: ArgNum, by: str, complex_too: bool = True) -> tuple:
+def differentiated(args: tuple, argnum: ArgNum, by: str, complex_too: bool = True) -> tuple:
     """Return the arrays among the differentiated arguments, and how to put them back.
 
     Returns
@@ -70,10 +69,10 @@ def _arguments(args: tuple, argnum: ArgNum, by: str, complex_too: bool = True) -
         return made if several else made[0]
 
     def fill(new: list) -> tuple:
-        filled = list(args)
+        whole = list(args)
         for n, value in zip(numbers, unflatten(new), strict=True):
-            filled[n] = value
-        return tuple(filled)
+            whole[n] = value
+        return tuple(whole)
 
     return leaves, rebuild, fill
 
@@ -106,7 +105,7 @@ def _outputs(value: Any) -> tuple[list[Any], Callable[[list], Any]]:
     return [as_ndarray(leaf) for leaf in leaves], unflatten
 
 
-def _finished(found: list[Any], like: list[ndarray], given: Sequence[Any] = ()) -> list[ndarray]:
+def finished(found: list[Any], like: list[ndarray], given: Sequence[Any] = ()) -> list[ndarray]:
     """Return derivatives for the caller: zeros where none came, and each with memory of its own.
 
     Parameters
@@ -118,15 +117,18 @@ def _finished(found: list[Any], like: list[ndarray], given: Sequence[Any] = ()) 
     given
         The gradients or tangents that the caller gave.
     """
-    return unshared(_filled(found, like), given)
+    return unshared(filled(found, like), given)
 
 
-def _filled(found: list[Any], like: list[ndarray]) -> list[ndarray]:
+def filled(found: list[Any], like: list[ndarray]) -> list[ndarray]:
+    """Return derivatives with zeros where none came."""
     zeros = registry["zeros_like"]
     return [zeros(a) if d is None else d for d, a in zip(found, like, strict=True)]
 
 
-def _named(operator: str, fun: Callable, doc: str) -> Callable[[Callable], Callable]:
+def named(operator: str, fun: Callable, doc: str) -> Callable[[Callable], Callable]:
+    """Return a decorator that names a derived function after the operator and the function."""
+
     def decorate(derived: Callable) -> Callable:
         with_name = functools.wraps(fun)(derived) if hasattr(fun, "__name__") else derived
         name = getattr(fun, "__name__", "function")
@@ -138,7 +140,9 @@ def _named(operator: str, fun: Callable, doc: str) -> Callable[[Callable], Calla
     return decorate
 
 
-def _record_call(fun, leaves, fill, kwargs):
+def record_call(
+    fun: Callable, leaves: list[ndarray], fill: Callable[[list], tuple], kwargs: dict
+) -> tuple[list[ndarray], Callable[[list], Any], Any]:
     """Run ``fun`` under a tape; return its outputs, how to rebuild them, and the tape."""
     unflatten_output: list[Any] = []
 
@@ -176,10 +180,10 @@ def make_vjp(fun: Callable, argnum: ArgNum = 0) -> Callable:
     array([ 2., 40.])
     """
 
-    @_named("vjp", fun, "Value and vector-Jacobian product of")
+    @named("vjp", fun, "Value and vector-Jacobian product of")
     def vjp_maker(*args: Any, **kwargs: Any) -> tuple[Callable[[Any], Any], Any]:
-        leaves, rebuild, fill = _arguments(args, argnum, "make_vjp")
-        outputs, unflatten, tape = _record_call(fun, leaves, fill, kwargs)
+        leaves, rebuild, fill = differentiated(args, argnum, "make_vjp")
+        outputs, unflatten, tape = record_call(fun, leaves, fill, kwargs)
 
         def vjp(g: Any) -> Any:
             gradients = [as_ndarray(part) for part in flatten(g)[0]]
@@ -188,7 +192,7 @@ def make_vjp(fun: Callable, argnum: ArgNum = 0) -> Callable:
                     f"vjp: expected gradients of shape {[out.shape for out in outputs]}, "
                     f"got {[part.shape for part in gradients]}"
                 )
-            return rebuild(_finished(tape.back(gradients), leaves, gradients))
+            return rebuild(finished(tape.back(gradients), leaves, gradients))
 
         return vjp, unflatten(outputs)
 
@@ -219,9 +223,9 @@ def make_jvp(fun: Callable, argnum: ArgNum = 0) -> Callable:
     array([2., 0.])
     """
 
-    @_named("jvp", fun, "Jacobian-vector product of")
+    @named("jvp", fun, "Jacobian-vector product of")
     def jvp_maker(*args: Any, **kwargs: Any) -> Callable[[Any], tuple[Any, Any]]:
-        leaves, _, fill = _arguments(args, argnum, "make_jvp")
+        leaves, _, fill = differentiated(args, argnum, "make_jvp")
 
         def jvp(v: Any) -> tuple[Any, Any]:
             tangents = [as_ndarray(part) for part in flatten(v)[0]]
@@ -239,7 +243,7 @@ def make_jvp(fun: Callable, argnum: ArgNum = 0) -> Callable:
 
             outputs, pushed = push(flat, leaves, tangents)
             unflatten = unflatten_output[0]
-            return unflatten(outputs), unflatten(_finished(pushed, outputs, tangents))
+            return unflatten(outputs), unflatten(finished(pushed, outputs, tangents))
 
         return jvp
 
@@ -260,7 +264,7 @@ def _scalar(out: Any, by: str) -> None:
 
 
 def _value_and_gradient(fun, args, kwargs, argnum, by, has_aux=False):
-    leaves, rebuild, fill = _arguments(args, argnum, by)
+    leaves, rebuild, fill = differentiated(args, argnum, by)
     aux: list[Any] = []
     if has_aux:
 
@@ -271,7 +275,7 @@ def _value_and_gradient(fun, args, kwargs, argnum, by, has_aux=False):
 
     else:
         main = fun
-    outputs, _, tape = _record_call(main, leaves, fill, kwargs)
+    outputs, _, tape = record_call(main, leaves, fill, kwargs)
     if len(outputs) != 1:
         raise DifferentiationError(
             f"{by}: the function must return one number, got {len(outputs)} values; "
@@ -284,7 +288,7 @@ def _value_and_gradient(fun, args, kwargs, argnum, by, has_aux=False):
             f"{by}: the result doesn't depend on the argument; its gradient is zero", stacklevel=3
         )
     gradients = tape.back([registry["ones_like"](out)], once=True)
-    return out, rebuild(_finished(gradients, leaves)), aux
+    return out, rebuild(finished(gradients, leaves)), aux
 
 
 def value_and_grad(fun: Callable, argnum: ArgNum = 0) -> Callable:
@@ -315,7 +319,7 @@ def value_and_grad(fun: Callable, argnum: ArgNum = 0) -> Callable:
     (array(5.), array([2., 4.]))
     """
 
-    @_named("value_and_grad", fun, "Value and gradient of")
+    @named("value_and_grad", fun, "Value and gradient of")
     def derived(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         value, gradient, _ = _value_and_gradient(fun, args, kwargs, argnum, "value_and_grad")
         return value, gradient
@@ -352,7 +356,7 @@ def grad(fun: Callable, argnum: ArgNum = 0) -> Callable:
     {'w': array(3.), 'b': array(2.)}
     """
 
-    @_named("grad", fun, "Gradient of")
+    @named("grad", fun, "Gradient of")
     def derived(*args: Any, **kwargs: Any) -> Any:
         return _value_and_gradient(fun, args, kwargs, argnum, "grad")[1]
 
@@ -369,7 +373,7 @@ def grad_and_loss(fun: Callable, argnum: ArgNum = 0) -> Callable:
     (array(6.), array(9.))
     """
 
-    @_named("grad_and_loss", fun, "Gradient and value of")
+    @named("grad_and_loss", fun, "Gradient and value of")
     def derived(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         value, gradient, _ = _value_and_gradient(fun, args, kwargs, argnum, "grad_and_loss")
         return gradient, value
@@ -380,7 +384,7 @@ def grad_and_loss(fun: Callable, argnum: ArgNum = 0) -> Callable:
 def grad_and_aux(fun: Callable, argnum: ArgNum = 0) -> Callable:
     """Return a function that gives ``(gradient, aux)`` of a function returning ``(value, aux)``."""
 
-    @_named("grad_and_aux", fun, "Gradient and auxiliary value of")
+    @named("grad_and_aux", fun, "Gradient and auxiliary value of")
     def derived(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         _, gradient, aux = _value_and_gradient(
             fun, args, kwargs, argnum, "grad_and_aux", has_aux=True
@@ -402,14 +406,14 @@ def elementwise_grad(fun: Callable, argnum: ArgNum = 0) -> Callable:
     array([ 3., 12.])
     """
 
-    @_named("elementwise_grad", fun, "Element by element, the derivative of")
+    @named("elementwise_grad", fun, "Element by element, the derivative of")
     def derived(*args: Any, **kwargs: Any) -> Any:
-        leaves, rebuild, fill = _arguments(args, argnum, "elementwise_grad")
-        outputs, _, tape = _record_call(fun, leaves, fill, kwargs)
+        leaves, rebuild, fill = differentiated(args, argnum, "elementwise_grad")
+        outputs, _, tape = record_call(fun, leaves, fill, kwargs)
         if any(out.dtype.kind == "c" for out in outputs):
             raise DifferentiationError("elementwise_grad: the function must return real numbers")
         ones = [registry["ones_like"](out) for out in outputs]
-        return rebuild(_finished(tape.back(ones, once=True), leaves))
+        return rebuild(finished(tape.back(ones, once=True), leaves))
 
     return derived
 
@@ -424,119 +428,110 @@ def deriv(fun: Callable, argnum: int = 0) -> Callable:
     array(1.)
     """
 
-    @_named("deriv", fun, "Derivative of")
+    @named("deriv", fun, "Derivative of")
     def derived(*args: Any, **kwargs: Any) -> Any:
-        start = registry["ones_like"](as_ndarray(args[argnum]))
+        leaves, rebuild, _ = differentiated(args, argnum, "deriv")
+        start = rebuild([registry["ones_like"](leaf) for leaf in leaves])
         return make_jvp(fun, argnum)(*args, **kwargs)(start)[1]
 
     return derived
 
 
-def jacobian(fun: Callable, argnum: ArgNum = 0) -> Callable:
-    """Return a function that gives `fun`'s Jacobian.
+def grad_named(fun: Callable, argname: str) -> Callable:
+    """Return a function that gives `fun`'s gradient with respect to a named positional argument.
 
     Parameters
     ----------
     fun
-        A function that returns an array.
+        A function that returns one real number.
+    argname
+        The argument's name, one of those before ``*args``.
+
+    Raises
+    ------
+    ValueError
+        If `fun` has no such argument.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> float(minpy.autograd.grad_named(lambda a, b: a * b * b, 'b')(2.0, 3.0))
+    12.0
+    """
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in inspect.signature(fun).parameters.values() if p.kind in kinds]
+    if argname not in names:
+        raise ValueError(
+            f"grad_named: {getattr(fun, '__name__', 'the function')} has no positional argument "
+            f"{argname!r}, it has {', '.join(names) or 'none'}"
+        )
+    return grad(fun, names.index(argname))
+
+
+def multigrad_dict(fun: Callable) -> Callable:
+    """Return a function that gives `fun`'s gradients with respect to all arguments, by name.
+
+    Parameters
+    ----------
+    fun
+        A function of floats, arrays and containers of them, which returns one real number.
+
+    Returns
+    -------
+    function
+        Of `fun`'s arguments; returns a dict of gradients in the order of the signature, defaults
+        included: a tuple for ``*args``, a dict for ``**kwargs``.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> minpy.autograd.multigrad_dict(lambda a, b=3.0: a * b)(2.0)
+    {'a': array(3.), 'b': array(2.)}
+    """
+    signature = inspect.signature(fun)
+
+    def called(given: dict[str, Any]) -> Any:
+        bound = inspect.BoundArguments(signature, given)
+        return fun(*bound.args, **bound.kwargs)
+
+    @named("multigrad_dict", fun, "Gradients by name of")
+    def derived(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return _value_and_gradient(called, (dict(bound.arguments),), {}, 0, "multigrad_dict")[1]
+
+    return derived
+
+
+def holomorphic_grad(fun: Callable, argnum: ArgNum = 0) -> Callable:
+    """Return a function that gives the complex derivative of a holomorphic function.
+
+    Parameters
+    ----------
+    fun
+        A holomorphic function of a complex argument, which returns one number.
     argnum
         Which argument to differentiate.
 
     Returns
     -------
     function
-        Of `fun`'s arguments; returns an array of shape ``value.shape + argument.shape``, in the
-        argument's structure.
+        Of `fun`'s arguments; returns f'(z). Where `fun` isn't holomorphic, the gradient of its
+        real part. It warns where the argument isn't complex.
 
     Examples
     --------
-    >>> import minpy, minpy.numpy as np
-    >>> minpy.jacobian(lambda x: x ** 2)(np.array([1., 2.]))
-    array([[2., 0.],
-           [0., 4.]])
+    >>> import minpy
+    >>> complex(minpy.autograd.holomorphic_grad(lambda z: z ** 2)(1 + 2j))
+    (2+4j)
     """
+    gradient = grad(lambda *args, **kwargs: registry["real"](fun(*args, **kwargs)), argnum)
 
-    @_named("jacobian", fun, "Jacobian of")
+    @named("holomorphic_grad", fun, "Complex derivative of")
     def derived(*args: Any, **kwargs: Any) -> Any:
-        leaves, rebuild, fill = _arguments(args, argnum, "jacobian")
-        outputs, _, tape = _record_call(fun, leaves, fill, kwargs)
-        if len(outputs) != 1:
-            raise DifferentiationError(
-                f"jacobian: the function must return one array, got {len(outputs)} values"
-            )
-        out = outputs[0]
-        rows = []
-        for i in range(out.size):
-            basis = numpy.zeros(out.size, out.dtype)
-            basis[i] = 1
-            found = tape.back([as_ndarray(basis.reshape(out.shape))])
-            rows.append(_filled(found, leaves))
-        columns = []
-        for k, leaf in enumerate(leaves):
-            shape = out.shape + leaf.shape
-            if not rows:
-                columns.append(as_ndarray(numpy.zeros(shape, leaf.dtype)))
-                continue
-            stacked = registry["stack"](*[row[k] for row in rows])
-            columns.append(registry["reshape"](stacked, shape))
-        return rebuild(columns)
-
-    return derived
-
-
-def hessian(fun: Callable, argnum: int = 0) -> Callable:
-    """Return a function that gives the matrix of `fun`'s second derivatives.
-
-    Examples
-    --------
-    >>> import minpy, minpy.numpy as np
-    >>> minpy.hessian(lambda x: np.sum(x ** 3))(np.array([1., 2.]))
-    array([[ 6.,  0.],
-           [ 0., 12.]])
-    """
-    return jacobian(jacobian(fun, argnum), argnum)
-
-
-def hessian_vector_product(fun: Callable, argnum: int = 0) -> Callable:
-    """Return a function of `fun`'s arguments and a vector that gives Hessian · vector.
-
-    Computed as a forward-mode derivative of the gradient (Pearlmutter, 1994).
-
-    Examples
-    --------
-    >>> import minpy, minpy.numpy as np
-    >>> hvp = minpy.autograd.hessian_vector_product(lambda x: np.sum(x ** 3))
-    >>> hvp(np.array([1., 2.]), np.array([1., 1.]))
-    array([ 6., 12.])
-    """
-    gradient = grad(fun, argnum)
-
-    @_named("hessian_vector_product", fun, "Hessian-vector product of")
-    def derived(*args: Any, **kwargs: Any) -> Any:
-        *rest, vector = args
-        return make_jvp(gradient, argnum)(*rest, **kwargs)(vector)[1]
-
-    return derived
-
-
-def vector_jacobian_product(fun: Callable, argnum: int = 0) -> Callable:
-    """Return a function of `fun`'s arguments and a vector that gives vector · Jacobian."""
-
-    @_named("vector_jacobian_product", fun, "Vector-Jacobian product of")
-    def derived(*args: Any, **kwargs: Any) -> Any:
-        *rest, vector = args
-        vjp, _ = make_vjp(fun, argnum)(*rest, **kwargs)
-        return vjp(vector)
-
-    return derived
-
-
-def jacobian_vector_product(fun: Callable, argnum: int = 0) -> Callable:
-    """Return a function of `fun`'s arguments and a vector that gives Jacobian · vector."""
-
-    @_named("jacobian_vector_product", fun, "Jacobian-vector product of")
-    def derived(*args: Any, **kwargs: Any) -> Any:
-        *rest, vector = args
-        return make_jvp(fun, argnum)(*rest, **kwargs)(vector)[1]
+        leaves, _, _ = differentiated(args, argnum, "holomorphic_grad")
+        if any(leaf.dtype.kind != "c" for leaf in leaves):
+            warnings.warn("holomorphic_grad: the argument is not complex", stacklevel=2)
+        return gradient(*args, **kwargs)
 
     return derived
