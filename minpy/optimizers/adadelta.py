@@ -20,7 +20,7 @@ class Adadelta(Optimizer):
         How much of the means a step keeps, 0 to 1.
     epsilon
         Added to the means before the roots.
-    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
         As of `Optimizer`.
 
     Notes
@@ -37,10 +37,11 @@ class Adadelta(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
-        name: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__(learning_rate, name, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
+        )
         check_fraction(self, "rho", rho)
         self.rho = rho
         self.epsilon = epsilon

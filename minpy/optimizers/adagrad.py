@@ -20,7 +20,7 @@ class Adagrad(Optimizer):
         What the sum starts at, at least 0.
     epsilon
         Added to the sum before the root.
-    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
         As of `Optimizer`.
 
     Notes
@@ -37,10 +37,11 @@ class Adagrad(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
-        name: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__(learning_rate, name, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
+        )
         if initial_accumulator_value < 0:
             raise ValueError(
                 f"Adagrad: expected initial_accumulator_value ≥ 0, got {initial_accumulator_value}"

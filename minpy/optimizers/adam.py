@@ -23,7 +23,7 @@ class Adam(Optimizer):
         Added to the root of the second mean; the ε̂ of the paper's section 2.1.
     amsgrad
         Whether to divide by the largest second mean so far.
-    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
         As of `Optimizer`.
 
     Notes
@@ -52,10 +52,11 @@ class Adam(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
-        name: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__(learning_rate, name, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
+        )
         check_fraction(self, "beta_1", beta_1)
         check_fraction(self, "beta_2", beta_2)
         self.beta_1 = beta_1

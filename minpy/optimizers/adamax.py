@@ -20,7 +20,7 @@ class Adamax(Optimizer):
         How much of the mean, and of the maximum, a step keeps, 0 to 1.
     epsilon
         Added to the maximum.
-    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
         As of `Optimizer`.
 
     Notes
@@ -38,10 +38,11 @@ class Adamax(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
-        name: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__(learning_rate, name, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
+        )
         check_fraction(self, "beta_1", beta_1)
         check_fraction(self, "beta_2", beta_2)
         self.beta_1 = beta_1

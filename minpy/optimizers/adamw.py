@@ -20,7 +20,7 @@ class AdamW(Adam):
         A step takes ``weight_decay · learning_rate`` of a weight away.
     beta_1, beta_2, epsilon, amsgrad
         As of `Adam`.
-    clipnorm, clipvalue, global_clipnorm, name
+    clipnorm, clipvalue, global_clipnorm, **shared
         As of `Optimizer`.
 
     Notes
@@ -47,8 +47,7 @@ class AdamW(Adam):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
-        name: str | None = None,
+        **shared: Any,
     ) -> None:
         super().__init__(
             learning_rate,
@@ -60,7 +59,7 @@ class AdamW(Adam):
             clipnorm,
             clipvalue,
             global_clipnorm,
-            name=name,
+            **shared,
         )
         if weight_decay is None:
             raise ValueError("AdamW: expected weight_decay to be a number, got None; use Adam")

@@ -61,7 +61,7 @@ def {name}(first, last, bounds, scales, decays, clip, tiny, w, g, {arguments}):
                 {results} = update(
                     weight - weight * decay_of_run, gradient, {elements}
                 )
-                w_run[i] = new_w
+{average}                w_run[i] = new_w
 {stores}
     end_flushing(before)
 
@@ -73,6 +73,10 @@ def shared(parts, size, bounds, scales, decays, clip, tiny, w, g, {arguments}):
             bounds, scales, decays, clip, tiny, w, g, {arguments}
         )
 '''
+
+_AVERAGE = (
+    " " * 16 + "new_moving_average = moving_average_run[i] * keep_average + new_w * rest_average\n"
+)
 
 # The numba names of the dtypes that there are kernels for.
 _DTYPES = {"float32": "float32", "float64": "float64"}
@@ -222,14 +226,15 @@ def _threads_are_safe() -> bool:
 
 
 def _source(rule: Rule) -> str:
-    new = [f"new_{slot}" for slot in rule.slots]
+    new = [f"new_{slot}" for slot in rule.own_slots]
     indent = " " * 12
     return _TEMPLATE.format(
         name=rule.name,
         arguments=", ".join((*rule.slots, *rule.scalars)),
         slices="\n".join(f"{indent}{s}_run = {s}[start:stop]" for s in rule.slots),
         results=", ".join(("new_w", *new)) + ("" if new else ","),
-        elements=", ".join((*(f"{s}_run[i]" for s in rule.slots), *rule.scalars)),
+        elements=", ".join((*(f"{s}_run[i]" for s in rule.own_slots), *rule.own_scalars)),
+        average=_AVERAGE if rule.averaged else "",
         stores="\n".join(
             f"{indent}    {s}_run[i] = zero if abs(new_{s}) < tiny else new_{s}" for s in rule.slots
         ),

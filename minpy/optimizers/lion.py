@@ -20,7 +20,7 @@ class Lion(Optimizer):
         Share of the momentum in the direction, above 0 and at most 1.
     beta_2
         How much of the momentum a step keeps, 0 to 1.
-    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
         As of `Optimizer`.
 
     Notes
@@ -37,10 +37,11 @@ class Lion(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
-        name: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__(learning_rate, name, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
+        )
         check_fraction(self, "beta_1", beta_1)
         check_fraction(self, "beta_2", beta_2)
         if beta_1 == 0:

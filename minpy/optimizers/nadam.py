@@ -20,7 +20,7 @@ class Nadam(Optimizer):
         How much of the running means of the gradient and of its square a step keeps, 0 to 1.
     epsilon
         Added to the root of the second mean; the ε̂ of the paper's section 2.1.
-    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
         As of `Optimizer`.
 
     Notes
@@ -38,10 +38,11 @@ class Nadam(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
-        name: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__(learning_rate, name, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
+        )
         check_fraction(self, "beta_1", beta_1)
         check_fraction(self, "beta_2", beta_2)
         self.beta_1 = beta_1

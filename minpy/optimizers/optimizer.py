@@ -19,10 +19,14 @@ import numpy
 from minpy.errors import ShapeError
 from minpy.optimizers import fused, reference, schedules
 from minpy.optimizers.race import Race
-from minpy.optimizers.rules import Rule, rules
+from minpy.optimizers.rules import Rule, rules, with_average
 from minpy.optimizers.schedules.schedule import LearningRateSchedule
 
-__all__ = ["Optimizer", "Segment"]
+__all__ = ["AVERAGE", "Optimizer", "Segment"]
+
+# Slots that the options of every optimizer need: names, as they stand in checkpoints.
+AVERAGE = "moving_average"
+_ACCUMULATOR = "gradient_accumulator"
 
 # What is computed in for weights of a dtype; and the magnitude below which a slot's element becomes
 # zero: 64 times the smallest normal number, so that a step's products with it are normal too.
@@ -46,12 +50,15 @@ class Segment(NamedTuple):
         Its path, for `Optimizer.exclude_from_weight_decay`.
     decay
         False leaves it out of weight decay.
+    shape
+        Its axes, for optimizers that look at whole matrices (Muon, Adafactor); one axis if None.
     """
 
     start: int
     stop: int
     name: str = ""
     decay: bool = True
+    shape: tuple[int, ...] | None = None
 
 
 class Optimizer:
@@ -64,8 +71,6 @@ class Optimizer:
     ----------
     learning_rate
         A number; a `LearningRateSchedule` of the step; or a function without arguments.
-    name
-        For messages and files; the class's by default.
     weight_decay
         Each step takes ``weight_decay · learning_rate`` of a weight away, apart from its gradient
         (Loshchilov and Hutter, 2019).
@@ -75,11 +80,26 @@ class Optimizer:
         Largest element of a gradient.
     global_clipnorm
         Longest gradient of all weights together. Only one of the three can be given.
+    use_ema
+        Whether to keep an exponential moving average of the weights, in the slot
+        ``moving_average``; `finalize_variable_values` puts it in their place.
+    ema_momentum
+        How much of the average a batch keeps, 0 to 1.
+    ema_overwrite_frequency
+        The weights become their average every so many steps; None leaves that to the end.
+    loss_scale_factor
+        What the loss is multiplied by before it is differentiated; gradients are divided by it.
+    gradient_accumulation_steps
+        Batches whose mean gradient makes one step: the weights change at each such batch only.
+    name
+        For messages and files; the class's by default.
 
     Attributes
     ----------
     iterations
         Steps done.
+    batches
+        Calls of `apply`: as many as steps, or `gradient_accumulation_steps` times as many.
     slots
         Name → flat array, as long as the weights.
     fused
@@ -99,17 +119,24 @@ class Optimizer:
     array([0.5, 2.5], dtype=float32)
     """
 
-    # Slots that don't start at zero: name → attribute with the value.
-    initial_values: Mapping[str, str] = {}
+    # Slots that don't start at zero: name → attribute with the value, None for the weights.
+    initial_values: Mapping[str, str | None] = {}
+    # Whether a step looks at one weight at a time, and so has to be told where each lies.
+    by_weight: bool = False
 
     def __init__(
         self,
         learning_rate: Any = 0.01,
-        name: str | None = None,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
     ) -> None:
         given = {
             "clipnorm": clipnorm,
@@ -128,15 +155,40 @@ class Optimizer:
                     f"{type(self).__name__}: expected {key} to be a number ≥ 0 or None, "
                     f"got {value!r}"
                 )
+        check_fraction(self, "ema_momentum", ema_momentum)
+        counts = {
+            "ema_overwrite_frequency": ema_overwrite_frequency,
+            "gradient_accumulation_steps": gradient_accumulation_steps,
+        }
+        for key, value in counts.items():
+            if value is not None and (
+                not isinstance(value, int) or isinstance(value, bool) or value < 1
+            ):
+                raise ValueError(
+                    f"{type(self).__name__}: expected {key} to be a whole number ≥ 1 or None, "
+                    f"got {value!r}"
+                )
+        if loss_scale_factor is not None and not (
+            _is_number(loss_scale_factor) and 0 < loss_scale_factor < math.inf
+        ):
+            raise ValueError(
+                f"{type(self).__name__}: expected loss_scale_factor to be a finite number > 0 or "
+                f"None, got {loss_scale_factor!r}"
+            )
         self.name = name or type(self).__name__.lower()
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
         self.global_clipnorm = global_clipnorm
+        self.use_ema = bool(use_ema)
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
         self.fused = True
-        self.iterations = 0
+        self.batches = 0
         self.slots: dict[str, numpy.ndarray] = {}
-        self._excluded: re.Pattern[str] | None = None
+        self._excluded = _Excluded()
         self._learning_rate: Any = None
         self._set_learning_rate(learning_rate)
         self._forget_buffers()
@@ -149,6 +201,8 @@ class Optimizer:
         self._segments: Any = None
         self._layout: _Layout | None = None
         self._race: Race | None = None
+        # Slots that are to become the weights at the first batch.
+        self._unfilled: tuple[str, ...] = ()
 
     # --- for subclasses -------------------------------------------------------------------------
 
@@ -161,7 +215,22 @@ class Optimizer:
         """Return the row's scalars for a step, the first of which is 1, in float64."""
         raise NotImplementedError(f"{type(self).__name__} has no scalars(rate, step)")
 
-    # --- learning rate --------------------------------------------------------------------------
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        """Names of the slots that `build` makes for the update itself."""
+        return rules[self.rule].slots
+
+    # --- steps and learning rate ----------------------------------------------------------------
+
+    @property
+    def iterations(self) -> int:
+        """Steps done: the batches, or so many times fewer where gradients are accumulated."""
+        every = self.gradient_accumulation_steps
+        return self.batches // every if every else self.batches
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self.batches = int(value) * (self.gradient_accumulation_steps or 1)
 
     @property
     def learning_rate(self) -> float:
@@ -205,7 +274,7 @@ class Optimizer:
         """Whether the slots exist."""
         return self._size is not None
 
-    def build(self, size: int, dtype: Any = "float32") -> None:
+    def build(self, size: int, dtype: Any = "float32", values: numpy.ndarray | None = None) -> None:
         """Make the slots.
 
         Parameters
@@ -214,6 +283,9 @@ class Optimizer:
             Number of elements of the flat buffer.
         dtype
             Of the weights: float16, float32 or float64. The slots of float16 are float32.
+        values
+            The weights, for slots that begin as a copy of them (the moving average's); those wait
+            for the first `apply` if not given.
 
         Raises
         ------
@@ -235,17 +307,29 @@ class Optimizer:
                 f"{size} of {dtype}; call reset_slots() first, or make another optimizer"
             )
         self._computed = _COMPUTED[dtype.name]
+        names = self.slot_names
+        if self.gradient_accumulation_steps:
+            names += (_ACCUMULATOR,)
+        if self.use_ema:
+            names += (AVERAGE,)
+        first = {AVERAGE: None, **self.initial_values}
         self.slots = {
-            slot: _aligned_full(
-                size,
-                self._computed,
-                getattr(self, self.initial_values[slot]) if slot in self.initial_values else 0.0,
+            slot: aligned_full(
+                size, self._computed, getattr(self, first[slot]) if first.get(slot) else 0.0
             )
-            for slot in rules[self.rule].slots
+            for slot in names
         }
+        self._unfilled = tuple(slot for slot in names if first.get(slot, slot) is None)
         self._size = int(size)
         self._dtype = dtype
+        if values is not None:
+            self._fill(values)
         self._race = Race() if size >= fused.SHORTEST_SHARED else None
+
+    def _fill(self, values: numpy.ndarray) -> None:
+        for slot in self._unfilled:
+            self.slots[slot][...] = values
+        self._unfilled = ()
 
     def reset_slots(self) -> None:
         """Drop the slots; `build` makes new ones. Iterations and learning rate stay."""
@@ -255,22 +339,60 @@ class Optimizer:
         """Start anew: no steps done, slots as `build` makes them. The learning rate stays."""
         size, dtype = self._size, self._dtype
         self._forget_buffers()
-        self.iterations = 0
+        self.batches = 0
         if size is not None:
             self.build(size, dtype)
 
-    def exclude_from_weight_decay(self, var_names: Sequence[str]) -> None:
-        """Leave weights out of weight decay by name.
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Leave weights out of weight decay.
 
         Parameters
         ----------
+        var_list
+            Weights of a model (``layer.bias``), or their paths.
         var_names
             Regular expressions; a weight whose path has one of them anywhere is left out:
             ``['bias', 'gamma', 'beta']``.
+
+        Notes
+        -----
+        A second call replaces what the first one said. It is part of the state that a checkpoint
+        keeps.
         """
-        names = [var_names] if isinstance(var_names, str) else list(var_names)
-        self._excluded = re.compile("|".join(names)) if names else None
+        paths = [w if isinstance(w, str) else w.path for w in var_list or ()]
+        names = [var_names] if isinstance(var_names, str) else list(var_names or ())
+        for name in names:
+            try:
+                re.compile(name)
+            except (re.error, TypeError) as error:
+                raise ValueError(
+                    f"{self.name}: expected var_names to be regular expressions, got {name!r}: "
+                    f"{error}"
+                ) from None
+        self._excluded = _Excluded(paths, names)
         self._segments = self._layout = None
+
+    # --- loss scale and averages ----------------------------------------------------------------
+
+    @property
+    def loss_scale(self) -> float:
+        """What the loss of the next batch is to be multiplied by; `apply` divides by it."""
+        return 1.0 if self.loss_scale_factor is None else self.loss_scale_factor
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Return the loss times `loss_scale`."""
+        return loss if self.loss_scale == 1.0 else loss * self.loss_scale
+
+    def finalize_variable_values(self, w: numpy.ndarray) -> None:
+        """Put the moving average in the place of the weights, at the end of training.
+
+        Parameters
+        ----------
+        w
+            The flat buffer of the weights; left as it is without `use_ema`.
+        """
+        if self.use_ema and AVERAGE in self.slots and AVERAGE not in self._unfilled:
+            w[...] = self.slots[AVERAGE]
 
     # --- a step ---------------------------------------------------------------------------------
 
@@ -281,7 +403,7 @@ class Optimizer:
         segments: Sequence[tuple] | None = None,
         scale: float = 1.0,
     ) -> None:
-        """Do one step.
+        """Count one batch: do a step, or add its gradient to those of the next step.
 
         Parameters
         ----------
@@ -290,12 +412,12 @@ class Optimizer:
         g
             Their gradients, of the same shape and dtype; left as they are.
         segments
-            The weights' places, as `Segment` or ``(start, stop)``, rising. Needed by `clipnorm`
-            and for exclusions from weight decay. What lies between two segments is padding, whose
-            gradient must be zero.
+            The weights' places, as `Segment` or a tuple of its first fields, rising. Needed by
+            `clipnorm`, for exclusions from weight decay, and by optimizers that look at one weight
+            at a time. What lies between two segments is padding, whose gradient must be zero. Pass
+            the same object each time: what follows from it is computed once.
         scale
-            Factor on the gradients before anything else: one over a loss scale, or over a number
-            of batches whose gradients were added up.
+            Factor on the gradients before anything else, beside the loss scale.
 
         Raises
         ------
@@ -308,23 +430,92 @@ class Optimizer:
             self.build(w.size, w.dtype)
         self._check(w, g)
         layout = self._layout_of(segments)
-        rate = self.learning_rate
+        if self.loss_scale_factor is not None:
+            scale = scale / self.loss_scale_factor
+        done = self.iterations
+        every = self.gradient_accumulation_steps
+        keep = None if not self.use_ema else self.ema_momentum if done else 0.0
+        if every and (self.batches + 1) % every:
+            self._fill(w)
+            accumulated = self.slots[_ACCUMULATOR]
+            accumulated += g if scale == 1.0 else g * self._computed(scale)
+            averaged = False
+        else:
+            rate = self.learning_rate
+            scalars = self.scalars(rate, done + 1)
+            # Nothing before this line changes anything.
+            self._fill(w)
+            if every:
+                accumulated = self.slots[_ACCUMULATOR]
+                accumulated += g if scale == 1.0 else g * self._computed(scale)
+                g, scale = accumulated, 1.0 / every
+            averaged = self._update(w, g, layout, scalars, rate, scale, keep)
+            if every:
+                accumulated[...] = 0
+        if keep is not None:
+            if not averaged:
+                average = self.slots[AVERAGE]
+                average *= self._computed(keep)
+                average += w * self._computed(1.0 - keep)
+            overwrite = self.ema_overwrite_frequency
+            if overwrite and (done + 1) % overwrite == 0:
+                w[...] = self.slots[AVERAGE]
+        self.batches += 1
+
+    def _update(
+        self,
+        w: numpy.ndarray,
+        g: numpy.ndarray,
+        layout: _Layout,
+        scalars: Mapping[str, float],
+        rate: float,
+        scale: float,
+        keep: float | None,
+    ) -> bool:
+        """Change weights and slots; return whether the moving average has followed already."""
         rule: Rule = rules[self.rule]
         number = self._computed
-        told = self.scalars(rate, self.iterations + 1)
-        scalars = [number(told[name]) for name in rule.scalars]
-        scales = self._scales(g, layout, scale)
-        decays = (layout.decayed * ((self.weight_decay or 0.0) * rate)).astype(number)
+        told = scalars
+        if keep is not None:
+            rule = with_average(rule)
+            told = {**scalars, "keep_average": keep, "rest_average": 1.0 - keep}
         clip = number(math.inf if self.clipvalue is None else self.clipvalue)
-        slots = [self.slots[name] for name in rule.slots]
-        rest = (g, slots, scalars, layout.bounds, scales, decays, clip, _TINY[number])
-        compiled = fused.kernel(rule, w.dtype) if self.fused else None
-        # Nothing before this line changes anything.
+        self._pass(
+            rule,
+            w,
+            g,
+            [self.slots[name] for name in rule.slots],
+            [number(told[name]) for name in rule.scalars],
+            layout.bounds,
+            self._scales(g, layout, scale),
+            self._decays(layout, rate),
+            clip,
+            self._race,
+        )
+        return True
+
+    def _pass(
+        self,
+        rule: Rule,
+        w: numpy.ndarray,
+        g: numpy.ndarray,
+        slots: list[numpy.ndarray],
+        scalars: list[Any],
+        bounds: numpy.ndarray,
+        scales: numpy.ndarray,
+        decays: numpy.ndarray,
+        clip: Any,
+        race: Race | None = None,
+    ) -> None:
+        """Run a rule over buffers."""
+        rest = (g, slots, scalars, bounds, scales, decays, clip, _TINY[self._computed])
+        # The accumulator of float16 gradients is float32.
+        plain = self.fused and g.dtype == w.dtype
+        compiled = fused.kernel(rule, w.dtype) if plain else None
         if compiled is not None:
-            fused.run(compiled, self._race, w, *rest)
+            fused.run(compiled, race, w, *rest)
         else:
             reference.step(rule, w, *rest)
-        self.iterations += 1
 
     def _check(self, w: numpy.ndarray, g: numpy.ndarray) -> None:
         for what, buffer in (("weights", w), ("gradients", g)):
@@ -347,9 +538,9 @@ class Optimizer:
             self._layout = _Layout(
                 self._size,
                 segments,
-                each=self.clipnorm is not None,
+                each=self.by_weight or self.clipnorm is not None,
                 excluded=self._excluded,
-                owner=self.name,
+                owner=self,
             )
             self._segments = segments
         return self._layout
@@ -368,13 +559,21 @@ class Optimizer:
             scale = scale * _shorten(_norm(g) * scale, self.global_clipnorm)
         return numpy.full(runs, scale, self._computed)
 
+    def _decays(self, layout: _Layout, rate: float) -> numpy.ndarray:
+        """Return the part of a weight that each run loses."""
+        return (layout.decayed * ((self.weight_decay or 0.0) * rate)).astype(self._computed)
+
     # --- state and configuration ----------------------------------------------------------------
 
     def get_state(self) -> dict[str, Any]:
         """Return what, with the slots, training goes on from; JSON can hold it."""
         state: dict[str, Any] = {"iterations": self.iterations}
+        if self.gradient_accumulation_steps:
+            state["batches"] = self.batches
         if isinstance(self._learning_rate, float):
             state["learning_rate"] = self._learning_rate
+        if self._excluded:
+            state["excluded_from_weight_decay"] = self._excluded.get_state()
         return state
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -390,9 +589,19 @@ class Optimizer:
             raise ValueError(
                 f"{self.name}: expected a state with iterations ≥ 0, got {dict(state)!r}"
             )
+        every = self.gradient_accumulation_steps or 1
+        batches = state.get("batches", iterations * every)
+        if not isinstance(batches, int) or batches // every != iterations:
+            raise ValueError(
+                f"{self.name}: expected {iterations} steps of {every} batches each, got "
+                f"{batches!r} batches; make the optimizer with the same gradient_accumulation_steps"
+            )
         if "learning_rate" in state and isinstance(self._learning_rate, float):
             self._set_learning_rate(state["learning_rate"])
-        self.iterations = iterations
+        if "excluded_from_weight_decay" in state:
+            self._excluded = _Excluded(**state["excluded_from_weight_decay"])
+            self._segments = self._layout = None
+        self.batches = batches
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer, without its state."""
@@ -411,6 +620,11 @@ class Optimizer:
             "clipnorm": self.clipnorm,
             "global_clipnorm": self.global_clipnorm,
             "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
         }
 
     @classmethod
@@ -429,11 +643,31 @@ class Optimizer:
         return f"<{type(self).__name__} learning_rate={shown} iterations={self.iterations}>"
 
 
+class _Excluded:
+    """Which weights no weight decay acts on: by path, or by a pattern in it."""
+
+    def __init__(self, paths: Sequence[str] = (), names: Sequence[str] = ()) -> None:
+        self.paths = frozenset(paths)
+        self.names = tuple(names)
+        self._pattern = re.compile("|".join(self.names)) if self.names else None
+
+    def __bool__(self) -> bool:
+        return bool(self.paths or self.names)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self.paths or bool(self._pattern and self._pattern.search(path))
+
+    def get_state(self) -> dict[str, Any]:
+        return {"paths": sorted(self.paths), "names": list(self.names)}
+
+
 class _Layout:
     """Runs of the buffer that are treated alike, between rising bounds.
 
     Attributes
     ----------
+    segments
+        The weights, as they were given.
     bounds
         Where the runs begin and end, int64, one more than runs.
     decayed
@@ -445,25 +679,42 @@ class _Layout:
         size: int,
         segments: Sequence[tuple] | None,
         each: bool,
-        excluded: re.Pattern[str] | None,
-        owner: str,
+        excluded: _Excluded,
+        owner: Optimizer,
     ) -> None:
         if segments is None:
-            if each or excluded is not None:
-                what = "clipnorm" if each else "exclude_from_weight_decay"
-                raise ValueError(f"{owner}: {what} needs to be told the segments of the weights")
+            if each or excluded:
+                what = (
+                    "the update"
+                    if owner.by_weight
+                    else "clipnorm"
+                    if each
+                    else "exclude_from_weight_decay"
+                )
+                raise ValueError(
+                    f"{owner.name}: {what} needs to be told the segments of the weights"
+                )
             segments = [(0, size)]
         bounds, decayed = [0], []
         before = 0
+        self.segments: list[Segment] = []
         for given in segments:
             segment = Segment(*given)
+            if segment.shape is not None and math.prod(segment.shape) != (
+                segment.stop - segment.start
+            ):
+                raise ShapeError(
+                    f"{owner.name}: segment {segment.name!r} has {segment.stop - segment.start} "
+                    f"elements and not those of shape {segment.shape}"
+                )
+            self.segments.append(segment)
             if not before <= segment.start <= segment.stop <= size:
                 raise ShapeError(
-                    f"{owner}: expected rising segments within {size} elements, got "
+                    f"{owner.name}: expected rising segments within {size} elements, got "
                     f"({segment.start}, {segment.stop}) after {before}"
                 )
             before = segment.stop
-            decays = segment.decay and not (excluded and excluded.search(segment.name))
+            decays = segment.decay and segment.name not in excluded
             # A run ends where the next begins: padding belongs to the weight before it.
             if decayed and not each and decayed[-1] == decays:
                 bounds[-1] = segment.stop
@@ -499,7 +750,7 @@ def _shorten(norm: float, longest: float) -> float:
     return longest / norm if norm > longest else 1.0
 
 
-def _aligned_full(size: int, dtype: Any, value: float) -> numpy.ndarray:
+def aligned_full(size: int, dtype: Any, value: float) -> numpy.ndarray:
     """Return a 1-D array that begins on a cache line, so that vector loads don't cross one."""
     itemsize = numpy.dtype(dtype).itemsize
     raw = numpy.empty(size * itemsize + 64, numpy.uint8)

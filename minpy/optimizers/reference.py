@@ -51,7 +51,8 @@ def step(
     tiny
         A slot's elements below it become zero.
     """
-    named = dict(zip(rule.scalars, scalars, strict=True))
+    own = len(rule.own_slots)
+    named = dict(zip(rule.own_scalars, scalars, strict=not rule.averaged))
     computed = scales.dtype
     with numpy.errstate(all="ignore"):
         for scale, decay, first, last in zip(scales, decays, bounds[:-1], bounds[1:], strict=True):
@@ -61,7 +62,10 @@ def step(
                 gradient = numpy.minimum(numpy.maximum(gradient, -clip), clip)
                 weight = w[part].astype(computed)
                 weight = weight - weight * decay
-                new = rule.update(weight, gradient, *[s[part] for s in slots], **named)
+                new = rule.update(weight, gradient, *[s[part] for s in slots[:own]], **named)
+                if rule.averaged:
+                    keep, rest = scalars[-2:]
+                    new = (*new, slots[-1][part] * keep + new[0] * rest)
                 w[part] = new[0]
                 for slot, value in zip(slots, new[1:], strict=True):
                     slot[part] = numpy.where(numpy.abs(value) < tiny, computed.type(0), value)

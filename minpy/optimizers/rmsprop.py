@@ -24,7 +24,7 @@ class RMSprop(Optimizer):
         Added to the mean before the root.
     centered
         Whether to divide by an estimate of the variance instead.
-    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
         As of `Optimizer`.
 
     Notes
@@ -51,10 +51,11 @@ class RMSprop(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
-        name: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__(learning_rate, name, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
+        )
         check_fraction(self, "rho", rho)
         check_fraction(self, "momentum", momentum)
         self.rho = rho

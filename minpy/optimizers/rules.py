@@ -19,24 +19,39 @@ from typing import Any
 
 import numpy
 
-__all__ = ["Rule", "row", "rules"]
+__all__ = ["Rule", "row", "rules", "with_average"]
 
 
 class Rule:
-    """A row of the table: an update, and the names of its slots and scalars, in its own order."""
+    """A row of the table: an update, and the names of its slots and scalars, in its own order.
 
-    def __init__(self, update: Callable[..., Any]) -> None:
+    With `averaged`, a moving average of the weights follows in the same pass: one slot and two
+    scalars more, after the row's own.
+    """
+
+    def __init__(self, update: Callable[..., Any], averaged: bool = False) -> None:
         self.update = update
-        self.name = update.__name__
+        self.averaged = averaged
+        self.name = update.__name__ + ("_averaged" if averaged else "")
         parameters = inspect.signature(update).parameters.values()
-        self.slots = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)[2:]
-        self.scalars = tuple(p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY)
+        self.own_slots = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)[2:]
+        self.own_scalars = tuple(p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY)
+        self.slots = self.own_slots + (("moving_average",) if averaged else ())
+        self.scalars = self.own_scalars + (("keep_average", "rest_average") if averaged else ())
 
     def __repr__(self) -> str:
         return f"<rule {self.name}>"
 
 
 rules: dict[str, Rule] = {}
+_with_average: dict[str, Rule] = {}
+
+
+def with_average(rule: Rule) -> Rule:
+    """Return the row with a moving average of the weights: a ← κa + (1−κ)w."""
+    if rule.name not in _with_average:
+        _with_average[rule.name] = Rule(rule.update, averaged=True)
+    return _with_average[rule.name]
 
 
 def row(update: Callable[..., Any]) -> Callable[..., Any]:

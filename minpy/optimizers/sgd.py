@@ -20,7 +20,7 @@ class SGD(Optimizer):
         How much of the last step goes into the next, 0 to 1.
     nesterov
         Whether to look ahead along the momentum before the gradient is applied.
-    weight_decay, clipnorm, clipvalue, global_clipnorm, name
+    weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
         As of `Optimizer`.
 
     Notes
@@ -47,10 +47,11 @@ class SGD(Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
-        name: str | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__(learning_rate, name, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, **shared
+        )
         check_fraction(self, "momentum", momentum)
         self.momentum = momentum
         self.nesterov = nesterov
