@@ -7,15 +7,46 @@
 
 from minpy.layers import functions, serialization
 from minpy.layers.activations.activation import Activation, ReLU, Softmax
-from minpy.layers.convolutional.conv2d import Conv2D
+from minpy.layers.convolutional.convolution import Conv1D, Conv2D, Conv3D
+from minpy.layers.convolutional.depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
+from minpy.layers.convolutional.transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from minpy.layers.core.dense import Dense
+from minpy.layers.core.embedding import Embedding
 from minpy.layers.core.input_layer import Input, InputLayer
+from minpy.layers.core.operation import Operation
 from minpy.layers.functions import *
 from minpy.layers.layer import Layer
 from minpy.layers.normalization.batch_normalization import BatchNormalization
 from minpy.layers.parameter import Parameter
-from minpy.layers.pooling.global_pooling2d import GlobalAveragePooling2D, GlobalMaxPooling2D
-from minpy.layers.pooling.pooling2d import AveragePooling2D, MaxPooling2D
+from minpy.layers.pooling.adaptive import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
+from minpy.layers.pooling.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
+from minpy.layers.pooling.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
 from minpy.layers.regularization.dropout import Dropout
 from minpy.layers.reshaping.flatten import Flatten
 from minpy.layers.reshaping.reshape import Reshape
@@ -23,18 +54,43 @@ from minpy.layers.serialization import register_serializable
 
 _CLASSES = [
     Activation,
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+    AveragePooling1D,
     AveragePooling2D,
+    AveragePooling3D,
     BatchNormalization,
+    Conv1D,
+    Conv1DTranspose,
     Conv2D,
+    Conv2DTranspose,
+    Conv3D,
+    Conv3DTranspose,
     Dense,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
     Dropout,
+    Embedding,
     Flatten,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
     GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
     InputLayer,
+    MaxPooling1D,
     MaxPooling2D,
+    MaxPooling3D,
+    Operation,
     ReLU,
     Reshape,
+    SeparableConv1D,
+    SeparableConv2D,
     Softmax,
 ]
 for _kind in _CLASSES:

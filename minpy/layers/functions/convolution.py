@@ -21,6 +21,7 @@ from minpy.array import ndarray
 from minpy.autograd.rules import def_linear, defjvp_argnums, defvjp, defvjp_argnums
 from minpy.errors import ShapeError
 from minpy.layers.functions.operands import floats, is_float32, refuse_unsupported, training
+from minpy.layers.functions.padding import inside, mx_padded, padded
 from minpy.layers.functions.windows import Pads, hashable, one_per_axis, padding, size_after
 from minpy.primitives import Primitive, registry
 
@@ -99,15 +100,7 @@ def _compute_dtype(dtype: numpy.dtype) -> numpy.dtype:
 def _padded(x: numpy.ndarray, pads: Pads, dtype: numpy.dtype) -> numpy.ndarray:
     if not any(map(any, pads)):
         return numpy.ascontiguousarray(x, dtype)
-    sizes = [n + before + after for n, (before, after) in zip(x.shape[2:], pads, strict=True)]
-    out = numpy.zeros((*x.shape[:2], *sizes), dtype)
-    out[_inside(pads, x.shape[2:])] = x
-    return out
-
-
-def _inside(pads: Pads, sizes: tuple[int, ...]) -> tuple:
-    """Return the index of what was there before padding."""
-    return (..., *[slice(before, before + n) for (before, _), n in zip(pads, sizes, strict=True)])
+    return padded(x.astype(dtype, copy=False), pads)
 
 
 def _windows(xp: numpy.ndarray, geometry: ConvolutionGeometry) -> numpy.ndarray:
@@ -182,7 +175,7 @@ def _to_input(y: numpy.ndarray, w: numpy.ndarray, geometry: ConvolutionGeometry)
         target = out[part]
         for offset in itertools.product(*map(range, g.window)):
             target[_moved(offset, g)] += moved[(slice(None),) * 3 + offset]
-    out = out.reshape(n, g.channels, *sizes)[_inside(g.pads, g.size)]
+    out = out.reshape(n, g.channels, *sizes)[inside(g.pads, g.size)]
     return numpy.ascontiguousarray(out, y.dtype)
 
 
@@ -236,19 +229,6 @@ def _gradients(
 # --- MXNet kernels: oneDNN ------------------------------------------------------------------------
 
 
-def _mx_pad(F: Any, x: Any, geometry: ConvolutionGeometry) -> Any:
-    extra = geometry.extra_pads
-    if not any(map(any, extra)):
-        return x
-    # The operator takes four or five axes.
-    short = len(extra) == 1
-    if short:
-        x, extra = F("expand_dims", x, axis=2), ((0, 0), *extra)
-    width = (0, 0, 0, 0, *itertools.chain(*extra))
-    x = F("Pad", x, mode="constant", pad_width=width, constant_value=0)
-    return F("squeeze", x, axis=2) if short else x
-
-
 def _mx_crop(F: Any, x: Any, geometry: ConvolutionGeometry) -> Any:
     extra = geometry.extra_pads
     if not any(map(any, extra)):
@@ -260,7 +240,7 @@ def _mx_crop(F: Any, x: Any, geometry: ConvolutionGeometry) -> Any:
 
 def _mx_forward(F: Any, x: Any, w: Any, b: Any, geometry: ConvolutionGeometry) -> Any:
     refuse_unsupported(x, w, b)
-    x = _mx_pad(F, x, geometry)
+    x = mx_padded(F, x, geometry.extra_pads)
     given = (x, w) if b is None else (x, w, b)
     with training(F):
         return F(
@@ -311,7 +291,7 @@ def _mx_gradients(
         raise runtime.Unsupported("a convolution's gradient can't be part of a graph")
     refuse_unsupported(y, x, w)
     g = geometry
-    x = _mx_pad(F, x, g)
+    x = mx_padded(F, x, g.extra_pads)
     # It computes all three gradients whether they are wanted or not, and reads no bias.
     dx, dw = F.empty(x.shape, x), F.empty(g.weight_shape, x)
     b, db = F.empty((g.filters,), x), F.empty((g.filters,), x)

@@ -24,6 +24,7 @@ from minpy.layers.functions.operands import (
     refuse_unsupported,
     training,
 )
+from minpy.layers.functions.padding import inside, mx_padded, padded
 from minpy.layers.functions.windows import Pads, hashable, one_per_axis, padding, size_after
 from minpy.primitives import Primitive, registry
 
@@ -49,10 +50,7 @@ class PoolingGeometry:
     @functools.cached_property
     def inside(self) -> tuple:
         """Index of what was there before padding."""
-        return (
-            ...,
-            *[slice(a, a + n) for (a, _), n in zip(self.pads, self.size, strict=True)],
-        )
+        return inside(self.pads, self.size)
 
     def shares(self, dtype: numpy.dtype) -> numpy.ndarray:
         """Return what an average's sums are multiplied by, one number a window."""
@@ -108,20 +106,12 @@ def _places(geometry: PoolingGeometry) -> Iterator[tuple]:
         )
 
 
-def _padded(x: numpy.ndarray, value: float, geometry: PoolingGeometry) -> numpy.ndarray:
-    if geometry.padded == geometry.size:
-        return x
-    out = numpy.full((*x.shape[:2], *geometry.padded), value, x.dtype)
-    out[geometry.inside] = x
-    return out
-
-
 # --- maximum --------------------------------------------------------------------------------------
 
 
 def _max_pool(x: numpy.ndarray, geometry: PoolingGeometry) -> numpy.ndarray:
     # The maximum of a window is that of its rows' maxima: one axis after the other.
-    out = _padded(x, -numpy.inf, geometry)
+    out = padded(x, geometry.pads, -numpy.inf)
     for axis, places in enumerate(geometry.window):
         first = out[_step(0, axis, geometry)]
         if places == 1:
@@ -138,7 +128,7 @@ def _winners(
     x: numpy.ndarray, y: numpy.ndarray, geometry: PoolingGeometry
 ) -> Iterator[tuple[tuple, numpy.ndarray]]:
     """Return, place by place, which windows have their maximum there: the first one of equals."""
-    xp = _padded(x, -numpy.inf, geometry)
+    xp = padded(x, geometry.pads, -numpy.inf)
     waiting = numpy.ones(y.shape, bool)
     for place in _places(geometry):
         hit = xp[place] == y
@@ -159,7 +149,7 @@ def _max_pool_to_input(
 def _max_pool_select(
     t: numpy.ndarray, x: numpy.ndarray, y: numpy.ndarray, geometry: PoolingGeometry
 ) -> numpy.ndarray:
-    tp = _padded(t, 0.0, geometry)
+    tp = padded(t, geometry.pads)
     out = numpy.zeros(y.shape, t.dtype)
     for place, hit in _winners(x, y, geometry):
         out += tp[place] * hit
@@ -173,7 +163,15 @@ def _attributes(x: Any, geometry: PoolingGeometry) -> dict[str, Any]:
     return geometry.attributes
 
 
+def _unpadded(geometry: PoolingGeometry) -> dict[str, Any]:
+    return {"kernel": geometry.window, "stride": geometry.stride}
+
+
 def _mx_max_pool(F: Any, x: Any, geometry: PoolingGeometry) -> Any:
+    if geometry.attributes is None:
+        refuse_unsupported(x)
+        x = mx_padded(F, x, geometry.pads, -math.inf)
+        return F("Pooling", x, pool_type="max", **_unpadded(geometry))
     return F("Pooling", x, pool_type="max", **_attributes(x, geometry))
 
 
@@ -280,7 +278,7 @@ def _wide(dtype: numpy.dtype) -> numpy.dtype:
 
 def _avg_pool(x: numpy.ndarray, geometry: PoolingGeometry) -> numpy.ndarray:
     dtype = _wide(x.dtype)
-    out = _padded(x, 0.0, geometry).astype(dtype, copy=False)
+    out = padded(x, geometry.pads).astype(dtype, copy=False)
     for axis, places in enumerate(geometry.window):
         total = out[_step(0, axis, geometry)]
         if places > 1:
@@ -305,8 +303,23 @@ def _avg_pool_to_input(g: numpy.ndarray, geometry: PoolingGeometry) -> numpy.nda
 
 
 def _mx_avg_pool(F: Any, x: Any, geometry: PoolingGeometry) -> Any:
+    if geometry.attributes is None:
+        return _mx_padded_avg_pool(F, x, geometry)
     told = _attributes(x, geometry)
     return F("Pooling", x, pool_type="avg", count_include_pad=geometry.count_padding, **told)
+
+
+def _mx_padded_avg_pool(F: Any, x: Any, geometry: PoolingGeometry) -> Any:
+    """Pad explicitly, and divide by how much of each window lies in the image."""
+    refuse_unsupported(x)
+    told = {"pool_type": "avg", **_unpadded(geometry)}
+    out = F("Pooling", mx_padded(F, x, geometry.pads), **told)
+    if geometry.count_padding:
+        return out
+    where = {} if F.symbolic else {"ctx": str(x.context)}
+    dtype = numpy.dtype(x.dtype).name
+    ones = F("_ones", shape=(1, 1, *geometry.size), dtype=dtype, **where)
+    return F("broadcast_div", out, F("Pooling", mx_padded(F, ones, geometry.pads), **told))
 
 
 def _mx_avg_pool_to_input(F: Any, g: Any, geometry: PoolingGeometry) -> Any:
