@@ -16,6 +16,7 @@ import ctypes
 import glob
 import importlib.util
 import itertools
+import json
 import os
 import sys
 import threading
@@ -442,18 +443,39 @@ def is_ndarray(value: Any) -> bool:
     return mx is not None and isinstance(value, mx.nd.NDArray)
 
 
-@contextlib.contextmanager
-def one_thread(alone: bool = True):
-    """Run MXNet's operators on one thread for a ``with`` block, if `alone` says so."""
-    if not alone or _all_threads is None:
-        yield
-        return
-    set_threads = _mx.base._LIB.MXSetNumOMPThreads
-    set_threads(1)
-    try:
-        yield
-    finally:
-        set_threads(_all_threads)
+def threads() -> int:
+    """Return how many OpenMP threads MXNet's operators share their work out to."""
+    return _all_threads or usable_cores()
+
+
+def parallel_region() -> Any:
+    """Return ``GOMP_parallel(function, data, threads, flags)`` of the OpenMP that MXNet runs on.
+
+    None where mxnet isn't loaded, or has another OpenMP.
+    """
+    # Looked up through the library that is linked to it: others bring an OpenMP of their own.
+    found = None if _mx is None else getattr(_mx.base._LIB, "GOMP_parallel", None)
+    if found is not None:
+        found.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+        found.restype = None
+    return found
+
+
+class one_thread:
+    """Runs MXNet's operators on one thread for a ``with`` block, if `alone` says so."""
+
+    __slots__ = ("_alone",)
+
+    def __init__(self, alone: bool = True) -> None:
+        self._alone = alone and _all_threads is not None
+
+    def __enter__(self) -> None:
+        if self._alone:
+            _mx.base._LIB.MXSetNumOMPThreads(1)
+
+    def __exit__(self, *error: Any) -> None:
+        if self._alone:
+            _mx.base._LIB.MXSetNumOMPThreads(_all_threads)
 
 
 def report() -> dict[str, str]:
@@ -591,18 +613,26 @@ class Graph:
     outputs
         Its results.
     static
-        Whether the results lie in the same memory at each run.
+        Whether what it computes on the way lies in the same memory at each run. Results never do.
     """
 
     def __init__(self, outputs: Sequence[SymbolValue], static: bool = True) -> None:
         mx = library()
         group = mx.sym.Group([o.symbol for o in outputs])
+        self._group = group
         self.inputs: list[str] = group.list_inputs()
         self.count = len(outputs)
         flags = [("static_alloc", static), ("static_shape", static)]
         self._op = mx.nd.CachedOp(group, flags)
         self._lib = mx.base._LIB
         self._ran = False
+        self._layouts: list[tuple | None] = [None] * self.count
+
+    @property
+    def operators(self) -> list[str]:
+        """The operators of its nodes, in order."""
+        nodes = json.loads(self._group.tojson())["nodes"]
+        return [node["op"] for node in nodes if node["op"] != "null"]
 
     def bind(self, arrays: dict[str, Any]) -> Any:
         """Return the C list of the inputs' handles, to be kept and given to `run`."""
@@ -614,34 +644,57 @@ class Graph:
 
         MXNet always believes that it trains: otherwise oneDNN brings the weights into a layout of
         its own in place, and NumPy, which shares their memory, reads that. No operator of a graph
-        of ours depends on the mode.
+        of ours depends on the mode. Shapes are taken as NumPy means them.
         """
-        lib, check = self._lib, _mx.base.check_call
-        before = ctypes.c_int()
-        check(lib.MXAutogradSetIsTraining(ctypes.c_int(1), ctypes.byref(before)))
-        check(lib.MXAutogradSetIsRecording(ctypes.c_int(record), ctypes.byref(before)))
+        # This is called at each training step: nothing here that can be done once.
+        lib = self._lib
+        before, shapes = ctypes.c_int(), ctypes.c_int()
+        reference = ctypes.byref(before)
         count = ctypes.c_int(0)
         made = ctypes.POINTER(ctypes.c_void_p)()
         stypes = ctypes.POINTER(ctypes.c_int)()
+        lib.MXSetIsNumpyShape(1, ctypes.byref(shapes))
+        lib.MXAutogradSetIsTraining(1, reference)
+        lib.MXAutogradSetIsRecording(int(record), reference)
         try:
             # At its first run oneDNN remarks on pooling that isn't going to be differentiated.
-            with contextlib.nullcontext() if self._ran else _quiet_stderr():
-                check(
-                    lib.MXInvokeCachedOpEx(
-                        self._op.handle,
-                        ctypes.c_int(len(bound)),
-                        bound,
-                        ctypes.byref(count),
-                        ctypes.byref(made),
-                        ctypes.byref(stypes),
-                    )
+            with _NOTHING if self._ran else _quiet_stderr():
+                status = lib.MXInvokeCachedOpEx(
+                    self._op.handle,
+                    len(bound),
+                    bound,
+                    ctypes.byref(count),
+                    ctypes.byref(made),
+                    ctypes.byref(stypes),
                 )
             self._ran = True
         finally:
-            lib.MXAutogradSetIsRecording(ctypes.c_int(0), ctypes.byref(before))
-            lib.MXAutogradSetIsTraining(ctypes.c_int(0), ctypes.byref(before))
+            lib.MXAutogradSetIsRecording(0, reference)
+            lib.MXAutogradSetIsTraining(0, reference)
+            lib.MXSetIsNumpyShape(shapes.value, reference)
+        _mx.base.check_call(status)
         NDArray = _mx.nd.NDArray
         return [NDArray(ctypes.c_void_p(made[i])) for i in range(count.value)]
+
+    def view(self, results: Sequence[Any], number: int) -> numpy.ndarray:
+        """Return a NumPy array over the memory of one of the results of a static graph's run."""
+        layout = self._layouts[number]
+        if layout is None or not _synchronous:
+            found = view(results[number])
+            if found.size and type(found.base) is _Memory:
+                memory = ctypes.c_char * found.nbytes
+                self._layouts[number] = (memory, found.shape, found.dtype)
+            return found
+        memory, shape, dtype = layout
+        pointer = ctypes.c_void_p()
+        nd = results[number]
+        self._lib.MXNDArrayGetData(nd.handle, ctypes.byref(pointer))
+        block = memory.from_address(pointer.value)
+        block.owner = nd  # NumPy keeps the block alive, and that the memory
+        return numpy.ndarray(shape, dtype, block)
+
+
+_NOTHING = contextlib.nullcontext()
 
 
 def backward(heads: Sequence[Any], gradients: Sequence[Any] | None = None) -> None:
@@ -650,25 +703,18 @@ def backward(heads: Sequence[Any], gradients: Sequence[Any] | None = None) -> No
     Without `gradients` each head counts with ones.
     """
     n = len(heads)
+    lib = _mx.base._LIB
     handles = (ctypes.c_void_p * n)(*[nd.handle for nd in heads])
-    none = ctypes.c_void_p(0)
-    given = none
+    given = None
     if gradients is not None:
         given = (ctypes.c_void_p * n)(*[nd.handle for nd in gradients])
-    _mx.base.check_call(
-        _mx.base._LIB.MXAutogradBackwardEx(
-            n,
-            handles,
-            given,
-            0,
-            none,
-            ctypes.c_int(0),
-            ctypes.c_int(0),
-            ctypes.c_int(1),
-            none,
-            none,
-        )
-    )
+    shapes, after = ctypes.c_int(), ctypes.c_int()
+    lib.MXSetIsNumpyShape(1, ctypes.byref(shapes))
+    try:
+        status = lib.MXAutogradBackwardEx(n, handles, given, 0, None, 0, 0, 1, None, None)
+    finally:
+        lib.MXSetIsNumpyShape(shapes.value, ctypes.byref(after))
+    _mx.base.check_call(status)
 
 
 def mark(variables: Sequence[Any], gradients: Sequence[Any]) -> None:

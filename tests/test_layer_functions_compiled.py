@@ -95,3 +95,18 @@ def test_the_gradient_of_dropout_in_a_graph_uses_the_masks_of_its_value():
         value, gradient = minpy.value_and_grad(lambda x: mnp.sum(compiled(x)))(x)
         # d/dx of a x² with a in {0, 4} is 2 a x: half of x times it adds up to the value.
         assert float(mnp.sum(gradient * x)) / 2 == pytest.approx(float(value), rel=1e-4)
+
+
+def test_a_dense_layers_weights_are_used_as_they_lie_in_memory():
+    """No node turns a matrix round: at each step that would cost as much as the product."""
+    from minpy.layers import Dense
+    from minpy.models import Sequential
+
+    model = Sequential([Dense(8, activation="relu"), Dense(3)])
+    model.compile("sgd", "mse")
+    model.fit(some(16, 5), some(16, 3), batch_size=8, verbose=0)
+    assert model.jit_status == "compiled"
+    (replay,) = model._step._graphs.values()
+    operators = replay._graph.operators
+    assert operators.count("FullyConnected") == 2
+    assert "transpose" not in operators

@@ -14,6 +14,7 @@ from minpy import random, runtime
 from minpy.array import as_ndarray, is_tracked, ndarray, wrap
 from minpy.autograd.containers import flatten
 from minpy.autograd.trace import open_trace
+from minpy.data.batch import Batch
 from minpy.graph.trace import SymbolTrace, Untraceable
 from minpy.layers.layer import forward_pass
 from minpy.layers.parameter import Parameter, bound, collect_updates
@@ -51,38 +52,35 @@ class CompiledStep:
         self._graphs: dict[tuple, _Replay | None] = {}
         self._weights: dict[str, Any] | None = None
 
-    def prepare(self, x: Any, y: Any, sample_weight: Any) -> None:
-        """Trace a training step of this signature, if it wasn't; the trace's draws don't count."""
-        if self._key(x, y, sample_weight, True) not in self._graphs:
-            self._replay(x, y, sample_weight, training=True)
-
-    @staticmethod
-    def _key(x: Any, y: Any, sample_weight: Any, training: bool) -> tuple:
-        return (training, *[(a.shape, a.dtype.char) for a in _leaves(x, y, sample_weight)])
-
-    def gradients(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any, list]:
+    def gradients(self, batch: Batch, seed: int, step: int) -> tuple[float, Any, list]:
         """Fill the gradient buffers; see `EagerStep.gradients`."""
-        replay = self._replay(x, y, sample_weight, training=True)
-        if replay is None:
-            return self.eager.gradients(x, y, sample_weight)
-        return replay.gradients(x, y, sample_weight)
-
-    def evaluate(self, x: Any, y: Any, sample_weight: Any) -> tuple[float | None, Any]:
-        """Return loss and predictions; see `EagerStep.evaluate`."""
-        replay = self._replay(x, y, sample_weight, training=False)
-        if replay is None:
-            return self.eager.evaluate(x, y, sample_weight)
-        return replay.evaluate(x, y, sample_weight)
-
-    def _replay(self, x: Any, y: Any, sample_weight: Any, training: bool) -> _Replay | None:
-        key = self._key(x, y, sample_weight, training)
         try:
-            return self._graphs[key]
+            replay = self._graphs[True, batch.signature]
         except KeyError:
-            pass
+            with random.scope(seed, step):  # what the trace draws is drawn again by the step
+                replay = self._replay(batch, training=True)
+        if replay is None:
+            return self.eager.gradients(batch, seed, step)
+        if replay.draws:
+            with random.scope(seed, step):
+                return replay.gradients(batch)
+        return replay.gradients(batch)
+
+    def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
+        """Return loss and predictions; see `EagerStep.evaluate`."""
+        try:
+            replay = self._graphs[False, batch.signature]
+        except KeyError:
+            replay = self._replay(batch, training=False)
+        if replay is None:
+            return self.eager.evaluate(batch)
+        return replay.evaluate(batch)
+
+    def _replay(self, batch: Batch, training: bool) -> _Replay | None:
+        """Trace a batch of a new signature; None where that can't be done."""
         replay = None
         try:
-            replay = self._trace(x, y, sample_weight, training)
+            replay = self._trace(batch, training)
             self.status = "compiled"
         except Untraceable as reason:
             self.status = reason.explain()
@@ -91,28 +89,20 @@ class CompiledStep:
                 f"{self.status}",
                 stacklevel=4,
             )
-        self._graphs[key] = replay
+        self._graphs[training, batch.signature] = replay
         return replay
 
-    def _trace(self, x: Any, y: Any, sample_weight: Any, training: bool) -> _Replay:
+    def _trace(self, batch: Batch, training: bool) -> _Replay:
         if not runtime.available():
             raise Untraceable(f"mxnet can't be used: {runtime.why_unavailable()}")
         model, parameters = self.model, [*self.buffers.trained, *self.buffers.others]
         with open_trace(SymbolTrace) as trace, random.observed(trace.draw):
-            inputs: list[ndarray] = []
-
-            def enter(data: Any) -> Any:
-                leaves, unflatten = flatten(data)
-                boxed = []
-                for leaf in leaves:
-                    if leaf is None:
-                        boxed.append(None)
-                        continue
-                    boxed.append(trace.input(f"input{len(inputs)}", as_ndarray(leaf)))
-                    inputs.append(boxed[-1])
-                return unflatten(boxed)
-
-            tx, ty, tw = enter(x), enter(y), enter(sample_weight)
+            # Values of their own: the batch's memory is reused.
+            inputs = [
+                trace.input(f"input{i}", as_ndarray(leaf.copy()))
+                for i, leaf in enumerate(batch.leaves)
+            ]
+            tx, ty, tw = (batch.layout.part(i, inputs) for i in range(3))
             values = [_weight(trace, f"weight{i}", p) for i, p in enumerate(parameters)]
             with (
                 collect_updates() as updates,
@@ -177,13 +167,13 @@ class _Replay:
         # By the size of the work and not by a clock: equal runs give equal bits.
         self._alone = trace.work < _WORTH_SHARING
         self._buffers = [_buffer(a._inner) for a in inputs]
-        self._draws = []
+        self.draws = []
         arrays = dict(weights)
         for i, buffer in enumerate(self._buffers):
             arrays[f"input{i}"] = runtime.borrow(buffer)
         for name, again in trace.draws.items():
             buffer = _buffer(as_ndarray(again()))
-            self._draws.append((buffer, again))
+            self.draws.append((buffer, again))
             arrays[name] = runtime.borrow(buffer)
         for name, array in trace.constants.items():
             arrays[name] = runtime.borrow(array)
@@ -202,8 +192,8 @@ class _Replay:
             for view in [_gradient_view(buffers, p)]
         ]
 
-    def _run(self, x: Any, y: Any, sample_weight: Any, record: bool) -> list[Any]:
-        for buffer, leaf in zip(self._buffers, _leaves(x, y, sample_weight), strict=True):
+    def _run(self, batch: Batch, record: bool) -> list[Any]:
+        for buffer, leaf in zip(self._buffers, batch.leaves, strict=True):
             numpy.copyto(buffer, leaf)
         for labels, classes in self._class_numbers:
             if labels.min() < 0 or labels.max() >= classes:
@@ -211,29 +201,31 @@ class _Replay:
                     f"expected class numbers from 0 to {classes - 1}, one less than the model's "
                     f"outputs, got {labels.min():g} to {labels.max():g}"
                 )
-        for buffer, again in self._draws:
+        for buffer, again in self.draws:
             numpy.copyto(buffer, again())
-        with runtime.numpy_shapes(), runtime.one_thread(self._alone):
+        with runtime.one_thread(self._alone):
             results = self._graph.run(self._bound, record)
             if record:
                 runtime.backward(results[:1])
         return results
 
-    def gradients(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any, list]:
-        results = self._run(x, y, sample_weight, record=True)
+    def gradients(self, batch: Batch) -> tuple[float, Any, list]:
+        results = self._run(batch, record=True)
         for view in self._unused:
             view[...] = 0
         loss, predictions = self._read(results)
-        values = [runtime.view(nd) for nd in results[1 + self._predictions :]]
-        return loss, predictions, list(zip(self._updated, values, strict=True))
+        first = 1 + self._predictions
+        updates = [(p, self._graph.view(results, first + i)) for i, p in enumerate(self._updated)]
+        return loss, predictions, updates
 
-    def evaluate(self, x: Any, y: Any, sample_weight: Any) -> tuple[float | None, Any]:
-        return self._read(self._run(x, y, sample_weight, record=False))
+    def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
+        return self._read(self._run(batch, record=False))
 
     def _read(self, results: list[Any]) -> tuple[float | None, Any]:
         start = int(self._has_loss)
-        loss = float(runtime.view(results[0])) if self._has_loss else None
-        leaves = [runtime.view(nd) for nd in results[start : start + self._predictions]]
+        view = self._graph.view
+        loss = float(view(results, 0)) if self._has_loss else None
+        leaves = [view(results, start + i) for i in range(self._predictions)]
         return loss, self._unflatten(leaves)
 
 
@@ -261,7 +253,3 @@ def _gradient_view(buffers: FlatBuffers, parameter: Parameter) -> numpy.ndarray:
             if p is parameter:
                 return view
     raise KeyError(parameter.path)
-
-
-def _leaves(*data: Any) -> list[numpy.ndarray]:
-    return [leaf for d in data if d is not None for leaf in flatten(d)[0] if leaf is not None]

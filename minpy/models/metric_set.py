@@ -9,6 +9,7 @@ import numpy
 
 from minpy import metrics as metric_table
 from minpy.autograd.containers import flatten
+from minpy.data.batch import Batch
 
 __all__ = ["MetricSet"]
 
@@ -37,15 +38,14 @@ class MetricSet(Mapping):
         for _, metric, _ in self._metrics or ():
             metric.reset_state()
 
-    def update(
-        self, loss: float, samples: int, y: Any, predictions: Any, sample_weight: Any
-    ) -> None:
+    def update(self, loss: float, batch: Batch, predictions: Any) -> None:
         """Count one batch."""
-        self._loss += loss * samples
-        self._weight += samples
+        self._loss += loss * batch.size
+        self._weight += batch.size
         if self._metrics is None:
-            self._resolve(y, predictions)
-        if self._metrics and y is not None:
+            self._resolve(batch.y, predictions)
+        if self._metrics and (y := batch.y) is not None:
+            sample_weight = batch.sample_weight
             for _, metric, weighted in self._metrics:
                 metric.update_state(y, predictions, sample_weight if weighted else None)
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy
 
+from minpy import random
 from minpy.array import as_ndarray, numpy_value
-from minpy.autograd.containers import flatten, map_leaves
+from minpy.autograd.containers import map_leaves
 from minpy.autograd.reverse import record
+from minpy.data.batch import Batch
 from minpy.errors import DifferentiationError
 from minpy.layers.layer import forward_pass
 from minpy.layers.parameter import bound, collect_updates
@@ -35,11 +37,15 @@ class EagerStep:
         self.model = model
         self.buffers = buffers
 
-    def prepare(self, x: Any, y: Any, sample_weight: Any) -> None:
-        """Make ready for a batch of this signature: nothing to do, operation by operation."""
-
-    def gradients(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any, list]:
+    def gradients(self, batch: Batch, seed: int, step: int) -> tuple[float, Any, list]:
         """Fill the gradient buffers.
+
+        Parameters
+        ----------
+        batch
+            What to train on.
+        seed, step
+            What dropout and other draws are a function of.
 
         Returns
         -------
@@ -48,7 +54,7 @@ class EagerStep:
             aren't trained, which the caller applies once the step is sure.
         """
         model, kept = self.model, []
-        x, y, sample_weight = (map_leaves(_array, v) for v in (x, y, sample_weight))
+        x, y, sample_weight = _arrays(batch)
 
         def forward(weights: list[Any]) -> list[Any]:
             with bound(self.buffers.trained, weights), forward_pass(training=True) as extra:
@@ -57,7 +63,7 @@ class EagerStep:
             kept.append(predictions)
             return [loss]
 
-        with collect_updates() as updates:
+        with random.scope(seed, step), collect_updates() as updates:
             (loss,), tape = record(forward, [p.value for p in self.buffers.trained])
         if loss.size != 1:
             raise DifferentiationError(
@@ -76,10 +82,10 @@ class EagerStep:
         updates = [(p, numpy_value(as_ndarray(v))) for p, v in updates]
         return float(loss), map_leaves(_plain, kept[0]), updates
 
-    def evaluate(self, x: Any, y: Any, sample_weight: Any) -> tuple[float | None, Any]:
+    def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
         """Return loss (None without targets) and predictions, as NumPy arrays, of one batch."""
         model = self.model
-        x, y, sample_weight = (map_leaves(_array, v) for v in (x, y, sample_weight))
+        x, y, sample_weight = _arrays(batch)
         with forward_pass(training=False) as extra:
             predictions = model(x, training=False)
             loss = None
@@ -88,14 +94,11 @@ class EagerStep:
         return loss, map_leaves(_plain, predictions)
 
 
-def _array(value: Any) -> Any:
-    return None if value is None else as_ndarray(value)
+def _arrays(batch: Batch) -> list[Any]:
+    """Return x, y and sample weights as minpy arrays of their own: a batch's memory is reused."""
+    leaves = [as_ndarray(leaf.copy()) for leaf in batch.leaves]
+    return [batch.layout.part(i, leaves) for i in range(3)]
 
 
 def _plain(value: Any) -> numpy.ndarray:
     return numpy_value(as_ndarray(value))
-
-
-def batch_length(x: Any) -> int:
-    """Return the number of samples of a batch."""
-    return flatten(x)[0][0].shape[0]

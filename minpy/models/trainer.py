@@ -7,22 +7,24 @@ how an optimizer changes a weight.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy
 
-from minpy import losses, optimizers, random
+from minpy import losses, optimizers, random, runtime
 from minpy.array import as_ndarray
 from minpy.autograd.containers import flatten, map_leaves
 from minpy.callbacks import CallbackList
+from minpy.data import ArrayBatches, Batch, class_weights, split_validation
 from minpy.errors import ShapeError
 from minpy.layers.layer import Layer
-from minpy.models.batches import ArrayBatches, class_weights, split_validation
 from minpy.models.compiled_step import CompiledStep
+from minpy.models.denormals import flushed_denormals
 from minpy.models.flat_buffers import FlatBuffers
 from minpy.models.interrupts import BetweenSteps
 from minpy.models.metric_set import MetricSet
-from minpy.models.step import EagerStep, batch_length
+from minpy.models.step import EagerStep
 from minpy.policy import current_policy
 
 __all__ = ["Trainer"]
@@ -161,6 +163,9 @@ class Trainer(Layer):
             self._build_on(x)
         self._ready_to_train()
 
+    def _ready_for(self, data: ArrayBatches) -> None:
+        self._ready(data.first().x)
+
     def _build_on(self, x: Any) -> None:
         """Run the model once, so that every layer inside it makes its weights."""
         with random.scope(0, 0):
@@ -191,6 +196,8 @@ class Trainer(Layer):
             self._size_optimizer()
         if self._step is None:
             compiles = self._jit and current_policy() in ("auto", "prefer_mxnet")
+            if compiles:
+                runtime.available()  # loads mxnet, before anything is timed or its threads set up
             self._step = (CompiledStep if compiles else EagerStep)(self, self._buffers)
         if self._seed is None:
             self._seed = random.new_seed()
@@ -225,12 +232,9 @@ class Trainer(Layer):
 
     # --- one batch ------------------------------------------------------------------------------
 
-    def _train_step(self, x: Any, y: Any, sample_weight: Any) -> tuple[float, Any]:
+    def _train_step(self, batch: Batch) -> tuple[float, Any]:
         optimizer = self._optimizer
-        with random.scope(self._seed, optimizer.iterations):
-            self._step.prepare(x, y, sample_weight)
-        with random.scope(self._seed, optimizer.iterations):
-            loss, predictions, updates = self._step.gradients(x, y, sample_weight)
+        loss, predictions, updates = self._step.gradients(batch, self._seed, optimizer.iterations)
         # From here on nothing can fail: the step happens whole or not at all.
         if self._buffers.blocks:
             block = self._buffers.blocks[0]
@@ -272,10 +276,10 @@ class Trainer(Layer):
         self._require_compiled("train_on_batch")
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight, sample_weight)
-        x, y, sample_weight = self._one_batch(x, y, sample_weight)
-        self._ready(x)
-        loss, predictions = self._train_step(x, y, sample_weight)
-        self._metrics.update(loss, batch_length(x), y, predictions, sample_weight)
+        batch = self._one_batch(x, y, sample_weight)
+        self._ready(batch.x)
+        loss, predictions = self._train_step(batch)
+        self._metrics.update(loss, batch, predictions)
         return self._result(return_dict)
 
     def test_on_batch(
@@ -283,21 +287,20 @@ class Trainer(Layer):
     ) -> Any:
         """Evaluate one batch; return as `train_on_batch`."""
         self._require_compiled("test_on_batch")
-        x, y, sample_weight = self._one_batch(x, y, sample_weight)
-        self._ready(x)
-        loss, predictions = self._step.evaluate(x, y, sample_weight)
-        self._metrics.update(loss, batch_length(x), y, predictions, sample_weight)
+        batch = self._one_batch(x, y, sample_weight)
+        self._ready(batch.x)
+        loss, predictions = self._step.evaluate(batch)
+        self._metrics.update(loss, batch, predictions)
         return self._result(return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the predictions for one batch, as NumPy arrays."""
-        x, _, _ = self._one_batch(x, None, None)
-        self._ready(x)
-        return self._step.evaluate(x, None, None)[1]
+        batch = self._one_batch(x, None, None)
+        self._ready(batch.x)
+        return self._step.evaluate(batch)[1]
 
-    def _one_batch(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-        whole = self._data(x, y, sample_weight, batch_size=2**62)
-        return next(whole.batches())
+    def _one_batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
+        return self._data(x, y, sample_weight, batch_size=2**62).first()
 
     def _result(self, return_dict: bool) -> Any:
         values = dict(self._metrics)
@@ -415,7 +418,7 @@ class Trainer(Layer):
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size)
-        self._ready(next(data.batches())[0])
+        self._ready_for(data)
         steps = len(data) if steps_per_epoch is None else min(len(data), steps_per_epoch)
 
         self.stop_training = False
@@ -429,23 +432,24 @@ class Trainer(Layer):
             steps=steps,
         )
         logs: dict[str, float] = {}
-        with run, BetweenSteps() as interrupt:
+        with flushed_denormals(), run, BetweenSteps() as interrupt:
             run.on_train_begin()
             for epoch in range(initial_epoch, epochs):
                 if self.stop_training:  # a resumed callback may have decided so before
                     break
                 run.on_epoch_begin(epoch)
                 self._metrics.reset()
-                for step, (bx, by, bw) in enumerate(data.batches(self._epochs_done)):
-                    if step == steps:
-                        break
-                    run.on_train_batch_begin(step)
-                    loss, predictions = self._train_step(bx, by, bw)
-                    self._metrics.update(loss, batch_length(bx), by, predictions, bw)
-                    run.on_train_batch_end(step, self._metrics)
-                    interrupt.check()
-                    if self.stop_training:
-                        break
+                with closing(data.batches(self._epochs_done)) as batches:
+                    for step, batch in enumerate(batches):
+                        if step == steps:
+                            break
+                        run.on_train_batch_begin(step)
+                        loss, predictions = self._train_step(batch)
+                        self._metrics.update(loss, batch, predictions)
+                        run.on_train_batch_end(step, self._metrics)
+                        interrupt.check()
+                        if self.stop_training:
+                            break
                 self._epochs_done += 1
                 logs = dict(self._metrics)
                 if validation is not None and (epoch - initial_epoch + 1) % validation_freq == 0:
@@ -474,15 +478,16 @@ class Trainer(Layer):
     ) -> dict[str, float]:
         self._metrics.reset()
         run.on_test_begin()
-        for step, (x, y, w) in enumerate(data.batches()):
-            if step == steps:
-                break
-            run.on_test_batch_begin(step)
-            loss, predictions = self._step.evaluate(x, y, w)
-            self._metrics.update(loss, batch_length(x), y, predictions, w)
-            run.on_test_batch_end(step, self._metrics)
-            if interrupt is not None:
-                interrupt.check()
+        with closing(data.batches()) as batches:
+            for step, batch in enumerate(batches):
+                if step == steps:
+                    break
+                run.on_test_batch_begin(step)
+                loss, predictions = self._step.evaluate(batch)
+                self._metrics.update(loss, batch, predictions)
+                run.on_test_batch_end(step, self._metrics)
+                if interrupt is not None:
+                    interrupt.check()
         logs = dict(self._metrics)
         run.on_test_end(logs)
         return logs
@@ -513,7 +518,7 @@ class Trainer(Layer):
         if x is None or (y is None and not self._has_own_loss()):
             raise ValueError("evaluate: expected inputs and targets")
         data = self._data(x, y, sample_weight, batch_size=batch_size or 32)
-        self._ready(next(data.batches())[0])
+        self._ready_for(data)
         run = CallbackList(
             callbacks,
             add_progbar=verbose != 0,
@@ -544,7 +549,7 @@ class Trainer(Layer):
             At most so many batches.
         """
         data = self._data(x, None, None, batch_size=batch_size or 32)
-        self._ready(next(data.batches())[0])
+        self._ready_for(data)
         run = CallbackList(
             callbacks,
             add_progbar=verbose != 0,
@@ -553,20 +558,19 @@ class Trainer(Layer):
             epochs=1,
             steps=len(data) if steps is None else min(steps, len(data)),
         )
-        parts: list[list[numpy.ndarray]] = []
-        unflatten: Any = None
-        with run:
+        whole = _Outputs(data.samples, steps, data.batch_size)
+        with run, closing(data.batches()) as batches:
             run.on_predict_begin()
-            for step, (bx, _, _) in enumerate(data.batches()):
+            for step, batch in enumerate(batches):
                 if step == steps:
                     break
                 run.on_predict_batch_begin(step)
-                leaves, unflatten = flatten(self._step.evaluate(bx, None, None)[1])
-                self._check_length(leaves, batch_length(bx))
-                parts.append(leaves)
+                leaves, unflatten = flatten(self._step.evaluate(batch)[1])
+                self._check_length(leaves, batch.size)
+                whole.add(leaves)
                 run.on_predict_batch_end(step, {"outputs": leaves})
             run.on_predict_end()
-        return unflatten([numpy.concatenate(part) for part in zip(*parts, strict=True)])
+        return unflatten(whole.leaves)
 
     def _check_length(self, leaves: list[numpy.ndarray], samples: int) -> None:
         for leaf in leaves:
@@ -575,3 +579,26 @@ class Trainer(Layer):
                     f"{self.name}: {samples} samples gave an output of shape {leaf.shape}; the "
                     "output's first axis must be the samples'"
                 )
+
+
+class _Outputs:
+    """The outputs of all samples, filled batch by batch where they will lie in the end."""
+
+    def __init__(self, samples: int, steps: int | None, batch_size: int) -> None:
+        self._samples = samples if steps is None else min(samples, steps * batch_size)
+        self._filled = 0
+        self.leaves: list[numpy.ndarray] = []
+
+    def add(self, leaves: list[numpy.ndarray]) -> None:
+        """Copy the outputs of one batch to their place."""
+        if not self.leaves:
+            self.leaves = [numpy.empty((self._samples, *a.shape[1:]), a.dtype) for a in leaves]
+        after = self._filled + leaves[0].shape[0]
+        for out, a in zip(self.leaves, leaves, strict=True):
+            if a.shape[1:] != out.shape[1:]:
+                raise ShapeError(
+                    f"predict: a batch gave an output of shape {a.shape}, those before it "
+                    f"(batch, {', '.join(map(str, out.shape[1:]))})"
+                )
+            out[self._filled : after] = a
+        self._filled = after

@@ -57,9 +57,9 @@ def _mx_product(F: Any, x: Any, y: Any, transpose_x: bool, transpose_y: bool) ->
     refuse_unsupported(x, y)
     columns = y.shape[0 if transpose_y else 1]
     if transpose_x:
-        x = F("transpose", x)
+        x = F.transposed(x)
     if not transpose_y:
-        y = F("transpose", y)
+        y = F.transposed(y)
     with training(F):
         return F("FullyConnected", x, y, num_hidden=columns, no_bias=True, flatten=False)
 
@@ -93,7 +93,7 @@ def _affine(x: numpy.ndarray, w: numpy.ndarray, b: numpy.ndarray | None) -> nump
 def _mx_affine(F: Any, x: Any, w: Any, b: Any) -> Any:
     refuse_unsupported(x, w, b)
     units = w.shape[1]
-    given = (x, F("transpose", w)) if b is None else (x, F("transpose", w), b)
+    given = (x, F.transposed(w)) if b is None else (x, F.transposed(w), b)
     with training(F):
         return F("FullyConnected", *given, num_hidden=units, no_bias=b is None, flatten=False)
 
