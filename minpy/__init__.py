@@ -45,6 +45,7 @@ _LAZY = (
     "constraints",
     "core",
     "datasets",
+    "dispatch",
     "info",
     "initializers",
     "layers",
@@ -54,6 +55,8 @@ _LAZY = (
     "nn",
     "optimizers",
     "regularizers",
+    "utils",
+    "visualization",
 )
 
 __all__ = [
@@ -69,6 +72,7 @@ __all__ = [
     "defvjp",
     "elementwise_grad",
     "errors",
+    "get_global_policy",
     "gpu",
     "grad",
     "grad_and_aux",
@@ -91,6 +95,13 @@ __all__ = [
     "wrap_policy",
     *_LAZY,
 ]
+
+
+def get_global_policy() -> Any:
+    """Return the policy in force as an object, as minpy 0.3.4 did; `current_policy` names it."""
+    from minpy.dispatch import policy as objects
+
+    return objects.create(current_policy())
 
 
 def __getattr__(name: str) -> Any:

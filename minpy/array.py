@@ -446,3 +446,11 @@ def holds_arrays(values: Any) -> bool:
         if kind is ndarray or ((kind is list or kind is tuple) and holds_arrays(value)):
             return True
     return False
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Array", "Number", "Value"):  # the classes of minpy 0.3.4
+        from minpy.dispatch import values
+
+        return getattr(values, name)
+    raise AttributeError(f"module 'minpy.array' has no attribute {name!r}")

@@ -9,6 +9,7 @@ cpu(0)
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from minpy import runtime
 from minpy.errors import ContextError
@@ -22,7 +23,7 @@ class Context:
     Parameters
     ----------
     device_type
-        ``'cpu'`` or ``'gpu'``.
+        ``'cpu'`` or ``'gpu'``; or another context, to make one like it.
     device_id
         Which one, from 0.
 
@@ -39,7 +40,9 @@ class Context:
 
     __slots__ = ("device_id", "device_type", "on_host")
 
-    def __init__(self, device_type: str, device_id: int = 0) -> None:
+    def __init__(self, device_type: str | Context, device_id: int = 0) -> None:
+        if isinstance(device_type, Context):
+            device_type, device_id = device_type.device_type, device_type.device_id
         if device_type not in ("cpu", "gpu"):
             raise ValueError(f"Context: expected device type 'cpu' or 'gpu', got {device_type!r}")
         if isinstance(device_id, bool) or not isinstance(device_id, int) or device_id < 0:
@@ -47,6 +50,10 @@ class Context:
         self.device_type = device_type
         self.device_id = device_id
         self.on_host = device_type == "cpu" and device_id == 0
+
+    def as_mxnet_context(self) -> Any:
+        """Return MXNet's context of the device, for a program that uses both."""
+        return runtime.library().Context(self.device_type, self.device_id)
 
     def check(self) -> None:
         """Raise `ContextError` if the device can't be used here, saying what is missing."""
