@@ -52,4 +52,15 @@ for _module in (
 ):
     __all__ += _module.__all__
 
-__getattr__, __dir__ = fallback.reach("numpy", __all__)
+_fall_back, __dir__ = fallback.reach("numpy", __all__)
+
+
+def __getattr__(name):
+    try:
+        return _fall_back(name)
+    except AttributeError:
+        from minpy.dispatch import mxnet_names  # what minpy 0.3.4 had here beyond NumPy
+
+        if name in mxnet_names.__all__:
+            return getattr(mxnet_names, name)
+        raise
