@@ -69,6 +69,34 @@ _PLAIN = frozenset(
     + [t for t in numpy.sctypeDict.values() if issubclass(t, numpy.number | numpy.bool_)]
 )
 
+# Types without values whose operations are recorded instead of run: ``type → recorder(operation,
+# args, kwargs)``. Who defines such a type enters it here.
+symbolic_types: dict[type, Callable[..., Any]] = {}
+
+
+def recorded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is recorded as a whole where an argument is symbolic.
+
+    For functions written in primitives, which would else be recorded in pieces.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for a in args:
+            kind = type(a)
+            if kind in symbolic_types:
+                return symbolic_types[kind](call, args, kwargs)
+            if kind is list or kind is tuple:
+                for b in a:
+                    if type(b) in symbolic_types:
+                        return symbolic_types[type(b)](call, args, kwargs)
+        return function(*args, **kwargs)
+
+    call.symbolic_name = function.__name__  # type: ignore[attr-defined]
+    call.__module__ = "minpy.numpy"
+    return call
+
+
 # All primitives, a user's unregistered ones too: a change of policy has to reach each.
 _instances: weakref.WeakSet[Primitive] = weakref.WeakSet()
 
@@ -218,6 +246,9 @@ class Primitive:
                     if self.is_view:
                         _link(out, args[0], self, args[1:], kwargs)
                     return out
+        for a in (*args, *kwargs.values()) if kwargs else args:
+            if type(a) in symbolic_types:
+                return symbolic_types[type(a)](self, args, kwargs)
         if kwargs or len(args) > self._most:
             return self._call_with_options(args, kwargs)
         return self._call(args, kwargs)

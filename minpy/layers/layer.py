@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
+import functools
+import itertools
 import re
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy
 
-from minpy import initializers
+from minpy import initializers, random
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.containers import flatten, map_leaves
 from minpy.config import settings
 from minpy.errors import ShapeError
-from minpy.layers.parameter import Parameter
+from minpy.layers.calls import (
+    any_mask,
+    fitting_shapes,
+    map_shapes,
+    masks_of,
+    shape_of,
+    signature_of,
+)
+from minpy.layers.parameter import Parameter, collect_updates
+from minpy.layers.symbolic import KerasTensor, Node, is_symbolic, outputs_by_trial, symbolic_leaves
 
 __all__ = ["Layer", "call_context", "snake_case"]
+
+
+# Layers are numbered as they are made: names that a model gives follow that order.
+_count = itertools.count()
 
 
 class _CallContext(threading.local):
@@ -26,6 +41,7 @@ class _CallContext(threading.local):
 
     training: bool = False
     losses: list[Any] | None = None
+    depth: int = 0
 
 
 call_context = _CallContext()
@@ -49,12 +65,35 @@ def snake_case(name: str) -> str:
     return name.lower()
 
 
+def unique_names(layers: list[Layer]) -> list[tuple[str, Layer]]:
+    """Return layers with their names, numbered where a name occurs more than once."""
+    taken = {layer.name for layer in layers}
+    used: set[str] = set()
+    named = []
+    for layer in layers:
+        name, number = layer.name, 0
+        while name in used or (number and name in taken):
+            number += 1
+            name = f"{layer.name}_{number}"
+        used.add(name)
+        named.append((name, layer))
+    return named
+
+
 class Layer:
     """A part of a model: weights, and the function of them and of an input.
 
     A subclass stores its settings in ``__init__``, makes its weights in ``build(input_shape)`` with
-    `add_weight`, and computes in ``call(x)``, which may take ``training`` too. Weights read as
-    arrays: ``self.kernel`` in ``call`` is a minpy array.
+    `add_weight`, and computes in ``call(x)``, which may take ``training`` and ``mask`` too. Weights
+    read as arrays: ``self.kernel`` in ``call`` is a minpy array.
+
+    Called with a symbolic tensor (what `Input` returns) a layer becomes a part of the graph that a
+    functional `Model` is made of. Its output's shape is what ``compute_output_shape`` says, or what
+    comes out for zeros.
+
+    **Masks.** A mask says which time steps of a value count. It travels with the value: a layer
+    whose ``call`` takes ``mask`` gets it, and one with ``supports_masking = True``, or with a
+    ``compute_mask`` of its own, puts one on its output.
 
     Parameters
     ----------
@@ -109,6 +148,8 @@ class Layer:
             self.__dict__.setdefault("_named", False)
             self.__dict__.setdefault("name", snake_case(type(self).__name__))
             self.built = False
+            object.__setattr__(self, "_inbound_nodes", [])
+            object.__setattr__(self, "_created", next(_count))
             self.input_shape: Any = None
             self.output_shape: Any = None
             self._declared_shape: tuple | None = None
@@ -226,8 +267,12 @@ class Layer:
             if id(parameter) not in met:
                 met.add(id(parameter))
                 yield f"{prefix}{parameter.name}", parameter, trains and parameter.trainable
-        for layer in self._children():
-            yield from layer._walk(f"{prefix}{layer.name}/", trains)
+        for name, layer in self._named_children():
+            yield from layer._walk(f"{prefix}{name}/", trains)
+
+    def _named_children(self) -> list[tuple[str, Layer]]:
+        """Return the layers directly inside this one, each once, by names that occur once."""
+        return unique_names(self._children())
 
     def _children(self) -> list[Layer]:
         """Return the layers directly inside this one, each once."""
@@ -298,8 +343,24 @@ class Layer:
 
     # --- calling --------------------------------------------------------------------------------
 
+    # Whether `build` makes everything that there is to make, so that `built` holds after it.
+    _builds_all = True
+    # Whether arrays are made of the first argument: False for layers that take text.
+    _convert_input_args = True
+    # Whether masks are passed on here, or by the layers inside.
+    _handles_masks = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__ and cls._builds_all:
+            cls.build = _marks_built(cls.build)
+
     def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of a shape whose batch axis is None."""
+        """Make the weights for inputs of a shape whose batch axis is None.
+
+        A layer whose ``call`` takes several tensors may name their shapes instead:
+        ``build(query_shape, value_shape)`` for ``call(query, value)``.
+        """
         self.built = True
 
     def call(self, x: Any) -> Any:
@@ -307,29 +368,217 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no call(x)")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output for an input; the first call makes the weights."""
-        if not args:
+        """Compute the output for an input; the first call makes the weights.
+
+        Parameters
+        ----------
+        args, kwargs
+            What ``call`` takes: arrays, lists and dicts of them, and options. Symbolic tensors
+            give symbolic tensors.
+
+        Raises
+        ------
+        ShapeError
+            If the layer can't take inputs of such shapes.
+        """
+        signature = signature_of(type(self))
+        if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
+            return self._call_symbolically(signature, args, kwargs)
+        if not args and not (kwargs and signature.names and signature.names[0] in kwargs):
             raise TypeError(f"{type(self).__name__} {self.name!r}: expected an input")
-        args = (map_leaves(_to_array, args[0]), *args[1:])
+        if self._convert_input_args:
+            if args:
+                rest = (_numpy_to_array(a) for a in args[1:]) if len(args) > 1 else ()
+                args = (map_leaves(_to_array, args[0]), *rest)
+            if kwargs:
+                kwargs = {name: _numpy_to_array(value) for name, value in kwargs.items()}
+        first = args[0] if args else kwargs[signature.names[0]]
         if not self.built:
-            self._build_for(args[0])
+            self._build_for(signature.tensors(args, kwargs))
         training = kwargs.pop("training", None)
         before = call_context.training
         if training is None:
             training = before
-        if _takes_training(type(self)):
+        if signature.takes_training:
             kwargs["training"] = training
+        previous = None
+        if self._handles_masks:
+            if signature.takes_mask or signature.masks:
+                kwargs = _with_masks(signature, args, kwargs)
+            previous = kwargs.get("mask") if signature.takes_mask else None
+            if previous is None:
+                previous = masks_of(first)
+        if call_context.depth == 0 and call_context.losses is None:
+            self._forget_losses()
         call_context.training = training
+        call_context.depth += 1
         try:
-            return self.call(*args, **kwargs)
+            outputs = self.call(*args, **kwargs)
         finally:
+            call_context.depth -= 1
             call_context.training = before
+        if self._handles_masks:
+            if self.supports_masking:
+                self._attach_masks(first, outputs, previous)
+            elif any_mask(previous):
+                warnings.warn(
+                    f"layer {self.name!r} ({type(self).__name__}) was given an input with a mask "
+                    "and doesn't support masks, so the layers behind it will not see one; set "
+                    "supports_masking = True in it if the mask holds for its output too",
+                    stacklevel=2,
+                )
+        return outputs
 
-    def _build_for(self, x: Any) -> None:
-        leaves, unflatten = flatten(x)
-        shapes = [None if leaf is None else (None, *leaf.shape[1:]) for leaf in leaves]
-        shape = unflatten(shapes) if len(shapes) != 1 else shapes[0]
-        self._build_once(shape)
+    # --- symbolic calls -------------------------------------------------------------------------
+
+    def _call_symbolically(self, signature: Any, args: tuple, kwargs: dict) -> Any:
+        tensors = signature.tensors(args, kwargs)
+        who = f"{type(self).__name__} {self.name!r}"
+        if self._convert_input_args:
+            _refuse_mixed(signature.unclear(tensors, args, kwargs), who)
+        fresh = not self.built
+        if fresh:
+            self._build_for(tensors)
+        elif tensors:
+            self.check_input(shape_of(next(iter(tensors.values()))))
+        outputs = self.compute_output_spec(*args, **kwargs)
+        if fresh and any(not layer.built for layer in self._all_inside()):
+            self._run_on_zeros(args, kwargs)
+        Node(self, args, kwargs, outputs)
+        shapes = map_leaves(lambda t: t.shape, outputs)
+        if tensors:
+            self.input_shape = shape_of(next(iter(tensors.values())))
+        self.output_shape = shapes
+        return outputs
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return symbolic tensors of the shapes and dtypes that a call on symbolic tensors gives.
+
+        By ``compute_output_shape``, or by running the layer on zeros where there is none.
+        """
+        tensors = signature_of(type(self)).tensors(args, kwargs)
+        told = self._told_shape(tensors)
+        if told is None:
+            return self._run_on_zeros(args, kwargs)
+        inputs = list(symbolic_leaves((args, kwargs)))
+        dtype = self.__dict__["dtype"]
+        if any(t.dtype != dtype for t in inputs) and not self._parameters:
+            # Reshaping integers gives integers, looking them up gives floats: the layer knows.
+            with contextlib.suppress(Exception):
+                dtypes = [t.dtype for t in flatten(self._run_on_zeros(args, kwargs))[0]]
+                found = iter(dtypes)
+                return map_shapes(lambda shape: KerasTensor(shape, next(found)), told)
+        return map_shapes(lambda shape: KerasTensor(shape, dtype), told)
+
+    def _told_shape(self, tensors: dict[str, Any]) -> Any:
+        """Return what ``compute_output_shape`` says, None where it can't."""
+        method = type(self).compute_output_shape
+        if method is Layer.compute_output_shape or not tensors:
+            return None
+        who = f"{type(self).__name__} {self.name!r}"
+        shapes = fitting_shapes(self.compute_output_shape, tensors, who)
+        try:
+            return self.compute_output_shape(**shapes)
+        except NotImplementedError:
+            return None
+        except TypeError:
+            # Arithmetic on a length that isn't known.
+            if any(None in t.shape[1:] for t in symbolic_leaves(list(tensors.values()))):
+                return None
+            raise
+
+    def _run_on_zeros(self, args: tuple, kwargs: dict) -> Any:
+        given = {name: value for name, value in kwargs.items() if name != "training"}
+        with (
+            forward_pass(training=False),
+            collect_updates(),
+            random.rehearsal(),
+            numpy.errstate(all="ignore"),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            return outputs_by_trial(self, args, given)
+
+    def _all_inside(self) -> Iterator[Layer]:
+        stack = self._children()
+        while stack:
+            layer = stack.pop()
+            yield layer
+            stack.extend(layer._children())
+
+    def _only_node(self, what: str) -> Node:
+        nodes = self._inbound_nodes
+        if len(nodes) != 1:
+            raise AttributeError(
+                f"layer {self.name!r} was called on {len(nodes)} symbolic tensors, so there is no "
+                f"one {what}"
+                + ("; keep what each call returns" if nodes else "; call it on an Input first")
+            )
+        return nodes[0]
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensors that the layer was called on, if it was once."""
+        node = self._only_node("input")
+        given = node.args[0] if node.args else next(iter(node.kwargs.values()))
+        return given if is_symbolic([given]) else node.input_tensors
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensors that the layer returned, if it was called on some once."""
+        return self._only_node("output").outputs
+
+    # --- masks ----------------------------------------------------------------------------------
+
+    @property
+    def supports_masking(self) -> bool:
+        """Whether masks of the input become masks of the output, by `compute_mask`."""
+        found = self.__dict__.get("_supports_masking")
+        return type(self).compute_mask is not Layer.compute_mask if found is None else found
+
+    @supports_masking.setter
+    def supports_masking(self, value: bool) -> None:
+        self.__dict__["_supports_masking"] = bool(value)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return the mask of the output.
+
+        Parameters
+        ----------
+        inputs
+            The first argument of the call.
+        previous_mask
+            Its mask, None, or masks in lists and dicts as the inputs are.
+        """
+        return previous_mask
+
+    def _attach_masks(self, inputs: Any, outputs: Any, previous: Any) -> None:
+        plain = type(self).compute_mask is Layer.compute_mask
+        if plain and not any_mask(previous):
+            return
+        leaves = flatten(outputs)[0]
+        if all(getattr(leaf, "_keras_mask", None) is not None for leaf in leaves):
+            return
+        found = self.compute_mask(inputs, previous)
+        if found is None:
+            return
+        for leaf, mask in zip(leaves, flatten(found)[0], strict=False):
+            without = type(leaf) is ndarray and getattr(leaf, "_keras_mask", None) is None
+            if without and mask is not None:
+                leaf._keras_mask = as_ndarray(mask)
+
+    # --- building -------------------------------------------------------------------------------
+
+    def _build_for(self, tensors: dict[str, Any]) -> None:
+        who = f"{type(self).__name__} {self.name!r}"
+        first = shape_of(next(iter(tensors.values()))) if tensors else None
+        shapes = fitting_shapes(self.build, tensors, who)
+        self.check_input(first)
+        self.build(**shapes)
+        self.built = True
+        self.input_shape = first
+        with contextlib.suppress(NotImplementedError, TypeError, ShapeError):
+            self.output_shape = self._told_shape(tensors)
 
     def _build_once(self, shape: Any) -> None:
         if not self.built:
@@ -350,9 +599,33 @@ class Layer:
     # --- losses ---------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
-        """Add a term to the loss of the forward pass that is running."""
+        """Add a term to the loss of the forward pass that is running.
+
+        Called in ``call`` or beside a training step; outside of one the terms of the last call are
+        in `losses`.
+        """
+        for term in flatten(loss)[0]:
+            value = as_ndarray(term)
+            if call_context.losses is not None:
+                call_context.losses.append(value)
+            else:
+                self.__dict__.setdefault("_losses", []).append(value)
+
+    @property
+    def losses(self) -> list[ndarray]:
+        """The loss terms of the last call, and those of the weights' regularizers."""
         if call_context.losses is not None:
-            call_context.losses.append(as_ndarray(loss))
+            return [*call_context.losses, *self.regularization_losses()]
+        found = [*self.__dict__.get("_losses", ())]
+        for layer in self._all_inside():
+            found.extend(layer.__dict__.get("_losses", ()))
+        return [*found, *self.regularization_losses()]
+
+    def _forget_losses(self) -> None:
+        self.__dict__.pop("_losses", None)
+        if self._sublayers:
+            for layer in self._all_inside():
+                layer.__dict__.pop("_losses", None)
 
     def regularization_losses(self) -> list[ndarray]:
         """Return the loss terms of the weights' regularizers."""
@@ -379,23 +652,52 @@ class Layer:
         return cls(**config)
 
 
-_TAKES_TRAINING: dict[type, bool] = {}
+def _marks_built(build: Any) -> Any:
+    """Return a ``build`` after which the layer is built, also where a user calls it."""
+
+    @functools.wraps(build)
+    def marked(self: Layer, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        self.built = True
+
+    return marked
 
 
-def _takes_training(kind: type) -> bool:
-    """Say whether a layer class's ``call`` has an argument ``training``."""
-    found = _TAKES_TRAINING.get(kind)
-    if found is None:
-        parameters = inspect.signature(kind.call).parameters
-        found = "training" in parameters or any(
-            p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()
-        )
-        _TAKES_TRAINING[kind] = found
-    return found
+def _with_masks(signature: Any, args: tuple, kwargs: dict) -> dict:
+    """Return the keyword arguments with the masks that travel with the tensors."""
+    tensors = signature.tensors(args, kwargs)
+    given = {*signature.names[: len(args)], *(n for n, v in kwargs.items() if v is not None)}
+    if len(tensors) == 1:
+        if signature.takes_mask and "mask" not in given:
+            kwargs = {**kwargs, "mask": masks_of(next(iter(tensors.values())))}
+        return kwargs
+    for name, value in tensors.items():
+        mask = signature.masks.get(name)
+        if mask is not None and mask not in given:
+            kwargs = {**kwargs, mask: masks_of(value)}
+    return kwargs
 
 
 def _to_array(x: Any) -> Any:
     return x if x is None or type(x) is ndarray else as_ndarray(x)
+
+
+def _refuse_mixed(values: dict[str, Any], who: str) -> None:
+    """Raise `TypeError` where symbolic tensors are among other things in one argument."""
+    for name, value in values.items():
+        if is_symbolic([value]):
+            raise TypeError(
+                f"{who}: {name} mixes symbolic tensors with other things; expected symbolic "
+                "tensors and arrays only"
+            )
+
+
+def _numpy_to_array(x: Any) -> Any:
+    if isinstance(x, numpy.ndarray) and x.dtype.kind in "biufc":
+        return as_ndarray(x)
+    if isinstance(x, tuple | list | dict) and x:
+        return map_leaves(lambda a: as_ndarray(a) if isinstance(a, numpy.ndarray) else a, x)
+    return x
 
 
 def expect_axes(layer: Layer, shape: Any, ndim: int, what: str) -> None:

@@ -11,8 +11,8 @@ from minpy import by_name
 
 __all__ = ["class_named", "deserialize", "register_serializable", "registered_name", "serialize"]
 
-_CLASSES: dict[str, type] = {}
-_NAMES: dict[type, str] = {}
+_CLASSES: dict[str, Any] = {}  # and functions
+_NAMES: dict[Any, str] = {}
 
 
 def register_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
@@ -53,9 +53,15 @@ def add_builtin(kind: type) -> None:
     _NAMES[kind] = kind.__name__
 
 
-def registered_name(kind: type) -> str:
+def function_named(name: str) -> Callable[..., Any] | None:
+    """Return a function that was registered under a name, or None."""
+    found = _CLASSES.get(name)
+    return None if isinstance(found, type) else found
+
+
+def registered_name(kind: Any) -> str:
     """Return the name under which files refer to a class."""
-    return _NAMES.get(kind, kind.__name__)
+    return _NAMES.get(kind) or getattr(kind, "__name__", type(kind).__name__)
 
 
 def class_named(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:

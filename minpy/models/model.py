@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from typing import Any
 
 import numpy
 
+from minpy.array import as_ndarray
+from minpy.autograd.containers import flatten, map_leaves
+from minpy.layers.calls import map_shapes, shape_of
+from minpy.layers.core.operation import Operation
 from minpy.layers.layer import Layer
+from minpy.layers.symbolic import KerasTensor
 from minpy.models import saving
+from minpy.models.functional_graph import FunctionalGraph
 from minpy.models.summary import print_summary
 from minpy.models.trainer import Trainer
 
@@ -16,18 +23,40 @@ __all__ = ["Model"]
 
 
 class Model(Trainer):
-    """A model of one's own: layers made in ``__init__``, used in ``call``.
+    """A model: a graph of layers between inputs and outputs, or a class of one's own.
+
+    ``Model(inputs, outputs)`` is the function that leads from symbolic tensors (`Input`) to what
+    layers made of them. A subclass makes its layers in ``__init__`` and uses them in ``call``; or
+    it calls ``super().__init__(inputs, outputs)``, and has the graph for its ``call``.
 
     Parameters
     ----------
+    inputs, outputs
+        Symbolic tensors, alone or in lists and dicts; the model takes and returns arrays in the
+        same containers.
     name
         Its name; the class's if not given.
+    trainable
+        False keeps the optimizer from changing the weights.
+
+    Raises
+    ------
+    ValueError
+        If the outputs depend on an input that isn't given, or something given isn't symbolic.
 
     Examples
     --------
     >>> import numpy
     >>> from minpy.models import Model
-    >>> from minpy.layers import Dense
+    >>> from minpy.layers import Dense, Input
+    >>> x = Input((3,))
+    >>> hidden = Dense(8, activation='relu', name='hidden')(x)
+    >>> model = Model(x, Dense(1)(hidden))
+    >>> model.count_params()
+    41
+    >>> Model(model.input, model.get_layer('hidden').output).output_shape
+    (None, 8)
+
     >>> class Net(Model):
     ...     def __init__(self):
     ...         super().__init__()
@@ -42,16 +71,165 @@ class Model(Trainer):
     (4, 1)
     """
 
-    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make a `Functional` where inputs and outputs are given."""
+        if cls is Model and (args or "inputs" in kwargs or "outputs" in kwargs):
+            from minpy.models.functional import Functional
 
-    def build(self, input_shape: Any) -> None:
-        """Nothing of its own: the layers inside are built when they are called."""
+            return super().__new__(Functional)
+        return super().__new__(cls)
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(inputs, str) and outputs is None and name is None:
+            inputs, name = None, inputs  # Model('name')
+        super().__init__(name=name, **kwargs)
+        if inputs is not None or outputs is not None:
+            self._set_graph(inputs, outputs)
+        if not trainable:
+            self.trainable = False
+
+    def _prepare(self) -> None:
+        if "_parameters" not in self.__dict__:
+            super()._prepare()
+            object.__setattr__(self, "_graph", None)
+
+    # --- a graph, if the model is one -----------------------------------------------------------
+
+    def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        if inputs is None or outputs is None:
+            raise ValueError(
+                f"{self.name}: expected Model(inputs, outputs), got "
+                f"{'outputs' if inputs is None else 'inputs'} only"
+            )
+        graph = FunctionalGraph(inputs, outputs, self.name)
+        object.__setattr__(self, "_graph", graph)
+        self.input_shape = map_leaves(lambda t: t.shape, graph.input_struct)
+        self.output_shape = map_leaves(lambda t: t.shape, graph.unpacked_outputs)
+        self.built = True
+
+    def _needs_graph(self, what: str) -> FunctionalGraph:
+        if self._graph is None:
+            raise AttributeError(
+                f"{self.name} has no {what}: it isn't made of symbolic tensors; "
+                "Model(inputs, outputs) is, and Sequential with an Input"
+            )
+        return self._graph
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, in the container that they were given in."""
+        return self._needs_graph("input").input_struct
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, in the container that they were given in."""
+        return self._needs_graph("output").output_struct
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic inputs in order."""
+        return self._needs_graph("inputs").inputs
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The symbolic outputs in order."""
+        return self._needs_graph("outputs").outputs
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return [t.name for t in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that the outputs come from."""
+        return [t._node.layer.name for t in self.outputs]
+
+    @property
+    def _keeps_integers(self) -> bool:
+        # A graph whose inputs are all floats gets its integers as floats, a batch at a time.
+        return self._graph is None or any(t.dtype.kind != "f" for t in self._graph.inputs)
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        """Compute the outputs."""
+        if self._graph is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} has no call(x): write one, or make the model of symbolic "
+                "tensors, Model(inputs, outputs)"
+            )
+        graph = self._graph
+        values = graph.fitted(graph.arrange(inputs))
+        if mask is not None:
+            for value, one in zip(values, flatten(mask)[0], strict=True):
+                if one is not None:
+                    value._keras_mask = as_ndarray(one)
+        return graph.run(values)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return symbolic tensors of the shapes that a call on symbolic tensors gives."""
+        if self._graph is None or type(self).call is not Model.call:
+            return super().compute_output_spec(*args, **kwargs)
+        values = self._graph.fitted(self._graph.arrange(args[0] if args else kwargs["inputs"]))
+        return self._graph.specs(values)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output for an input's, the batch axis None."""
+        if self._graph is None:
+            raise NotImplementedError(f"{type(self).__name__} has no compute_output_shape")
+        dtypes = iter([t.dtype for t in self.inputs])
+        given = map_shapes(lambda shape: KerasTensor(shape, next(dtypes)), input_shape)
+        return map_leaves(lambda t: t.shape, self.compute_output_spec(given))
+
+    # --- layers ---------------------------------------------------------------------------------
+
+    _builds_all = False
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of all layers for an input's shape, its batch axis None.
+
+        Parameters
+        ----------
+        input_shape
+            A shape, or lists and dicts of shapes as ``call`` takes arrays.
+        """
+        if self._graph is None and input_shape is not None:
+            given = map_shapes(KerasTensor, input_shape)
+            self.built = True
+            self._run_on_zeros((given,), {})
+            self.input_shape = input_shape
+        self.built = True
+
+    def _build_for(self, tensors: Any) -> None:
+        if type(self).build is not Model.build:
+            super()._build_for(tensors)
+            return
+        # The layers inside are built when they are called, which comes next.
+        self.built = True
+        self.input_shape = shape_of(next(iter(tensors.values()))) if tensors else None
+
+    def _children(self) -> list[Layer]:
+        if self._graph is None:
+            return super()._children()
+        both = [*self._graph.operations, *super()._children()]
+        return list({id(layer): layer for layer in both}.values())
+
+    @property
+    def operations(self) -> list[Layer]:
+        """The layers directly inside the model, and the operations between them."""
+        return self._children()
 
     @property
     def layers(self) -> list[Layer]:
         """The layers directly inside the model."""
-        return self._children()
+        return [layer for layer in self._children() if not isinstance(layer, Operation)]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its place.
@@ -66,11 +244,15 @@ class Model(Trainer):
             if not -len(layers) <= index < len(layers):
                 raise ValueError(f"{self.name}: no layer {index}, the model has {len(layers)}")
             return layers[index]
-        for layer in layers:
-            if layer.name == name:
-                return layer
+        if name is None:
+            raise ValueError(f"{self.name}: get_layer expects a name or an index")
+        named = dict(self._named_children())
+        if name in named:
+            return named[name]
+        near = difflib.get_close_matches(str(name), named, 1)
         raise ValueError(
-            f"{self.name}: no layer named {name!r}; there are "
+            f"{self.name}: no layer named {name!r}; "
+            + (f"did you mean {near[0]!r}? There are " if near else "there are ")
             + ", ".join(repr(layer.name) for layer in layers)
         )
 

@@ -9,6 +9,7 @@ from minpy.errors import ShapeError
 from minpy.layers.core.input_layer import InputLayer
 from minpy.layers.layer import Layer, snake_case
 from minpy.layers.serialization import deserialize, serialize
+from minpy.layers.symbolic import KerasTensor
 from minpy.models.model import Model
 
 __all__ = ["Sequential"]
@@ -32,13 +33,16 @@ class Sequential(Model):
     195
     """
 
-    _keeps_integers = False
-
     def __init__(self, layers: Any = None, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self._stack: list[Layer] = []
         for layer in [] if layers is None else layers:
             self.add(layer)
+
+    @property
+    def _keeps_integers(self) -> bool:
+        # Numbers of rows stay integers: float32 holds them only up to 2**24.
+        return bool(self.layers) and getattr(self.layers[0], "takes_integers", False)
 
     @property
     def layers(self) -> list[Layer]:
@@ -57,6 +61,8 @@ class Sequential(Model):
         ShapeError
             If it can't take the output of the one below; it is then not added.
         """
+        if type(layer) is KerasTensor and isinstance(layer._node and layer._node.layer, InputLayer):
+            layer = layer._node.layer
         if isinstance(layer, type) or not isinstance(layer, Layer):
             hint = f"; make one: {layer.__name__}(…)" if isinstance(layer, type) else ""
             raise TypeError(f"{self.name}: expected a layer, got {layer!r}{hint}")
@@ -69,7 +75,7 @@ class Sequential(Model):
             while layer.name in taken:
                 number += 1
                 layer.name = f"{base}_{number}"
-            layer._named = True
+            layer._named = "automatically"
         elif layer.name in taken:
             raise ValueError(
                 f"{self.name}: a layer named {layer.name!r} exists already; give each its own name"
@@ -103,6 +109,9 @@ class Sequential(Model):
             raise ValueError(f"{self.name}: there is no layer to take off")
         layer = self._stack.pop()
         del self._sublayers[layer.name]
+        object.__setattr__(self, "_graph", None)
+        self.built = bool(self._stack) and all(one.built for one in self._stack)
+        self.output_shape = self._output_so_far() if self.built else None
         return layer
 
     def check_input(self, shape: Any) -> None:

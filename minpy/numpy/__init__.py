@@ -35,6 +35,7 @@ from minpy.numpy.reductions import *
 from minpy.numpy.shaping import *
 from minpy.numpy.sorting import *
 from minpy.numpy.statistics import *
+from minpy.primitives import recorded
 
 __all__ = ["fft", "linalg", "ndarray", "random"]
 for _module in (
@@ -51,6 +52,37 @@ for _module in (
     statistics,
 ):
     __all__ += _module.__all__
+
+# Functions written in others of these, which symbolic tensors see as one.
+for _name in [
+    "append",
+    "array_split",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "broadcast_arrays",
+    "clip",
+    "column_stack",
+    "compress",
+    "concatenate",
+    "dsplit",
+    "dstack",
+    "einsum",
+    "full_like",
+    "hsplit",
+    "hstack",
+    "meshgrid",
+    "nan_to_num",
+    "row_stack",
+    "select",
+    "sort",
+    "split",
+    "stack",
+    "vsplit",
+    "vstack",
+    "where",
+]:
+    globals()[_name] = recorded(globals()[_name])
 
 _fall_back, __dir__ = fallback.reach("numpy", __all__)
 

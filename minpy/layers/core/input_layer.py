@@ -1,10 +1,13 @@
-"""The declaration of a model's input."""
+"""The declaration of a model's input: a layer in a stack, a symbolic tensor in a graph."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy
+
 from minpy.layers.layer import Layer
+from minpy.layers.symbolic import KerasTensor, Node
 
 __all__ = ["Input", "InputLayer"]
 
@@ -15,21 +18,63 @@ class InputLayer(Layer):
     Parameters
     ----------
     shape
-        Shape of one sample, without the batch axis.
+        Shape of one sample, without the batch axis; None where a length isn't known.
+    batch_size
+        The number of samples in each batch, if it is always the same.
+    dtype
+        Element type of the input; data of other types are cast to it.
+    batch_shape
+        The shape with the batch axis, in the place of `shape` and `batch_size`.
+    name
+        The input's name, by which data in a dict are told apart.
 
     Examples
     --------
     >>> from minpy.models import Sequential
-    >>> from minpy.layers import Dense, Input
-    >>> Sequential([Input((4,)), Dense(2)]).count_params()
+    >>> from minpy.layers import Dense, InputLayer
+    >>> Sequential([InputLayer((4,)), Dense(2)]).count_params()
     10
     """
 
-    def __init__(self, shape: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        self._declared_shape = (None, *self.shape)
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        batch_shape: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype, **kwargs)
+        if batch_shape is not None:
+            if shape is not None or batch_size is not None:
+                raise ValueError("Input: give shape and batch_size, or batch_shape, not both")
+            batch_size, *rest = batch_shape
+            shape = tuple(rest)
+        elif shape is None:
+            raise ValueError("Input: expected shape=(…), the shape of one sample; () for a number")
+        if isinstance(shape, int):
+            shape = (shape,)
+        try:
+            self.shape = tuple(None if n is None else int(n) for n in shape)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"Input: expected a shape of integers and None, got {shape!r}"
+            ) from None
+        if any(n is not None and n < 0 for n in self.shape):
+            raise ValueError(f"Input: expected lengths of 0 or more, got {self.shape}")
+        self.batch_size = None if batch_size is None else int(batch_size)
+        self._declared_shape = (self.batch_size, *self.shape)
+        self.input_shape = self.output_shape = self._declared_shape
         self.built = True
+        Node(self, (), {}, KerasTensor(self._declared_shape, self.__dict__["dtype"]))
+
+    _handles_masks = False
+
+    @property
+    def batch_shape(self) -> tuple[int | None, ...]:
+        """The shape with the batch axis."""
+        return (self.batch_size, *self.shape)
 
     def call(self, x: Any) -> Any:
         """Return the input."""
@@ -43,9 +88,54 @@ class InputLayer(Layer):
         """Return the arguments that make an equal layer."""
         config = super().get_config()
         config.pop("input_shape", None)
-        return {**config, "shape": list(self.shape)}
+        config["shape"] = list(self.shape)
+        if self.batch_size is not None:
+            config["batch_size"] = self.batch_size
+        return config
 
 
-def Input(shape: Any, **kwargs: Any) -> InputLayer:
-    """Declare a model's input; `shape` is that of one sample, without the batch axis."""
-    return InputLayer(shape, **kwargs)
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+) -> KerasTensor:
+    """Return a symbolic tensor that stands for a model's input.
+
+    Parameters
+    ----------
+    shape, batch_size, dtype, batch_shape, name
+        As of `InputLayer`.
+    tensor
+        A symbolic tensor to use as it is.
+
+    Returns
+    -------
+    KerasTensor
+        To call layers on; `Sequential` takes it as its first element too.
+
+    Raises
+    ------
+    ValueError
+        If the shape is none.
+
+    Examples
+    --------
+    >>> from minpy.layers import Dense, Input
+    >>> from minpy.models import Model, Sequential
+    >>> x = Input(shape=(784,))
+    >>> y = Dense(10, activation='softmax')(Dense(32, activation='relu')(x))
+    >>> Model(x, y).count_params()
+    25450
+    >>> Sequential([Input((4,)), Dense(2)]).count_params()
+    10
+    """
+    if tensor is not None:
+        if type(tensor) is not KerasTensor:
+            raise ValueError(f"Input: expected a symbolic tensor, got {type(tensor).__name__}")
+        return tensor
+    if dtype is not None:
+        dtype = numpy.dtype(dtype)
+    return InputLayer(shape, batch_size, dtype, batch_shape, name).output
