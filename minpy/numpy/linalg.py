@@ -11,10 +11,13 @@ S. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functio
 Functions that read one triangle of a symmetric matrix (`cholesky`, `eigh`) are differentiated as
 functions of the symmetric matrix: their gradients are symmetric. Where eigenvalues or singular
 values coincide, vectors have no derivative: the part between those of one value counts as zero.
+`eig` is differentiated as LAPACK scales its vectors: of length one, their largest element real.
 """
 
 from __future__ import annotations
 
+import builtins
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,20 +25,22 @@ import numpy
 from numpy.linalg import LinAlgError
 
 from minpy.array import as_ndarray, ndarray
-from minpy.autograd.rules import defjvp, defvjp
+from minpy.autograd.rules import defjvp, defvjp, defvjp_argnums
 from minpy.errors import NoDerivativeError
 from minpy.numpy.broadcasting import unbroadcast
 from minpy.numpy.elementwise import absolute, conjugate, equal, imag, not_equal, real, sqrt, where
 from minpy.numpy.fallback import reach
 from minpy.numpy.function import Function, composition
 from minpy.numpy.products import dot, matmul
-from minpy.numpy.reductions import max, min, sum
+from minpy.numpy.reductions import any, argmax, max, min, sum
 from minpy.numpy.shaping import (
     concatenate,
     diagonal,
     moveaxis,
     reshape,
+    stack,
     swapaxes,
+    transpose,
     tril,
     triu,
 )
@@ -43,10 +48,14 @@ from minpy.numpy.shaping import (
 __all__ = [
     "LinAlgError",
     "cholesky",
+    "cond",
     "det",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "inv",
+    "lstsq",
     "matrix_power",
     "multi_dot",
     "norm",
@@ -55,9 +64,18 @@ __all__ = [
     "slogdet",
     "solve",
     "svd",
+    "tensorinv",
+    "tensorsolve",
 ]
 
 __getattr__, __dir__ = reach("numpy.linalg", __all__)
+
+
+class EigResult(NamedTuple):
+    """What `eig` returns."""
+
+    eigenvalues: ndarray
+    eigenvectors: ndarray
 
 
 class EighResult(NamedTuple):
@@ -125,15 +143,15 @@ def _symmetric(x: Any) -> Any:
     return (x + _h(x)) * 0.5
 
 
+def _conjugated(g: Any) -> Any:
+    if isinstance(g, tuple | list):
+        return type(g)(_conjugated(part) for part in g)
+    return conjugate(g) if g is not None and g.dtype.kind == "c" else g
+
+
 def _as_convention(rule: Callable[..., Any]) -> Callable[[Any], Any]:
     """Turn a rule for the usual gradient of complex numbers into one for HIPS' convention."""
-
-    def flip(g: Any) -> Any:
-        if type(g) is tuple:
-            return tuple(flip(part) for part in g)
-        return conjugate(g) if g is not None and g.dtype.kind == "c" else g
-
-    return lambda g: flip(rule(flip(g)))
+    return lambda g: _conjugated(rule(_conjugated(g)))
 
 
 # --- inverses and systems of equations ------------------------------------------------------------
@@ -201,11 +219,100 @@ def pinv(a: Any, rcond: Any = 1e-15, hermitian: bool = False) -> ndarray:
     return _pinv(as_ndarray(a), rcond=rcond, hermitian=hermitian)
 
 
+_lstsq = Function("linalg.lstsq", lambda *args: tuple(numpy.linalg.lstsq(*args)), arrays=2)
+
+
+def _lstsq_vjp(argnums: tuple, ans: tuple, args: tuple, kwargs: dict) -> Any:
+    # x = A⁺b of constant rank, with the derivative of the pseudo-inverse as above; the residual is
+    # at right angles to A.
+    a, b = as_ndarray(args[0]), as_ndarray(args[1])
+    rcond = args[2] if len(args) > 2 else None
+    columns = _as_columns(a, b)
+    x, r = columns(ans[0]), columns(b) - matmul(a, columns(ans[0]))
+    if rcond is None or rcond == "warn" or rcond == -1:
+        rcond = numpy.finfo(a.dtype).eps * (1 if rcond is not None else builtins.max(a.shape))
+
+    def vjp(g: tuple) -> Any:
+        gx, p = columns(g[0]), pinv(a, rcond)
+        back = matmul(_h(p), gx)
+        null = gx - matmul(p, matmul(a, gx))
+        to_a = (
+            matmul(r, matmul(matmul(_h(gx), p), _h(p)))
+            + matmul(matmul(_h(p), x), _h(null))
+            - matmul(back, _h(x))
+        )
+        to_b = back
+        if ans[1].size:
+            change = r * (2.0 * g[1])
+            to_a, to_b = to_a - matmul(change, _h(x)), to_b + change
+        u, _, vh = _svd(a, full_matrices=False)
+        to_a = to_a + matmul(u * _row(g[3]), vh)
+        to_b = to_b[..., 0] if columns is _column else to_b
+        return [(to_a, to_b)[n] for n in argnums]
+
+    return _as_convention(vjp)
+
+
+defvjp_argnums(_lstsq, _lstsq_vjp)
+
+
+def lstsq(a: Any, b: Any, rcond: Any = "warn") -> tuple:
+    """Return the least-squares solution of a system, as `numpy.linalg.lstsq`.
+
+    Where the rank of `a` is deficient, the derivative is the one at constant rank.
+    """
+    return _lstsq(as_ndarray(a), as_ndarray(b), rcond)
+
+
+@composition("linalg.tensorinv", numpy.linalg.tensorinv, arrays=1)
+def tensorinv(a: Any, ind: int = 2) -> ndarray:
+    """Return the inverse of a tensor as of a linear map, as `numpy.linalg.tensorinv`."""
+    a = as_ndarray(a)
+    if ind <= 0:
+        raise ValueError("Invalid ind argument.")
+    shape = a.shape[ind:] + a.shape[:ind]
+    rows = math.prod(a.shape[ind:])
+    return reshape(inv(reshape(a, (rows, -1))), shape)
+
+
+@composition("linalg.tensorsolve", numpy.linalg.tensorsolve, arrays=2)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> ndarray:
+    """Solve a tensor equation for x, as `numpy.linalg.tensorsolve`."""
+    a, b = as_ndarray(a), as_ndarray(b)
+    if axes is not None:
+        order = [k for k in range(a.ndim) if k not in axes]
+        a = transpose(a, (*order, *axes))
+    unknown = a.shape[b.ndim :]
+    size = math.prod(unknown)
+    if size**2 != a.size:
+        raise LinAlgError(
+            "Input arrays must satisfy the requirement "
+            "prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim])"
+        )
+    return reshape(solve(reshape(a, (size, size)), reshape(b, (size,))), unknown)
+
+
 # --- determinants ---------------------------------------------------------------------------------
 
 det = _function("det", arrays=1)
-defvjp(det, lambda ans, a: lambda g: _scalars(g * ans) * _t(inv(a)))
-defjvp(det, lambda t, ans, a: ans * sum(_t(inv(a)) * t, (-2, -1)))
+
+
+def _cofactors(ans: Any, a: ndarray) -> Any:
+    """Return the derivative of the determinant: by its inverse, or minors where there is none."""
+    if not bool(any(equal(ans, 0))):
+        return _scalars(ans) * _t(inv(a))
+    n = a.shape[-1]
+    others = numpy.array([[k for k in range(n) if k != i] for i in range(n)], int).reshape(n, -1)
+    signs = 1.0 - 2.0 * (numpy.arange(n) % 2)
+    rows = []
+    for i in range(n):
+        minors = a[..., others[i][None, :, None], others[:, None, :]]
+        rows.append(det(minors) * (signs * signs[i]).astype(real(a).dtype))
+    return stack(rows, axis=-2)
+
+
+defvjp(det, lambda ans, a: lambda g: _scalars(g) * _cofactors(ans, a))
+defjvp(det, lambda t, ans, a: sum(_cofactors(ans, a) * t, (-2, -1)))
 
 _slogdet = Function("linalg.slogdet", lambda a: tuple(numpy.linalg.slogdet(a)), arrays=1)
 
@@ -284,6 +391,52 @@ defvjp(eigvalsh, _eigvalsh_vjp)
 def eigh(a: Any, UPLO: str = "L") -> EighResult:
     """Return eigenvalues and -vectors of symmetric matrices, as `numpy.linalg.eigh`."""
     return EighResult(*_eigh(as_ndarray(a), UPLO=UPLO))
+
+
+_eig = Function("linalg.eig", lambda a: tuple(numpy.linalg.eig(a)), arrays=1)
+eigvals = _function("eigvals", arrays=1)
+
+
+def _eig_vjp(ans: Any, a: ndarray) -> Any:
+    # C. Boeddeker et al., "On the computation of complex-valued gradients" (2017), eq. 4.77, and
+    # how the scaling of the vectors turns with them.
+    w, v = ans
+    largest = argmax(absolute(v), -2)[..., None, :]
+    at = equal(largest, numpy.arange(a.shape[-1])[:, None]).astype(real(v).dtype)
+
+    def vjp(g: Any) -> Any:
+        inner = matmul(_h(v), g[1])
+        own = diagonal(inner, 0, -1, -2)
+        middle = inner - matmul(_h(v), v) * _row(real(own))
+        if v.dtype.kind == "c":
+            turn = imag(own) / real(sum(v * at, -2))
+            middle = middle - _h(matmul(_t(at), v)) * _row(turn * 1j)
+        gaps = _gaps(w)
+        middle = middle * (conjugate(gaps) if gaps.dtype.kind == "c" else gaps)
+        back = _h(v)
+        total = matmul(solve(back, middle + _as_matrix_of(g[0])), back)
+        return total if a.dtype.kind == "c" else real(total)
+
+    return _as_convention(vjp)
+
+
+def _eigvals_vjp(ans: Any, a: ndarray) -> Any:
+    def vjp(g: Any) -> Any:
+        _, v = _eig(a)
+        back = _h(v)
+        total = matmul(solve(back, _as_matrix_of(g)), back)
+        return total if a.dtype.kind == "c" else real(total)
+
+    return _as_convention(vjp)
+
+
+defvjp(_eig, _eig_vjp)
+defvjp(eigvals, _eigvals_vjp)
+
+
+def eig(a: Any) -> EigResult:
+    """Return eigenvalues and right eigenvectors of square matrices, as `numpy.linalg.eig`."""
+    return EigResult(*_eig(as_ndarray(a)))
 
 
 def _svd_kernel(a: Any, full_matrices: bool = True, hermitian: bool = False) -> tuple:
@@ -562,3 +715,15 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> n
     if ord not in _MATRIX_NORMS:
         raise ValueError("Invalid norm order for matrices.")
     return _MATRIX_NORMS[ord](x, axes, keepdims)
+
+
+@composition("linalg.cond", numpy.linalg.cond, arrays=1)
+def cond(x: Any, p: Any = None) -> ndarray:
+    """Return the condition number of matrices, as `numpy.linalg.cond`."""
+    x = as_ndarray(x)
+    if x.size == 0 and 0 in x.shape[-2:]:
+        raise LinAlgError("cond is not defined on empty arrays")
+    if p in (None, 2, -2):
+        s = svd(x, compute_uv=False)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    return norm(x, p, axis=(-2, -1)) * norm(inv(x), p, axis=(-2, -1))
