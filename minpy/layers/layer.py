@@ -26,7 +26,7 @@ from minpy.layers.calls import (
     shape_of,
     signature_of,
 )
-from minpy.layers.parameter import Parameter, collect_updates
+from minpy.layers.parameter import Parameter, collect_updates, structure
 from minpy.layers.symbolic import KerasTensor, Node, is_symbolic, outputs_by_trial, symbolic_leaves
 
 __all__ = ["Layer", "call_context", "snake_case"]
@@ -78,6 +78,26 @@ def unique_names(layers: list[Layer]) -> list[tuple[str, Layer]]:
         used.add(name)
         named.append((name, layer))
     return named
+
+
+class _Members(dict):
+    """The weights or the inner layers of a layer; each change to one is counted in `structure`."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        structure.version += 1
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        structure.version += 1
+        super().__delitem__(name)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        structure.version += 1
+        return super().pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        structure.version += 1
+        return super().setdefault(name, default)
 
 
 class Layer:
@@ -142,8 +162,8 @@ class Layer:
     def _prepare(self) -> None:
         """Make the containers; a subclass may set attributes before it calls ``__init__``."""
         if "_parameters" not in self.__dict__:
-            object.__setattr__(self, "_parameters", {})
-            object.__setattr__(self, "_sublayers", {})
+            object.__setattr__(self, "_parameters", _Members())
+            object.__setattr__(self, "_sublayers", _Members())
             self.__dict__.setdefault("_trainable", True)
             self.__dict__.setdefault("_named", False)
             self.__dict__.setdefault("name", snake_case(type(self).__name__))
@@ -307,6 +327,7 @@ class Layer:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        structure.version += 1
         for layer in self._children():
             layer.trainable = value
 
@@ -420,7 +441,7 @@ class Layer:
         if self._handles_masks:
             if self.supports_masking:
                 self._attach_masks(first, outputs, previous)
-            elif any_mask(previous):
+            elif not signature.takes_mask and any_mask(previous):
                 warnings.warn(
                     f"layer {self.name!r} ({type(self).__name__}) was given an input with a mask "
                     "and doesn't support masks, so the layers behind it will not see one; set "

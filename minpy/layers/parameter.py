@@ -24,6 +24,15 @@ class _Pending(threading.local):
 _pending = _Pending()
 
 
+class _Structure:
+    """Counts the changes to what layers and weights there are, and to which of them train."""
+
+    version = 0
+
+
+structure = _Structure()
+
+
 class Parameter:
     """A weight: trained (a kernel), or kept up by its layer (a running mean).
 
@@ -46,11 +55,11 @@ class Parameter:
     __slots__ = (
         "__weakref__",
         "_memory",
+        "_trainable",
         "constraint",
         "name",
         "path",
         "regularizer",
-        "trainable",
         "transposed",
         "value",
     )
@@ -75,6 +84,16 @@ class Parameter:
     def __repr__(self) -> str:
         kind = "" if self.trainable else ", not trained"
         return f"<Parameter {self.path!r} {self.shape} {self.dtype}{kind}>"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer changes it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        structure.version += 1
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from minpy.callbacks import CallbackList
 from minpy.data import ArrayBatches, Batch, class_weights, split_validation
 from minpy.errors import ShapeError
 from minpy.layers.layer import Layer
+from minpy.layers.parameter import structure
 from minpy.models.compiled_step import CompiledStep
 from minpy.models.denormals import flushed_denormals
 from minpy.models.flat_buffers import FlatBuffers
@@ -49,6 +50,7 @@ class Trainer(Layer):
             self._step: EagerStep | CompiledStep | None = None
             self._jit = True
             self._seed: int | None = None
+            self._ready_at: tuple[int, Any] = (-1, None)
             self._epochs_done = 0
 
     # --- compile --------------------------------------------------------------------------------
@@ -159,7 +161,9 @@ class Trainer(Layer):
 
     def _ready(self, x: Any) -> None:
         """Make the weights for a batch, bring them into flat buffers, size the slots."""
-        if not self.built or any(not layer.built for layer in self._all_layers()):
+        if self._ready_at[0] != structure.version and (
+            not self.built or any(not layer.built for layer in self._all_layers())
+        ):
             self._build_on(x)
         self._ready_to_train()
 
@@ -179,6 +183,14 @@ class Trainer(Layer):
             stack.extend(layer._children())
 
     def _ready_to_train(self) -> None:
+        # Looking through a deep model for its weights takes longer than a small one's prediction.
+        if (structure.version, self._optimizer) == self._ready_at and self._step is not None:
+            self._buffers.rewrap()
+            return
+        self._make_ready()
+        self._ready_at = (structure.version, self._optimizer)
+
+    def _make_ready(self) -> None:
         self.weights  # noqa: B018  (gives each weight its path)
         trained, others = self.trainable_weights, self.non_trainable_weights
         if self._buffers is None or not self._buffers.fits(trained, others):
