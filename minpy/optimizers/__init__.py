@@ -11,21 +11,42 @@ from typing import Any
 from minpy.by_name import NameTable
 from minpy.optimizers import schedules
 from minpy.optimizers.adadelta import Adadelta
+from minpy.optimizers.adafactor import Adafactor
 from minpy.optimizers.adagrad import Adagrad
 from minpy.optimizers.adam import Adam
 from minpy.optimizers.adamax import Adamax
 from minpy.optimizers.adamw import AdamW
 from minpy.optimizers.ftrl import Ftrl
+from minpy.optimizers.lamb import Lamb
 from minpy.optimizers.lion import Lion
+from minpy.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from minpy.optimizers.muon import Muon
 from minpy.optimizers.nadam import Nadam
 from minpy.optimizers.optimizer import Optimizer, Segment
 from minpy.optimizers.rmsprop import RMSprop
+from minpy.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from minpy.optimizers.schedules.schedule import LearningRateSchedule
 from minpy.optimizers.sgd import SGD
 
 _table = NameTable(
     "optimizer",
-    [SGD, RMSprop, Adam, AdamW, Adamax, Nadam, Adagrad, Adadelta, Lion, Ftrl],
+    [
+        SGD,
+        RMSprop,
+        Adam,
+        AdamW,
+        Adamax,
+        Nadam,
+        Adagrad,
+        Adadelta,
+        Adafactor,
+        Lion,
+        Ftrl,
+        Lamb,
+        Muon,
+        ScheduleFreeAdamW,
+        LossScaleOptimizer,
+    ],
     folder="minpy.optimizers",
     spell=str.lower,
 )

@@ -22,7 +22,7 @@ from minpy.optimizers.race import Race
 from minpy.optimizers.rules import Rule, rules, with_average
 from minpy.optimizers.schedules.schedule import LearningRateSchedule
 
-__all__ = ["AVERAGE", "Optimizer", "Segment"]
+__all__ = ["AVERAGE", "Optimizer", "Segment", "aligned_full", "check_fraction", "norm"]
 
 # Slots that the options of every optimizer need: names, as they stand in checkpoints.
 AVERAGE = "moving_average"
@@ -551,12 +551,12 @@ class Optimizer:
         if self.clipnorm is not None:
             bounds = layout.bounds
             factors = [
-                scale * _shorten(_norm(g[a:b]) * scale, self.clipnorm)
+                scale * _shorten(norm(g[a:b]) * scale, self.clipnorm)
                 for a, b in itertools.pairwise(bounds)
             ]
             return numpy.array(factors, self._computed)
         if self.global_clipnorm is not None:
-            scale = scale * _shorten(_norm(g) * scale, self.global_clipnorm)
+            scale = scale * _shorten(norm(g) * scale, self.global_clipnorm)
         return numpy.full(runs, scale, self._computed)
 
     def _decays(self, layout: _Layout, rate: float) -> numpy.ndarray:
@@ -602,6 +602,8 @@ class Optimizer:
             self._excluded = _Excluded(**state["excluded_from_weight_decay"])
             self._segments = self._layout = None
         self.batches = batches
+        if batches:
+            self._unfilled = ()  # the slots that belong to the state are set beside it
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer, without its state."""
@@ -734,7 +736,7 @@ def _is_number(value: Any) -> bool:
     )
 
 
-def _norm(g: numpy.ndarray) -> float:
+def norm(g: numpy.ndarray) -> float:
     """Return the Euclidean norm; in float64 where float32 overflows or loses everything."""
     squares = float(numpy.dot(g, g)) if g.dtype != numpy.float16 else math.inf
     if not 1e-30 < squares < 1e30 and g.dtype != numpy.float64:

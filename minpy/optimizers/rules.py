@@ -212,6 +212,58 @@ def nadam(
     return w - step * rate / (numpy.sqrt(v * correction) + epsilon), m, v
 
 
+@row
+def schedule_free_adamw(
+    w,
+    g,
+    momentum,
+    velocity,
+    /,
+    rate,
+    beta_1,
+    rest_1,
+    rest_2,
+    correction,
+    share,
+    rest_share,
+    epsilon,
+):
+    """Step in z, keep its mean x, and stand between the two (Defazio et al., 2024, algorithm 1).
+
+    z ← z − ηg/(√v̂+ε), x ← (1−1/t)x + z/t, w ← (1−β₁)z + β₁x, where x was (w − (1−β₁)z)/β₁
+    """
+    v = velocity + (g * g - velocity) * rest_2
+    z = momentum - rate * g / (numpy.sqrt(v * correction) + epsilon)
+    mean = rest_share * ((w - rest_1 * momentum) / beta_1) + share * z
+    return rest_1 * z + beta_1 * mean, z, v
+
+
+# --- steps that are measured weight by weight: a direction first, which is no slot ----------------
+
+
+@row
+def lamb(
+    w, g, momentum, velocity, direction, /, rest_1, rest_2, correction_1, correction_2, epsilon
+):
+    """Adam's direction, whose length is set afterwards (You et al., 2020, algorithm 2)."""
+    m = momentum + (g - momentum) * rest_1
+    v = velocity + (g * g - velocity) * rest_2
+    return w, m, v, m * correction_1 / (numpy.sqrt(v * correction_2) + epsilon)
+
+
+@row
+def muon(w, g, momentum, direction, /, keep, of_gradient, of_momentum):
+    """Momentum, m ← βm + g, and what is to be made orthogonal of it (Jordan et al., 2024)."""
+    m = momentum * keep + g
+    return w, m, of_gradient * g + of_momentum * m
+
+
+@row
+def descend(w, g, /, rate):
+    """Go along a direction that another row has made: w ← w − ηd."""
+    return (w - rate * g,)
+
+
 # --- online learning ------------------------------------------------------------------------------
 
 
