@@ -185,12 +185,15 @@ class Loss:
             A factor for each sample, or for each of its losses.
         """
         y_pred = as_ndarray(y_pred)
+        mask = getattr(y_pred, "_keras_mask", None)  # what a layer says about its time steps
         if self.dtype is not None:
             y_pred = y_pred.astype(self.dtype)
         values = self.call(as_ndarray(y_true), y_pred)
-        mask = None
         if type(values) is tuple:  # losses, and which of them count
-            values, mask = values
+            values, counted = values
+            if mask is not None:
+                counted = counted * np.reshape(mask.astype(counted.dtype), counted.shape)
+            mask = counted
         return reduce(values, sample_weight, self.reduction, mask)
 
     def call(self, y_true: ndarray, y_pred: ndarray) -> Any:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from minpy.array import as_ndarray
 from minpy.errors import ShapeError
-from minpy.layers.core.input_layer import InputLayer
+from minpy.layers.calls import is_shape
+from minpy.layers.core.input_layer import Input, InputLayer
 from minpy.layers.layer import Layer, snake_case
 from minpy.layers.serialization import deserialize, serialize
 from minpy.layers.symbolic import KerasTensor
+from minpy.models.functional_graph import FunctionalGraph
 from minpy.models.model import Model
 
 __all__ = ["Sequential"]
@@ -32,6 +35,8 @@ class Sequential(Model):
     >>> model.count_params()
     195
     """
+
+    _handles_masks = False
 
     def __init__(self, layers: Any = None, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -90,6 +95,7 @@ class Sequential(Model):
             layer.name, layer._named = before
             raise
         self._stack.append(layer)
+        object.__setattr__(self, "_graph", None)
         self._sublayers[layer.name] = layer
         self.built = all(one.built for one in self._stack)
         if self.built and shape is not None:
@@ -97,6 +103,39 @@ class Sequential(Model):
             self.output_shape = layer.output_shape
         else:
             self.built = False
+
+    # --- as a graph -----------------------------------------------------------------------------
+
+    def _needs_graph(self, what: str) -> FunctionalGraph:
+        """Return the stack as a graph, made when it is first asked for."""
+        if self._graph is None:
+            shape = self.input_shape
+            if not self._stack or not is_shape(shape):
+                raise AttributeError(
+                    f"{self.name} has no {what} yet: its input's shape isn't known; begin it with "
+                    "an Input, or call it on data first"
+                )
+            first = self._stack[0]
+            if isinstance(first, InputLayer):
+                value = first.output
+            else:
+                name = f"{first.name}_input"
+                value = Input(batch_shape=shape, dtype=first.__dict__["dtype"], name=name)
+            start = value
+            for layer in self._stack[isinstance(first, InputLayer) :]:
+                value = layer(value)
+            object.__setattr__(self, "_graph", FunctionalGraph(start, value, self.name))
+        return self._graph
+
+    def _children(self) -> list[Layer]:
+        return Layer._children(self)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a symbolic tensor of the shape that a call on a symbolic tensor gives."""
+        value = args[0] if args else kwargs["x"]
+        for layer in self._stack:
+            value = layer.compute_output_spec(value)
+        return value
 
     def _output_so_far(self) -> Any:
         if not self._stack or not self._stack[-1].built:
@@ -130,10 +169,12 @@ class Sequential(Model):
         self.built = True
         self.input_shape, self.output_shape = input_shape, shape
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         """Compute the output."""
         if not self._stack:
             raise ValueError(f"{self.name}: the model has no layers; add some with add(layer)")
+        if mask is not None:
+            x._keras_mask = as_ndarray(mask)
         for layer in self._stack:
             x = layer(x, training=training)
         return x
