@@ -13,7 +13,7 @@ from minpy.layers.images import expect_images, from_channels_first, spatial, to_
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 
 
-def pads_for(padding: str, window: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
+def _pads(padding: str, window: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
     """Return a layer's padding as `conv` takes it: ``'causal'`` pads before the first step only."""
     if padding != "causal":
         return padding
@@ -81,7 +81,7 @@ class _Convolution(ConvolutionalLayer):
             self.kernel,
             self.bias,
             self.strides,
-            pads_for(self.padding, self.kernel_size, self.dilation_rate),
+            _pads(self.padding, self.kernel_size, self.dilation_rate),
             self.dilation_rate,
             self.groups,
         )

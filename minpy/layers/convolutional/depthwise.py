@@ -7,7 +7,6 @@ from typing import Any
 
 from minpy import constraints, initializers, regularizers
 from minpy.layers.convolutional.base import ConvolutionalLayer, positive
-from minpy.layers.convolutional.convolution import pads_for
 from minpy.layers.functions import conv
 from minpy.layers.images import expect_images, from_channels_first, spatial, to_channels_first
 
@@ -77,7 +76,7 @@ class _Depthwise(ConvolutionalLayer):
             self.kernel,
             self.bias,
             self.strides,
-            pads_for(self.padding, self.kernel_size, self.dilation_rate),
+            self.padding,
             self.dilation_rate,
             channels,
         )
@@ -248,7 +247,7 @@ class _Separable(_Depthwise):
             self.depthwise_kernel,
             None,
             self.strides,
-            pads_for(self.padding, self.kernel_size, self.dilation_rate),
+            self.padding,
             self.dilation_rate,
             channels,
         )
@@ -272,10 +271,8 @@ class SeparableConv1D(_Separable):
 
     Parameters
     ----------
-    filters, kernel_size, strides, data_format, dilation_rate, depth_multiplier, activation, …
+    filters, kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier, …
         As in `SeparableConv2D`, with one axis.
-    padding
-        ``'valid'``, ``'same'`` or ``'causal'``, as in `Conv1D`.
 
     Notes
     -----
@@ -291,7 +288,6 @@ class SeparableConv1D(_Separable):
     """
 
     rank = 1
-    _paddings = ("valid", "same", "causal")
 
 
 class SeparableConv2D(_Separable):

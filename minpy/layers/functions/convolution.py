@@ -7,6 +7,7 @@ its transpose from outputs to inputs, and the gradient of the kernel. All three 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -268,11 +269,34 @@ def _has_deconvolution(F: Any, y: Any, geometry: ConvolutionGeometry) -> bool:
 def _mx_to_input(F: Any, y: Any, w: Any, geometry: ConvolutionGeometry) -> Any:
     refuse_unsupported(y, w)
     g = geometry
-    if not _has_deconvolution(F, y, g):
-        if F.symbolic:
-            raise runtime.Unsupported("MXNet has no such transposed convolution")
+    if _has_deconvolution(F, y, g):
+        return _mx_deconvolution(F, y, w, g)
+    if not F.symbolic:
         x = F("zeros_like", F.empty((y.shape[0], g.channels, *g.size), y))
         return _mx_gradients(F, y, x, w, g, True)[0]
+    undilated = dataclasses.replace(g, window=g.reach, dilation=(1,) * len(g.window))
+    if not _has_deconvolution(F, y, undilated):
+        raise runtime.Unsupported("MXNet has no such transposed convolution")
+    return _mx_deconvolution(F, y, _mx_dilated(F, w, g), undilated)
+
+
+def _mx_dilated(F: Any, w: Any, geometry: ConvolutionGeometry) -> Any:
+    """Return the kernel that does undilated what `w` does: with zeros between its elements."""
+    shape = list(geometry.weight_shape)
+    for axis, (dilation, reach) in enumerate(
+        zip(geometry.dilation, geometry.reach, strict=True), start=2
+    ):
+        if dilation > 1:
+            zeros = [F("zeros_like", w)] * (dilation - 1)
+            w = F("stack", w, *zeros, axis=axis + 1, num_args=dilation)
+            shape[axis] *= dilation
+            w = F("slice_axis", F("Reshape", w, shape=tuple(shape)), axis=axis, begin=0, end=reach)
+            shape[axis] = reach
+    return w
+
+
+def _mx_deconvolution(F: Any, y: Any, w: Any, geometry: ConvolutionGeometry) -> Any:
+    g = geometry
     sizes = [n + sum(e) for n, e in zip(g.size, g.extra_pads, strict=True)]
     # Sizes that leave a rest when divided by the stride come from the same output size.
     rest = tuple(
