@@ -457,12 +457,15 @@ class Layer:
         who = f"{type(self).__name__} {self.name!r}"
         if self._convert_input_args:
             _refuse_mixed(signature.unclear(tensors, args, kwargs), who)
+        first = args[0] if args else next(iter(tensors.values()), None)
         fresh = not self.built
         if fresh:
             self._build_for(tensors)
         elif tensors:
             self.check_input(shape_of(next(iter(tensors.values()))))
         outputs = self.compute_output_spec(*args, **kwargs)
+        if not fresh and self._parameters and self.input_shape != shape_of(first):
+            self._run_on_zeros(args, kwargs)  # the weights are for other shapes, perhaps
         if fresh and any(not layer.built for layer in self._all_inside()):
             self._run_on_zeros(args, kwargs)
         Node(self, args, kwargs, outputs)
@@ -530,7 +533,7 @@ class Layer:
     def _only_node(self, what: str) -> Node:
         nodes = self._inbound_nodes
         if len(nodes) != 1:
-            raise AttributeError(
+            raise ValueError(
                 f"layer {self.name!r} was called on {len(nodes)} symbolic tensors, so there is no "
                 f"one {what}"
                 + ("; keep what each call returns" if nodes else "; call it on an Input first")

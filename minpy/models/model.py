@@ -117,7 +117,7 @@ class Model(Trainer):
 
     def _needs_graph(self, what: str) -> FunctionalGraph:
         if self._graph is None:
-            raise AttributeError(
+            raise ValueError(
                 f"{self.name} has no {what}: it isn't made of symbolic tensors; "
                 "Model(inputs, outputs) is, and Sequential with an Input"
             )

@@ -111,7 +111,7 @@ class Sequential(Model):
         if self._graph is None:
             shape = self.input_shape
             if not self._stack or not is_shape(shape):
-                raise AttributeError(
+                raise ValueError(
                     f"{self.name} has no {what} yet: its input's shape isn't known; begin it with "
                     "an Input, or call it on data first"
                 )
