@@ -7,6 +7,9 @@
 
 from minpy.layers import functions, serialization
 from minpy.layers.activations.activation import Activation, ReLU, Softmax
+from minpy.layers.attention.attention import AdditiveAttention, Attention
+from minpy.layers.attention.group_query_attention import GroupQueryAttention
+from minpy.layers.attention.multi_head_attention import MultiHeadAttention
 from minpy.layers.convolutional.convolution import Conv1D, Conv2D, Conv3D
 from minpy.layers.convolutional.depthwise import (
     DepthwiseConv1D,
@@ -16,12 +19,14 @@ from minpy.layers.convolutional.depthwise import (
 )
 from minpy.layers.convolutional.transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from minpy.layers.core.dense import Dense
+from minpy.layers.core.einsum_dense import EinsumDense
 from minpy.layers.core.embedding import Embedding
 from minpy.layers.core.input_layer import Input, InputLayer
 from minpy.layers.core.operation import Operation
 from minpy.layers.functions import *
 from minpy.layers.layer import Layer
 from minpy.layers.normalization.batch_normalization import BatchNormalization
+from minpy.layers.normalization.layer_normalization import LayerNormalization, RMSNormalization
 from minpy.layers.parameter import Parameter
 from minpy.layers.pooling.adaptive import (
     AdaptiveAveragePooling1D,
@@ -60,6 +65,8 @@ _CLASSES = [
     AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
+    AdditiveAttention,
+    Attention,
     AveragePooling1D,
     AveragePooling2D,
     AveragePooling3D,
@@ -74,6 +81,7 @@ _CLASSES = [
     DepthwiseConv1D,
     DepthwiseConv2D,
     Dropout,
+    EinsumDense,
     Embedding,
     Flatten,
     GlobalAveragePooling1D,
@@ -82,11 +90,15 @@ _CLASSES = [
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
+    GroupQueryAttention,
     InputLayer,
+    LayerNormalization,
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
+    MultiHeadAttention,
     Operation,
+    RMSNormalization,
     ReLU,
     Reshape,
     SeparableConv1D,

@@ -9,8 +9,11 @@ array([[0.]])
 from minpy.layers.functions.activations import *
 from minpy.layers.functions.activations import __all__ as _activations
 from minpy.layers.functions.affine import affine, flatten, linear
+from minpy.layers.functions.attention import dot_product_attention
 from minpy.layers.functions.convolution import conv, conv_transpose
 from minpy.layers.functions.dropout import dropout
+from minpy.layers.functions.embedding import embedding
+from minpy.layers.functions.layer_norm import layer_norm, rms_norm
 from minpy.layers.functions.losses import (
     binary_cross_entropy,
     l2_loss,
@@ -29,13 +32,17 @@ __all__ = [
     "binary_cross_entropy",
     "conv",
     "conv_transpose",
+    "dot_product_attention",
     "dropout",
+    "embedding",
     "flatten",
     "global_avg_pool",
     "global_max_pool",
     "l2_loss",
+    "layer_norm",
     "linear",
     "max_pool",
+    "rms_norm",
     "softmax_cross_entropy",
     "softmax_loss",
     "svm_loss",

@@ -1,0 +1,156 @@
+"""Operators of a graph that run a function of ours on the host, over MXNet's memory.
+
+MXNet computes some operators element by element on one core: the backward pass of its LayerNorm
+takes 14.5 ms for 8192 × 128 numbers, a compiled loop 0.5. Such an operator is replaced, inside a
+graph, by a node that calls a function with NumPy arrays over the node's inputs and results
+(MXNet's ``Custom``). The call costs about 25 µs forward and 45 backward, and no copies.
+
+It must not know any operator.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from minpy import runtime
+
+__all__ = ["HostOperator"]
+
+_lock = threading.Lock()
+
+
+class HostOperator:
+    """A function that graphs can call, with its derivative.
+
+    Parameters
+    ----------
+    name
+        Unique among MXNet's custom operators.
+    forward
+        ``forward(inputs, results, **attrs)`` fills the arrays `results`.
+    backward
+        ``backward(gradients, inputs, results, found, **attrs)`` fills `found`, the gradients of the
+        inputs, of the gradients of the results; an entry of it is None where nobody asks for it.
+    shapes
+        ``shapes(input_shapes, **attrs)`` returns the shapes of the results, all of them of the
+        first input's dtype.
+    results
+        How many there are.
+    uses_results
+        Whether `backward` reads `results`.
+
+    Notes
+    -----
+    For graphs on the host, whose operations have finished when their call returns; elsewhere
+    `__call__` raises `minpy.runtime.Unsupported`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., None],
+        backward: Callable[..., None],
+        shapes: Callable[..., Sequence[tuple[int, ...]]],
+        results: int = 1,
+        uses_results: bool = False,
+    ) -> None:
+        self.name = f"minpy_{name}"
+        self.forward = forward
+        self.backward = backward
+        self.shapes = shapes
+        self.results = results
+        self.uses_results = uses_results
+        self._registered = False
+
+    def __call__(self, F: Any, *inputs: Any, **attrs: Any) -> Any:
+        """Return the node for inputs that are nodes; `attrs` are what JSON can hold."""
+        if not F.symbolic or not runtime.synchronous():
+            raise runtime.Unsupported(f"{self.name} runs in graphs on the host only")
+        with _lock:
+            if not self._registered:
+                _register(self)
+                self._registered = True
+        return F("Custom", *inputs, op_type=self.name, count=len(inputs), attrs=json.dumps(attrs))
+
+
+def _register(operator: HostOperator) -> None:
+    """Make the operator known to MXNet."""
+    mx = runtime.library()
+    view = runtime.view
+
+    class Run(mx.operator.CustomOp):
+        def __init__(self, attrs: dict[str, Any]) -> None:
+            super().__init__()
+            self.attrs = attrs
+
+        def forward(self, is_train, req, in_data, out_data, aux):
+            results = _Results(out_data, req)
+            operator.forward([view(x) for x in in_data], results.arrays, **self.attrs)
+            results.store()
+
+        def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+            found = _Results(in_grad, req)
+            operator.backward(
+                [view(g) for g in out_grad],
+                [view(x) for x in in_data],
+                [view(y) for y in out_data] if operator.uses_results else [],
+                found.arrays,
+                **self.attrs,
+            )
+            found.store()
+
+    class Properties(mx.operator.CustomOpProp):
+        def __init__(self, count: str, attrs: str) -> None:
+            super().__init__(need_top_grad=True)
+            self.count = int(count)
+            self.attrs = {
+                k: tuple(v) if type(v) is list else v for k, v in json.loads(attrs).items()
+            }
+            self.outputs = operator.results
+
+        def list_arguments(self):
+            return [f"input{i}" for i in range(self.count)]
+
+        def list_outputs(self):
+            return [f"result{i}" for i in range(self.outputs)]
+
+        def infer_shape(self, in_shape):
+            made = operator.shapes([tuple(s) for s in in_shape], **self.attrs)
+            return in_shape, [list(s) for s in made], []
+
+        def declare_backward_dependency(self, out_grad, in_data, out_data):
+            return [*out_grad, *in_data, *(out_data if operator.uses_results else ())]
+
+        def create_operator(self, ctx, shapes, dtypes):
+            return Run(self.attrs)
+
+    mx.operator.register(operator.name)(Properties)
+
+
+class _Results:
+    """Arrays to be filled, as MXNet asks: not at all, over what is there, or added to it."""
+
+    __slots__ = ("added", "arrays")
+
+    def __init__(self, targets: Sequence[Any], requests: Sequence[str]) -> None:
+        self.arrays: list[numpy.ndarray | None] = []
+        self.added: list[tuple[numpy.ndarray, numpy.ndarray]] = []
+        for target, request in zip(targets, requests, strict=True):
+            if request == "null":
+                self.arrays.append(None)
+                continue
+            memory = runtime.view(target)
+            if request == "add":
+                part = numpy.empty_like(memory)
+                self.added.append((memory, part))
+                memory = part
+            self.arrays.append(memory)
+
+    def store(self) -> None:
+        for memory, part in self.added:
+            memory += part
