@@ -52,7 +52,9 @@ class CompiledStep:
         self._graphs: dict[tuple, _Replay | None] = {}
         self._weights: dict[str, Any] | None = None
 
-    def gradients(self, batch: Batch, seed: int, step: int) -> tuple[float, Any, list]:
+    def gradients(
+        self, batch: Batch, seed: int, step: int, scale: float = 1.0
+    ) -> tuple[float, Any, list]:
         """Fill the gradient buffers; see `EagerStep.gradients`."""
         try:
             replay = self._graphs[True, batch.signature]
@@ -60,11 +62,11 @@ class CompiledStep:
             with random.scope(seed, step):  # what the trace draws is drawn again by the step
                 replay = self._replay(batch, training=True)
         if replay is None:
-            return self.eager.gradients(batch, seed, step)
+            return self.eager.gradients(batch, seed, step, scale)
         if replay.draws:
             with random.scope(seed, step):
-                return replay.gradients(batch)
-        return replay.gradients(batch)
+                return replay.gradients(batch, scale)
+        return replay.gradients(batch, scale)
 
     def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
         """Return loss and predictions; see `EagerStep.evaluate`."""
@@ -183,6 +185,7 @@ class _Replay:
             if name.startswith("input")
         ]
         self._arrays = arrays
+        self._scale: tuple[numpy.ndarray, Any] | None = None
         self._bound = self._graph.bind(arrays)
         used = set(self._graph.inputs)
         self._unused = [
@@ -192,7 +195,7 @@ class _Replay:
             for view in [_gradient_view(buffers, p)]
         ]
 
-    def _run(self, batch: Batch, record: bool) -> list[Any]:
+    def _run(self, batch: Batch, record: bool, scale: float = 1.0) -> list[Any]:
         for buffer, leaf in zip(self._buffers, batch.leaves, strict=True):
             numpy.copyto(buffer, leaf)
         for labels, classes in self._class_numbers:
@@ -206,11 +209,21 @@ class _Replay:
         with runtime.one_thread(self._alone):
             results = self._graph.run(self._bound, record)
             if record:
-                runtime.backward(results[:1])
+                runtime.backward(
+                    results[:1], None if scale == 1.0 else [self._head(results, scale)]
+                )
         return results
 
-    def gradients(self, batch: Batch) -> tuple[float, Any, list]:
-        results = self._run(batch, record=True)
+    def _head(self, results: list[Any], scale: float) -> Any:
+        """Return what the loss counts with, where that isn't one."""
+        if self._scale is None:
+            buffer = _buffer(self._graph.view(results, 0))
+            self._scale = buffer, runtime.borrow(buffer)
+        self._scale[0][...] = scale
+        return self._scale[1]
+
+    def gradients(self, batch: Batch, scale: float = 1.0) -> tuple[float, Any, list]:
+        results = self._run(batch, record=True, scale=scale)
         for view in self._unused:
             view[...] = 0
         loss, predictions = self._read(results)

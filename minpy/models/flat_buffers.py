@@ -37,6 +37,8 @@ class Block:
         The weights.
     spans
         ``(start, stop)`` of each weight.
+    segments
+        ``(start, stop, path, True, shape as it lies)`` of each, for the optimizer.
     """
 
     def __init__(self, parameters: list[Parameter], with_gradients: bool) -> None:
@@ -48,6 +50,10 @@ class Block:
         for p in parameters:
             self.spans.append((end, end + p.size))
             end += -(-p.size // step) * step
+        self.segments = [
+            (a, b, p.path, True, p.storage.shape)
+            for p, (a, b) in zip(parameters, self.spans, strict=True)
+        ]
         self.values = aligned_zeros(end, self.dtype)
         self.gradients = aligned_zeros(end, self.dtype) if with_gradients else None
         for p, (a, b) in zip(parameters, self.spans, strict=True):

@@ -37,7 +37,9 @@ class EagerStep:
         self.model = model
         self.buffers = buffers
 
-    def gradients(self, batch: Batch, seed: int, step: int) -> tuple[float, Any, list]:
+    def gradients(
+        self, batch: Batch, seed: int, step: int, scale: float = 1.0
+    ) -> tuple[float, Any, list]:
         """Fill the gradient buffers.
 
         Parameters
@@ -46,6 +48,8 @@ class EagerStep:
             What to train on.
         seed, step
             What dropout and other draws are a function of.
+        scale
+            What the gradients, and not the loss that is returned, are multiplied by.
 
         Returns
         -------
@@ -69,7 +73,8 @@ class EagerStep:
             raise DifferentiationError(
                 f"{model.name}: the loss must be one number, got shape {loss.shape}; take its mean"
             )
-        found = tape.back([registry["ones_like"](loss)], once=True)
+        seed_gradient = registry["ones_like"](loss)
+        found = tape.back([seed_gradient if scale == 1.0 else seed_gradient * scale], once=True)
         views = [view for block in self.buffers.blocks for view in block.gradient_views]
         order = [p for block in self.buffers.blocks for p in block.parameters]
         by_parameter = {id(p): g for p, g in zip(self.buffers.trained, found, strict=True)}

@@ -220,7 +220,7 @@ class Trainer(Layer):
             found = ", ".join(f"{b.dtype} ({b.parameters[0].path}, …)" for b in blocks)
             raise TypeError(f"{self.name}: trained weights must have one dtype, got {found}")
         if blocks and not self._optimizer.built:
-            self._optimizer.build(blocks[0].values.size, blocks[0].dtype)
+            self._optimizer.build(blocks[0].values.size, blocks[0].dtype, blocks[0].values)
 
     def _slots_by_weight(self) -> dict[str, dict[str, numpy.ndarray]]:
         """Return the optimizer's slots, cut into one array a weight."""
@@ -246,11 +246,14 @@ class Trainer(Layer):
 
     def _train_step(self, batch: Batch) -> tuple[float, Any]:
         optimizer = self._optimizer
-        loss, predictions, updates = self._step.gradients(batch, self._seed, optimizer.iterations)
+        # By batches, not steps: those whose gradients are added up draw dropout of their own.
+        loss, predictions, updates = self._step.gradients(
+            batch, self._seed, optimizer.batches, optimizer.loss_scale
+        )
         # From here on nothing can fail: the step happens whole or not at all.
         if self._buffers.blocks:
             block = self._buffers.blocks[0]
-            optimizer.apply(block.values, block.gradients, block.spans)
+            optimizer.apply(block.values, block.gradients, block.segments)
             for p in block.parameters:
                 if p.constraint is not None:
                     p.assign(p.constraint(p.value))
@@ -260,7 +263,7 @@ class Trainer(Layer):
 
     def gradients(self) -> dict[str, numpy.ndarray]:
         """Return the gradients of the last training step, by the weights' paths."""
-        if self._buffers is None or self._optimizer is None or not self._optimizer.iterations:
+        if self._buffers is None or self._optimizer is None or not self._optimizer.batches:
             return {}
         return {
             p.path: view.copy()
@@ -470,6 +473,8 @@ class Trainer(Layer):
                 run.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
+            for block in self._buffers.blocks:
+                self._optimizer.finalize_variable_values(block.values)
             run.on_train_end(logs)
         return self.history
 
