@@ -53,8 +53,13 @@ from minpy.layers.pooling.pooling import (
     MaxPooling3D,
 )
 from minpy.layers.regularization.dropout import Dropout
+from minpy.layers.reshaping.cropping import Cropping1D, Cropping2D, Cropping3D
 from minpy.layers.reshaping.flatten import Flatten
+from minpy.layers.reshaping.permute import Permute
+from minpy.layers.reshaping.repeat_vector import RepeatVector
 from minpy.layers.reshaping.reshape import Reshape
+from minpy.layers.reshaping.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
+from minpy.layers.reshaping.zero_padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from minpy.layers.serialization import register_serializable
 
 _CLASSES = [
@@ -77,6 +82,9 @@ _CLASSES = [
     Conv2DTranspose,
     Conv3D,
     Conv3DTranspose,
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
     Dense,
     DepthwiseConv1D,
     DepthwiseConv2D,
@@ -98,12 +106,20 @@ _CLASSES = [
     MaxPooling3D,
     MultiHeadAttention,
     Operation,
+    Permute,
     RMSNormalization,
     ReLU,
+    RepeatVector,
     Reshape,
     SeparableConv1D,
     SeparableConv2D,
     Softmax,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
 ]
 for _kind in _CLASSES:
     serialization.add_builtin(_kind)

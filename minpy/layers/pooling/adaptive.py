@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
-
-import numpy
 
 from minpy.errors import ShapeError
 from minpy.layers.functions import max_pool
+from minpy.layers.functions.resampling import averaging, equal_parts, multiplied_along
 from minpy.layers.functions.windows import one_per_axis
 from minpy.layers.images import (
     data_format_of,
@@ -19,8 +17,7 @@ from minpy.layers.images import (
     with_sizes,
 )
 from minpy.layers.layer import Layer
-from minpy.numpy.products import tensordot
-from minpy.numpy.shaping import concatenate, moveaxis
+from minpy.numpy.shaping import concatenate
 
 __all__ = [
     "AdaptiveAveragePooling1D",
@@ -30,20 +27,6 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
 ]
-
-
-def _windows(size: int, after: int) -> list[tuple[int, int]]:
-    """Return where each of `after` windows starts and ends: equal parts, rounded outwards."""
-    return [(i * size // after, -(-(i + 1) * size // after)) for i in range(after)]
-
-
-@functools.lru_cache(maxsize=256)
-def _averaging(size: int, after: int, dtype: str) -> numpy.ndarray:
-    """Return the matrix that averages `size` elements in `after` windows."""
-    out = numpy.zeros((size, after), dtype)
-    for i, (start, end) in enumerate(_windows(size, after)):
-        out[start:end, i] = 1 / (end - start)
-    return out
 
 
 class _AdaptivePooling(Layer):
@@ -83,8 +66,7 @@ class _AdaptiveAverage(_AdaptivePooling):
         # A window's average is that of its rows' averages: one axis after the other.
         for axis, after in zip(spatial_axes(self), self.output_size, strict=True):
             if x.shape[axis] != after:
-                matrix = _averaging(x.shape[axis], after, x.dtype.name)
-                x = moveaxis(tensordot(x, matrix, ((axis,), (0,))), -1, axis)
+                x = multiplied_along(x, averaging(x.shape[axis], after, x.dtype.name), axis)
         return x
 
 
@@ -102,7 +84,7 @@ class _AdaptiveMax(_AdaptivePooling):
                 before = (slice(None),) * axis
                 parts = [
                     x[(*before, slice(start, end))].max(axis=axis, keepdims=True)
-                    for start, end in _windows(x.shape[axis], after)
+                    for start, end in equal_parts(x.shape[axis], after)
                 ]
                 x = concatenate(parts, axis=axis) if after > 1 else parts[0]
         return x

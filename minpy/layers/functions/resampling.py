@@ -1,0 +1,91 @@
+"""Linear maps along one axis, as matrices: adaptive averages and interpolation.
+
+It must not know about layers or data formats.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from minpy.numpy.products import tensordot
+from minpy.numpy.shaping import transpose
+
+__all__ = ["METHODS", "averaging", "equal_parts", "interpolating", "multiplied_along"]
+
+
+def multiplied_along(x: Any, matrix: numpy.ndarray, axis: int) -> Any:
+    """Return `x` with the vectors along an axis multiplied by a matrix (before, after)."""
+    y = tensordot(x, matrix, ((axis,), (0,)))
+    if axis == x.ndim - 1:
+        return y
+    return transpose(y, (*range(axis), x.ndim - 1, *range(axis, x.ndim - 1)))
+
+
+def equal_parts(size: int, after: int) -> list[tuple[int, int]]:
+    """Return where each of `after` windows over `size` elements starts and ends.
+
+    Window ``i`` is from ``floor(i * size / after)`` to before ``ceil((i + 1) * size / after)``.
+    """
+    return [(i * size // after, -(-(i + 1) * size // after)) for i in range(after)]
+
+
+@functools.lru_cache(maxsize=256)
+def averaging(size: int, after: int, dtype: str) -> numpy.ndarray:
+    """Return the matrix (size, after) that averages each of the windows of `equal_parts`."""
+    out = numpy.zeros((size, after), dtype)
+    for i, (start, end) in enumerate(equal_parts(size, after)):
+        out[start:end, i] = 1 / (end - start)
+    return out
+
+
+@functools.lru_cache(maxsize=256)
+def interpolating(size: int, after: int, method: str, dtype: str) -> numpy.ndarray:
+    """Return the matrix (size, after) that interpolates between the middles of elements.
+
+    Parameters
+    ----------
+    size, after
+        Number of elements before and after.
+    method
+        ``'nearest'``: the element that the middle of the new one lies in. ``'bilinear'``: a line
+        between the two nearest middles; beyond the outer ones their values go on. ``'bicubic'``:
+        Keys' cubic convolution with a = -0.5 (Keys, 1981). ``'lanczos3'``, ``'lanczos5'``: a sinc
+        under a wider sinc (Lanczos' window). Where these reach over the end the other weights are
+        scaled to a sum of one.
+    dtype
+        Of the matrix.
+    """
+    middles = (numpy.arange(after) + 0.5) * size / after
+    if method == "nearest":
+        nearest = numpy.floor(middles).astype(int)
+        return (numpy.arange(size)[:, None] == nearest).astype(dtype)
+    distance = numpy.abs(numpy.arange(size)[:, None] + 0.5 - middles)
+    out = _WEIGHTS[method](distance)
+    return (out / out.sum(axis=0)).astype(dtype)
+
+
+def _triangle(distance: numpy.ndarray) -> numpy.ndarray:
+    return numpy.maximum(1 - distance, 0)
+
+
+def _keys(distance: numpy.ndarray) -> numpy.ndarray:
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    return numpy.where(distance <= 1, near, numpy.where(distance < 2, far, 0))
+
+
+def _lanczos(radius: int) -> Callable[[numpy.ndarray], numpy.ndarray]:
+    return lambda d: numpy.where(d < radius, numpy.sinc(d) * numpy.sinc(d / radius), 0)
+
+
+_WEIGHTS = {
+    "bilinear": _triangle,
+    "bicubic": _keys,
+    "lanczos3": _lanczos(3),
+    "lanczos5": _lanczos(5),
+}
+METHODS = ("nearest", *_WEIGHTS)
