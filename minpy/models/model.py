@@ -256,17 +256,50 @@ class Model(Trainer):
             + ", ".join(repr(layer.name) for layer in layers)
         )
 
-    def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
         """Print a table of the layers with their output shapes and numbers of weights.
 
         Parameters
         ----------
         line_length
-            Width in characters; 80 if not given.
+            Width in characters; as wide as the terminal allows, if not given.
+        positions
+            Where each column ends, as shares of the line.
         print_fn
             Called with each line instead of `print`.
+        expand_nested
+            Whether the layers of models inside the model are shown.
+        show_trainable
+            Whether to tell which layers are trained.
+        layer_range
+            Names, or patterns, of the first and the last layer to show.
+
+        Examples
+        --------
+        >>> from minpy.models import Sequential
+        >>> from minpy.layers import Dense
+        >>> Sequential([Dense(2, input_shape=(3,))]).summary(line_length=52)
+        Model: "sequential"
+        ┏━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━┳━━━━━━━━━━┓
+        ┃ Layer (type)         ┃ Output Shape   ┃  Param # ┃
+        ┡━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━╇━━━━━━━━━━┩
+        │ dense (Dense)        │ (None, 2)      │        8 │
+        └──────────────────────┴────────────────┴──────────┘
+         Total params: 8 (32.00 B)
+         Trainable params: 8 (32.00 B)
+         Non-trainable params: 0 (0.00 B)
         """
-        print_summary(self, line_length, print_fn)
+        print_summary(
+            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
+        )
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the model's class and configuration as JSON."""
