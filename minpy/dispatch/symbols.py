@@ -286,7 +286,7 @@ class _Call:
         # handles of the call's own will do: MXNet records a variable by its handle.
         args = [a.detach() if self.training else a.copy() for a in args]
         self._used = {
-            name: mx.nd.array(_plain(value), ctx=context, dtype=args[0].dtype)
+            name: runtime.borrow(numpy.array(_plain(value), args[0].dtype)).copyto(context)
             for name, value in self.states.items()
         }
         by_name = {**dict(zip(function._arguments, args, strict=True)), **self._used}
