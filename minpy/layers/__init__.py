@@ -52,6 +52,10 @@ from minpy.layers.pooling.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from minpy.layers.preprocessing.category_encoding import CategoryEncoding
+from minpy.layers.preprocessing.discretization import Discretization
+from minpy.layers.preprocessing.normalization import Normalization
+from minpy.layers.preprocessing.rescaling import Rescaling
 from minpy.layers.regularization.dropout import Dropout
 from minpy.layers.reshaping.cropping import Cropping1D, Cropping2D, Cropping3D
 from minpy.layers.reshaping.flatten import Flatten
@@ -76,6 +80,7 @@ _CLASSES = [
     AveragePooling2D,
     AveragePooling3D,
     BatchNormalization,
+    CategoryEncoding,
     Conv1D,
     Conv1DTranspose,
     Conv2D,
@@ -88,6 +93,7 @@ _CLASSES = [
     Dense,
     DepthwiseConv1D,
     DepthwiseConv2D,
+    Discretization,
     Dropout,
     EinsumDense,
     Embedding,
@@ -105,11 +111,13 @@ _CLASSES = [
     MaxPooling2D,
     MaxPooling3D,
     MultiHeadAttention,
+    Normalization,
     Operation,
     Permute,
     RMSNormalization,
     ReLU,
     RepeatVector,
+    Rescaling,
     Reshape,
     SeparableConv1D,
     SeparableConv2D,
