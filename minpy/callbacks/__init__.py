@@ -3,6 +3,7 @@
 Each class is in the file of its name. tqdm and tensorboardX are imported when first used.
 """
 
+from minpy.callbacks.backup_and_restore import BackupAndRestore
 from minpy.callbacks.callback import Callback
 from minpy.callbacks.callback_list import CallbackList
 from minpy.callbacks.csv_logger import CSVLogger
@@ -17,6 +18,7 @@ from minpy.callbacks.tensorboard import TensorBoard
 from minpy.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

@@ -42,6 +42,9 @@ class Callback:
     reads_batch_logs : bool
         Set it to False on a callback whose ``on_train_batch_end`` looks at no metric: where no
         callback does, the training loop need not compute them.
+    runs_last : bool
+        Set it to True on a callback that has to know what the others did: it is called first when
+        training begins, after all others at every other hook, and `run` is the `CallbackList`.
     state_attributes : dict
         Names of the attributes that a checkpoint keeps, with the types that they may have.
         They must hold what JSON can hold.
@@ -59,6 +62,8 @@ class Callback:
     model: Any = None
     params: dict[str, Any] | None = None
     reads_batch_logs: bool = True
+    runs_last: bool = False
+    run: Any = None
     state_attributes: ClassVar[dict[str, type | tuple[type, ...]]] = {}
     _resumed: bool = False
 

@@ -85,6 +85,7 @@ class CallbackList:
             self.callbacks.append(History())
         if add_progbar and self._first(ProgressBar) is None:
             self.callbacks.append(ProgressBar())
+        self.callbacks.sort(key=_runs_last)
         self._open: dict[str, list[Callback]] = {}
         self._last_epoch_logs: Logs = {}
         self._bound: dict[str, tuple[Callable[..., None], ...]] = {}
@@ -112,6 +113,7 @@ class CallbackList:
                 added.set_model(self.model)
             if self.params:
                 added.set_params(self.params)
+        self.callbacks.sort(key=_runs_last)
         self._bind()
 
     def set_params(self, params: dict[str, Any]) -> None:
@@ -303,6 +305,9 @@ class CallbackList:
 
     def _bind(self) -> None:
         """Find out once who uses which hook, so that a batch pays only for those."""
+        for callback in self.callbacks:
+            if callback.runs_last:
+                callback.run = self
         self._bound = {
             hook: tuple(getattr(cb, hook) for cb in self.callbacks if cb.uses(hook))
             for hook in _HOOKS
@@ -322,7 +327,7 @@ class CallbackList:
         self._bind()
         begun = self._open[phase] = []
         hook = f"on_{phase}_begin"
-        for callback in self.callbacks:
+        for callback in sorted(self.callbacks, key=_runs_last, reverse=True):
             if callback.uses(hook):
                 getattr(callback, hook)({} if logs is None else logs)
             begun.append(callback)
@@ -330,7 +335,7 @@ class CallbackList:
     def _end(self, phase: str, logs: Logs | None) -> None:
         hook = f"on_{phase}_end"
         error: BaseException | None = None
-        for callback in self._open.pop(phase, self.callbacks):
+        for callback in sorted(self._open.pop(phase, self.callbacks), key=_runs_last):
             try:
                 if callback.uses(hook):
                     getattr(callback, hook)({} if logs is None else logs)
@@ -343,6 +348,10 @@ class CallbackList:
                 callback._resumed = False
         if error is not None:
             raise error
+
+
+def _runs_last(callback: Callback) -> bool:
+    return callback.runs_last
 
 
 def _flatten(callbacks: Any) -> Iterator[Callback]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from minpy.callbacks.callback import Callback, Logs
 
@@ -46,6 +46,8 @@ class CSVLogger(Callback):
     <BLANKLINE>
     """
 
+    state_attributes: ClassVar = {"_rows": int}
+
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ) -> None:
@@ -57,6 +59,7 @@ class CSVLogger(Callback):
         self.append = append
         self._file: Any = None
         self._columns: list[str] = []
+        self._rows = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Open the file, so that one that can't be written is an error before the first epoch."""
@@ -64,7 +67,16 @@ class CSVLogger(Callback):
         folder = os.path.dirname(self.filename)
         if folder:
             os.makedirs(folder, exist_ok=True)
-        rows = self._read() if self.append and os.path.exists(self.filename) else []
+        resumed = not self._starts_afresh()
+        rows = []
+        if (self.append or resumed) and os.path.exists(self.filename):
+            rows = self._read()
+        if resumed:
+            # Epochs that were logged after the state was kept come again.
+            rows = rows[: self._rows + 1] if self._rows else []
+            if rows:
+                self._replace(rows)
+        self._rows = max(0, len(rows) - 1)
         self._columns = rows[0] if rows else []
         self._open("a" if rows else "w")
         if rows and not self._ends_with_newline():
@@ -80,6 +92,7 @@ class CSVLogger(Callback):
         elif new:
             self._add_columns(new)
         self._writer(self._file).writerow([row.get(name, _MISSING) for name in self._columns])
+        self._rows += 1
         self._file.flush()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
@@ -91,13 +104,15 @@ class CSVLogger(Callback):
         self._close()
         header, *rows = self._read()
         self._columns = [*header, *names]
+        wide = [row + [_MISSING] * (len(self._columns) - len(row)) for row in rows]
+        self._replace([self._columns, *wide])
+        self._open("a")
+
+    def _replace(self, rows: list[list[str]]) -> None:
         unfinished = f"{self.filename}.part"
         with open(unfinished, "w", newline="", encoding="utf-8") as file:
-            writer = self._writer(file)
-            writer.writerow(self._columns)
-            writer.writerows(row + [_MISSING] * (len(self._columns) - len(row)) for row in rows)
+            self._writer(file).writerows(rows)
         os.replace(unfinished, self.filename)
-        self._open("a")
 
     def _open(self, mode: str) -> None:
         # Stays open until training ends, which no with-block can span.

@@ -31,6 +31,7 @@ class MetricSet(Mapping):
         self._metrics: list[tuple[str, Any, bool]] | None = None
         self._loss = 0.0
         self._weight = 0
+        self._shapes: tuple[Any, Any] | None = None
 
     def reset(self) -> None:
         """Forget everything that was counted."""
@@ -53,11 +54,33 @@ class MetricSet(Mapping):
         """Make the metrics: what 'accuracy' means depends on the shapes."""
         y_shape = numpy.shape(flatten(y)[0][0]) if y is not None else None
         shape = numpy.shape(flatten(predictions)[0][0])
+        self._make(y_shape, shape)
+
+    def _make(self, y_shape: Any, shape: Any) -> None:
+        self._shapes = y_shape, shape
         self._metrics = []
         for spec, weighted in self._given:
             metric = metric_table.get(spec, y_shape, shape)
             name = spec if isinstance(spec, str) else metric.name
             self._metrics.append((name, metric, weighted))
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what was counted, as JSON can hold it."""
+        counted = [metric.get_state() for _, metric, _ in self._metrics or ()]
+        return {
+            "loss": self._loss,
+            "weight": self._weight,
+            "shapes": self._shapes,
+            "metrics": counted,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `get_state` returned."""
+        self._loss, self._weight = state["loss"], state["weight"]
+        if self._metrics is None and state["shapes"] is not None:
+            self._make(*state["shapes"])
+        for (_, metric, _), own in zip(self._metrics or (), state["metrics"], strict=True):
+            metric.set_state(own)
 
     def check(self) -> None:
         """Raise `ValueError` for a metric that doesn't exist."""

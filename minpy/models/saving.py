@@ -6,9 +6,10 @@ model as it was.
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy
@@ -17,7 +18,7 @@ from minpy import checkpoint, losses, metrics, optimizers
 from minpy.errors import CheckpointError, CheckpointFormatError, CheckpointMismatchError
 from minpy.layers.serialization import deserialize, serialize
 
-__all__ = ["load_model", "load_weights", "restore", "save_model", "save_weights"]
+__all__ = ["load_model", "load_weights", "model_from_json", "restore", "save_model", "save_weights"]
 
 _SUFFIXES = (".h5", ".hdf5", ".minpy", ".keras", ".ckpt")
 
@@ -49,17 +50,39 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
     path = checkpoint_path(filepath)
     _refuse_to_replace(path, overwrite)
     _require_weights(model, "save")
-    sections: dict[str, dict[str, numpy.ndarray]] = {"weights": model._weights_by_path()}
+    sections, training = _state(model)
     metadata: dict[str, Any] = {
         "kind": "model",
         "model": serialize(model),
         "compile": _compile_config(model),
         "input_shape": list(model.input_shape) if isinstance(model.input_shape, tuple) else None,
-        "training": {"epochs_done": model._epochs_done, "seed": model._seed},
+        "training": training,
     }
+    checkpoint.write(path, sections, metadata)
+
+
+def save_backup(
+    model: Any, path: str, details: dict[str, Any], arrays: Mapping[str, numpy.ndarray]
+) -> None:
+    """Write what training goes on from, without what the program that goes on makes itself."""
+    sections, training = _state(model)
+    sections["callbacks"] = dict(arrays)
+    metadata = {
+        "kind": "backup",
+        "optimizer": type(model._optimizer).__name__,
+        "training": training,
+        "backup": details,
+    }
+    checkpoint.write(path, sections, metadata)
+
+
+def _state(model: Any) -> tuple[dict[str, dict[str, numpy.ndarray]], dict[str, Any]]:
+    """Return the arrays by section, and the numbers, that training goes on from."""
+    sections: dict[str, dict[str, numpy.ndarray]] = {"weights": model._weights_by_path()}
+    training: dict[str, Any] = {"epochs_done": model._epochs_done, "seed": model._seed}
     optimizer = model._optimizer
     if optimizer is not None:
-        metadata["training"]["optimizer"] = optimizer.get_state()
+        training["optimizer"] = optimizer.get_state()
         if optimizer.built and model._buffers is not None:
             slots = model._slots_by_weight()
             sections["optimizer"] = {
@@ -67,7 +90,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
                 for slot, parts in slots.items()
                 for name, part in parts.items()
             }
-    checkpoint.write(path, sections, metadata)
+    return sections, training
 
 
 def _require_weights(model: Any, what: str) -> None:
@@ -153,6 +176,28 @@ def restore(model: Any, filepath: Any) -> None:
                 "compile it with the same optimizer, or use load_weights"
             )
     _apply(model, found, usable, slots)
+
+
+def restore_backup(
+    model: Any, path: str, check: Callable[[dict[str, Any]], None]
+) -> tuple[dict[str, Any], Mapping[str, numpy.ndarray]]:
+    """Read a backup into the model that is about to go on; return details and arrays."""
+    found = checkpoint.read(path)
+    if found.metadata.get("kind") != "backup":
+        raise CheckpointMismatchError(
+            f"{path}: is no backup of a training, but a {found.metadata.get('kind')!r}"
+        )
+    own = type(model._optimizer).__name__
+    if own != found.metadata["optimizer"]:
+        raise CheckpointMismatchError(
+            f"{path}: was trained with {found.metadata['optimizer']}, the model is compiled with "
+            f"{own}; compile it with the same optimizer, or delete the backup to start anew"
+        )
+    usable = _match_weights(model, found, strict=True)
+    details = found.metadata["backup"]
+    check(details)
+    _apply(model, found, usable, _slots_of(found))
+    return details, found.sections.get("callbacks", {})
 
 
 def _slots_of(found: checkpoint.Checkpoint) -> dict[str, dict[str, numpy.ndarray]]:
@@ -250,6 +295,38 @@ def load_model(
         _build_from(model, found)
     _apply(model, found, _match_weights(model, found, strict=True), _slots_of(found))
     return model
+
+
+def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Make a model, with weights that start anew, of what ``model.to_json()`` returned.
+
+    Parameters
+    ----------
+    text
+        JSON.
+    custom_objects
+        Classes and functions of your own that it refers to, by name.
+
+    Raises
+    ------
+    ValueError
+        If it is no model, or refers to a class that isn't known.
+
+    Examples
+    --------
+    >>> from minpy.models import Sequential, model_from_json
+    >>> from minpy.layers import Dense
+    >>> model = Sequential([Dense(2, input_shape=(3,))])
+    >>> model_from_json(model.to_json()).count_params()
+    8
+    """
+    try:
+        config = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"model_from_json: expected what model.to_json() returns: {error}"
+        ) from None
+    return deserialize(config, custom_objects)
 
 
 def _build_from(model: Any, found: checkpoint.Checkpoint) -> None:

@@ -20,6 +20,7 @@ from minpy.data import ArrayBatches, Batch, class_weights, split_validation
 from minpy.errors import ShapeError
 from minpy.layers.layer import Layer
 from minpy.layers.parameter import structure
+from minpy.models import saving
 from minpy.models.compiled_step import CompiledStep
 from minpy.models.denormals import flushed_denormals
 from minpy.models.flat_buffers import FlatBuffers
@@ -50,8 +51,9 @@ class Trainer(Layer):
             self._step: EagerStep | CompiledStep | None = None
             self._jit = True
             self._seed: int | None = None
-            self._ready_at: tuple[int, Any] = (-1, None)
+            self._ready_at: tuple[int, Any, bool] = (-1, None, True)
             self._epochs_done = 0
+            self._resume: tuple[int, int, dict[str, float], Any] | None = None
 
     # --- compile --------------------------------------------------------------------------------
 
@@ -184,11 +186,18 @@ class Trainer(Layer):
 
     def _ready_to_train(self) -> None:
         # Looking through a deep model for its weights takes longer than a small one's prediction.
-        if (structure.version, self._optimizer) == self._ready_at and self._step is not None:
+        state = (structure.version, self._optimizer, self._compiles())
+        if state == self._ready_at and self._step is not None:
             self._buffers.rewrap()
             return
+        if state[2] != self._ready_at[2]:
+            self._step = None
         self._make_ready()
-        self._ready_at = (structure.version, self._optimizer)
+        self._ready_at = state
+
+    def _compiles(self) -> bool:
+        """Say whether steps may be compiled, as things are set now."""
+        return self._jit and settings.jit and current_policy() in ("auto", "prefer_mxnet")
 
     def _make_ready(self) -> None:
         self.weights  # noqa: B018  (gives each weight its path)
@@ -207,10 +216,11 @@ class Trainer(Layer):
         if self._optimizer is not None:
             self._size_optimizer()
         if self._step is None:
-            compiles = self._jit and current_policy() in ("auto", "prefer_mxnet")
-            if compiles:
+            if self._compiles():
                 runtime.available()  # loads mxnet, before anything is timed or its threads set up
-            self._step = (CompiledStep if compiles else EagerStep)(self, self._buffers)
+                self._step = CompiledStep(self, self._buffers)
+            else:
+                self._step = EagerStep(self, self._buffers)
         if self._seed is None:
             self._seed = random.new_seed()
 
@@ -449,13 +459,18 @@ class Trainer(Layer):
         logs: dict[str, float] = {}
         with flushed_denormals(), run, BetweenSteps() as interrupt:
             run.on_train_begin()
-            for epoch in range(initial_epoch, epochs):
+            first_epoch, start, logs, counted = self._resume or (initial_epoch, 0, {}, None)
+            self._resume = None
+            data.seed = self._seed  # a restored one
+            for epoch in range(first_epoch, epochs):
                 if self.stop_training:  # a resumed callback may have decided so before
                     break
                 run.on_epoch_begin(epoch)
                 self._metrics.reset()
-                with closing(data.batches(self._epochs_done)) as batches:
-                    for step, batch in enumerate(batches):
+                if counted is not None:
+                    self._metrics.set_state(counted)
+                with closing(data.batches(self._epochs_done, start)) as batches:
+                    for step, batch in enumerate(batches, start):
                         if step == steps:
                             break
                         run.on_train_batch_begin(step)
@@ -465,6 +480,7 @@ class Trainer(Layer):
                         interrupt.check()
                         if self.stop_training:
                             break
+                start, counted = 0, None
                 self._epochs_done += 1
                 logs = dict(self._metrics)
                 if validation is not None and (epoch - initial_epoch + 1) % validation_freq == 0:
@@ -477,6 +493,35 @@ class Trainer(Layer):
                 self._optimizer.finalize_variable_values(block.values)
             run.on_train_end(logs)
         return self.history
+
+    def resume_at(self, epoch: int, step: int, logs: dict[str, float], metrics: Any = None) -> None:
+        """Let the ``fit`` that begins go on in the middle; for a callback's ``on_train_begin``.
+
+        Parameters
+        ----------
+        epoch, step
+            The first epoch and its first batch, from 0.
+        logs
+            Those of the epoch before.
+        metrics
+            The running loss and metrics of the batches before `step`.
+        """
+        self._resume = (epoch, step, dict(logs), metrics if step else None)
+
+    def save_backup(
+        self, filepath: Any, details: dict[str, Any], arrays: dict[str, numpy.ndarray]
+    ) -> None:
+        """Write all that training goes on from, and what a callback adds; all or nothing."""
+        saving.save_backup(
+            self, filepath, {**details, "metrics": self._metrics.get_state()}, arrays
+        )
+
+    def restore_backup(self, filepath: Any, check: Any) -> tuple[dict[str, Any], Any]:
+        """Read a backup into the model; return details and arrays that `save_backup` was given.
+
+        ``check(details)`` is called before anything is changed, and may raise.
+        """
+        return saving.restore_backup(self, filepath, check)
 
     def _validation(self, data: Any, batch_size: int) -> ArrayBatches:
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
