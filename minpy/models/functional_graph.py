@@ -122,9 +122,21 @@ class FunctionalGraph:
             "these inputs instead of using its tensors"
         )
 
+    def source(self, tensor: KerasTensor) -> Node:
+        """Return the call that a tensor comes from in this graph: an input's, if it is one."""
+        for own, given in zip(self.inputs, self._given, strict=True):
+            if tensor is own or tensor is given:
+                return own._node
+        return tensor._node
+
     # --- running --------------------------------------------------------------------------------
 
-    def run(self, values: list[Any], call: Callable[[Node, tuple, dict], Any] | None = None) -> Any:
+    def run(
+        self,
+        values: list[Any],
+        call: Callable[[Node, tuple, dict], Any] | None = None,
+        unpack: bool = True,
+    ) -> Any:
         """Return the outputs for values of the inputs, in their containers.
 
         Parameters
@@ -133,6 +145,8 @@ class FunctionalGraph:
             One an input.
         call
             What to do for a node, with the values of its arguments; calls the layer by default.
+        unpack
+            Whether an output that is alone in its list comes without the list.
         """
         known: dict[int, Any] = {}
         for tensor, given, value in zip(self.inputs, self._given, values, strict=True):
@@ -157,7 +171,7 @@ class FunctionalGraph:
             for tensor, value in zip(tensors, flatten(found)[0], strict=True):
                 known[id(tensor)] = value
         outputs = map_symbolic(value_of, self.output_struct)
-        if isinstance(outputs, list | tuple) and len(outputs) == 1:
+        if unpack and isinstance(outputs, list | tuple) and len(outputs) == 1:
             return outputs[0]
         return outputs
 

@@ -6,7 +6,6 @@ model as it was.
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from minpy import checkpoint, losses, metrics, optimizers
 from minpy.errors import CheckpointError, CheckpointFormatError, CheckpointMismatchError
 from minpy.layers.serialization import deserialize, serialize
 
-__all__ = ["load_model", "load_weights", "model_from_json", "restore", "save_model", "save_weights"]
+__all__ = ["load_model", "load_weights", "restore", "save_model", "save_weights"]
 
 _SUFFIXES = (".h5", ".hdf5", ".minpy", ".keras", ".ckpt")
 
@@ -295,38 +294,6 @@ def load_model(
         _build_from(model, found)
     _apply(model, found, _match_weights(model, found, strict=True), _slots_of(found))
     return model
-
-
-def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Make a model, with weights that start anew, of what ``model.to_json()`` returned.
-
-    Parameters
-    ----------
-    text
-        JSON.
-    custom_objects
-        Classes and functions of your own that it refers to, by name.
-
-    Raises
-    ------
-    ValueError
-        If it is no model, or refers to a class that isn't known.
-
-    Examples
-    --------
-    >>> from minpy.models import Sequential, model_from_json
-    >>> from minpy.layers import Dense
-    >>> model = Sequential([Dense(2, input_shape=(3,))])
-    >>> model_from_json(model.to_json()).count_params()
-    8
-    """
-    try:
-        config = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"model_from_json: expected what model.to_json() returns: {error}"
-        ) from None
-    return deserialize(config, custom_objects)
 
 
 def _build_from(model: Any, found: checkpoint.Checkpoint) -> None:
