@@ -53,15 +53,12 @@ class Function:
 
     Examples
     --------
-    >>> import minpy.numpy as np, mxnet as mx
-    >>> from minpy import core
-    >>> line = mx.sym.FullyConnected(mx.sym.Variable('x'), num_hidden=1, name='fc')
-    >>> f = core.Function(line, input_shapes={'x': (2, 3)})
-    >>> f.get_params()
-    {'fc_weight': {'shape': (1, 3)}, 'fc_bias': {'shape': (1,)}}
-    >>> w = np.array([[1., 2., 3.]])
-    >>> core.grad(lambda w: f(x=np.ones((2, 3)), fc_weight=w))(w)
-    array([[2., 2., 2.]])
+    With mxnet installed::
+
+        line = mx.sym.FullyConnected(mx.sym.Variable('x'), num_hidden=1, name='fc')
+        f = core.Function(line, input_shapes={'x': (2, 3)})
+        f.get_params()     # {'fc_weight': {'shape': (1, 3)}, 'fc_bias': {'shape': (1,)}}
+        core.grad(lambda w: f(x=np.ones((2, 3)), fc_weight=w))(np.ones((1, 3)))
     """
 
     def __init__(
