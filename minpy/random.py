@@ -358,6 +358,16 @@ def set_state(state: dict[str, Any]) -> None:
 # --- draws ----------------------------------------------------------------------------------------
 
 
+class StepSeed(int):
+    """A seed whose draws differ from call to call and from step to step: that of a layer.
+
+    In a scope they are a function of this seed, of the scope's step, and of how many draws came
+    before in it; the scope's own seed doesn't matter.
+    """
+
+    __slots__ = ()
+
+
 def stream(seed: int | None = None) -> numpy.random.Generator:
     """Return this thread's generator, set to the substream of the next draw.
 
@@ -365,16 +375,23 @@ def stream(seed: int | None = None) -> numpy.random.Generator:
     ----------
     seed
         Draw from this seed alone, the same at each call; by default from the scope in force, or
-        from the global seed where there is none.
+        from the global seed where there is none. A `StepSeed` draws anew at each call.
 
     Notes
     -----
     Use it at once and don't keep it: the next draw sets the same object to another substream.
     `generator` makes one to keep.
     """
+    scopes = _local.scopes
+    if type(seed) is StepSeed:
+        if scopes:
+            now = scopes[-1]
+            number = now.taken
+            now.taken = number + 1
+            return _positioned(seed, "step seed", now.step, number)
+        return _positioned(seed, "step seed", 0, _global.take(_DRAWS)[1])
     if seed is not None:
         return _positioned(_checked_seed(seed, "stream"), "own seed", 0, 0)
-    scopes = _local.scopes
     if scopes:
         now = scopes[-1]
         number = now.taken
@@ -395,7 +412,8 @@ def _draw(
 
     value = again()
     observers = _local.observers
-    return observers[-1](value, again) if observers and seed is None else value
+    drawn_anew = seed is None or type(seed) is StepSeed
+    return observers[-1](value, again) if observers and drawn_anew else value
 
 
 def uniform(

@@ -6,7 +6,8 @@
 """
 
 from minpy.layers import functions, serialization
-from minpy.layers.activations.activation import Activation, ReLU, Softmax
+from minpy.layers.activations.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from minpy.layers.activations.prelu import PReLU
 from minpy.layers.attention.attention import AdditiveAttention, Attention
 from minpy.layers.attention.group_query_attention import GroupQueryAttention
 from minpy.layers.attention.multi_head_attention import MultiHeadAttention
@@ -25,6 +26,22 @@ from minpy.layers.core.input_layer import Input, InputLayer
 from minpy.layers.core.operation import Operation
 from minpy.layers.functions import *
 from minpy.layers.layer import Layer
+from minpy.layers.merging.concatenate import Concatenate, concatenate
+from minpy.layers.merging.dot import Dot, dot
+from minpy.layers.merging.elementwise import (
+    Add,
+    Average,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from minpy.layers.normalization.batch_normalization import BatchNormalization
 from minpy.layers.normalization.layer_normalization import LayerNormalization, RMSNormalization
 from minpy.layers.parameter import Parameter
@@ -56,7 +73,19 @@ from minpy.layers.preprocessing.category_encoding import CategoryEncoding
 from minpy.layers.preprocessing.discretization import Discretization
 from minpy.layers.preprocessing.normalization import Normalization
 from minpy.layers.preprocessing.rescaling import Rescaling
-from minpy.layers.regularization.dropout import Dropout
+from minpy.layers.recurrent.gru import GRU, GRUCell
+from minpy.layers.recurrent.lstm import LSTM, LSTMCell
+from minpy.layers.recurrent.rnn import RNN
+from minpy.layers.recurrent.simple_rnn import SimpleRNN, SimpleRNNCell
+from minpy.layers.recurrent.stacked_rnn_cells import StackedRNNCells
+from minpy.layers.regularization.activity_regularization import ActivityRegularization
+from minpy.layers.regularization.dropout import (
+    Dropout,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from minpy.layers.regularization.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from minpy.layers.reshaping.cropping import Cropping1D, Cropping2D, Cropping3D
 from minpy.layers.reshaping.flatten import Flatten
 from minpy.layers.reshaping.permute import Permute
@@ -68,19 +97,24 @@ from minpy.layers.serialization import register_serializable
 
 _CLASSES = [
     Activation,
+    ActivityRegularization,
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
     AdaptiveAveragePooling3D,
     AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
+    Add,
     AdditiveAttention,
+    AlphaDropout,
     Attention,
+    Average,
     AveragePooling1D,
     AveragePooling2D,
     AveragePooling3D,
     BatchNormalization,
     CategoryEncoding,
+    Concatenate,
     Conv1D,
     Conv1DTranspose,
     Conv2D,
@@ -94,10 +128,16 @@ _CLASSES = [
     DepthwiseConv1D,
     DepthwiseConv2D,
     Discretization,
+    Dot,
     Dropout,
+    ELU,
     EinsumDense,
     Embedding,
     Flatten,
+    GRU,
+    GRUCell,
+    GaussianDropout,
+    GaussianNoise,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     GlobalAveragePooling3D,
@@ -106,22 +146,37 @@ _CLASSES = [
     GlobalMaxPooling3D,
     GroupQueryAttention,
     InputLayer,
+    LSTM,
+    LSTMCell,
     LayerNormalization,
+    LeakyReLU,
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
+    Maximum,
+    Minimum,
     MultiHeadAttention,
+    Multiply,
     Normalization,
     Operation,
+    PReLU,
     Permute,
     RMSNormalization,
+    RNN,
     ReLU,
     RepeatVector,
     Rescaling,
     Reshape,
     SeparableConv1D,
     SeparableConv2D,
+    SimpleRNN,
+    SimpleRNNCell,
     Softmax,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+    StackedRNNCells,
+    Subtract,
     UpSampling1D,
     UpSampling2D,
     UpSampling3D,
@@ -138,6 +193,14 @@ __all__ = [
     "Input",
     "Layer",
     "Parameter",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
     "functions",
+    "maximum",
+    "minimum",
+    "multiply",
     "register_serializable",
+    "subtract",
 ]

@@ -6,9 +6,9 @@ from typing import Any
 
 from minpy.errors import ShapeError
 from minpy.layers.functions.activations import softmax
-from minpy.layers.functions.attention import both, causal_mask
 from minpy.layers.functions.contraction import batch_product
 from minpy.layers.functions.dropout import dropout
+from minpy.layers.functions.masks import both, causal_mask
 from minpy.layers.layer import Layer
 from minpy.numpy.elementwise import tanh, where
 from minpy.numpy.shaping import expand_dims

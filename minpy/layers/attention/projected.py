@@ -9,7 +9,7 @@ from minpy import constraints, initializers, regularizers
 from minpy.array import as_ndarray
 from minpy.errors import ShapeError
 from minpy.layers.core.einsum_dense import EinsumDense
-from minpy.layers.functions.attention import (
+from minpy.layers.functions.masks import (
     both,
     causal_mask,
     padding_mask,

@@ -13,7 +13,7 @@ from minpy.layers.functions.attention import dot_product_attention
 from minpy.layers.functions.convolution import conv, conv_transpose
 from minpy.layers.functions.dropout import dropout
 from minpy.layers.functions.embedding import embedding
-from minpy.layers.functions.layer_norm import layer_norm, rms_norm
+from minpy.layers.functions.layer_norm import layer_norm, rms_norm, unit_norm
 from minpy.layers.functions.losses import (
     binary_cross_entropy,
     l2_loss,
@@ -23,6 +23,7 @@ from minpy.layers.functions.losses import (
 )
 from minpy.layers.functions.normalization import batchnorm
 from minpy.layers.functions.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
+from minpy.layers.functions.recurrent import gru, lstm, simple_rnn
 
 __all__ = [
     *_activations,
@@ -38,12 +39,16 @@ __all__ = [
     "flatten",
     "global_avg_pool",
     "global_max_pool",
+    "gru",
     "l2_loss",
     "layer_norm",
     "linear",
+    "lstm",
     "max_pool",
     "rms_norm",
+    "simple_rnn",
     "softmax_cross_entropy",
     "softmax_loss",
     "svm_loss",
+    "unit_norm",
 ]

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention, and the masks that say what may attend to what; no weights.
+"""Scaled dot-product attention, under a mask that says what may attend to what; no weights.
 
 It must not know layers, nor how queries, keys and values are made.
 """
@@ -8,64 +8,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy
-
-from minpy.array import as_ndarray, ndarray
+from minpy.array import ndarray
 from minpy.errors import ShapeError
 from minpy.layers.functions.activations import softmax
 from minpy.layers.functions.contraction import batch_product
 from minpy.layers.functions.dropout import dropout
+from minpy.layers.functions.masks import both, causal_mask
 from minpy.layers.functions.operands import floats
-from minpy.numpy.elementwise import multiply, where
-from minpy.numpy.shaping import expand_dims, reshape
+from minpy.numpy.elementwise import where
+from minpy.numpy.shaping import reshape
 
-__all__ = ["both", "causal_mask", "dot_product_attention", "sliding_window_mask"]
+__all__ = ["dot_product_attention"]
 
 # What a score is set to where nothing may be attended to: its exponential is 0, and it is finite.
 _NEVER = {"float16": -3e4}
-
-
-def causal_mask(queries: int, keys: int) -> numpy.ndarray:
-    """Return which keys each query may see if none may be later than itself.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool, of shape (queries, keys).
-
-    Examples
-    --------
-    >>> from minpy.layers.functions.attention import causal_mask
-    >>> causal_mask(2, 3).astype(int)
-    array([[1, 0, 0],
-           [1, 1, 0]])
-    """
-    return numpy.arange(queries)[:, None] >= numpy.arange(keys)
-
-
-def sliding_window_mask(queries: int, keys: int, width: int) -> numpy.ndarray:
-    """Return which keys are less than `width` places away from each query.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool, of shape (queries, keys).
-    """
-    return abs(numpy.arange(queries)[:, None] - numpy.arange(keys)) < width
-
-
-def both(a: Any, b: Any) -> Any:
-    """Return where two masks hold, also in a graph, where there is no logical and; None is all."""
-    if a is None or b is None:
-        return b if a is None else a
-    if isinstance(a, numpy.ndarray) and isinstance(b, numpy.ndarray):
-        return a & b
-    return multiply(_as_number(a), _as_number(b)) != 0
-
-
-def _as_number(mask: Any) -> ndarray:
-    mask = as_ndarray(mask)
-    return mask.astype("float32") if mask.dtype != numpy.float32 else mask
 
 
 def masked_softmax(scores: ndarray, mask: Any, may_be_empty: bool = True) -> ndarray:
@@ -173,10 +129,3 @@ def dot_product_attention(
         reshape(out, (*outer, *groups, queries, width)),
         reshape(weights, (*outer, *groups, queries, keys)),
     )
-
-
-def padding_mask(query_mask: Any, key_mask: Any) -> Any:
-    """Return which pairs of a query and a key both count: masks (batch, queries), (batch, keys)."""
-    of_queries = None if query_mask is None else expand_dims(as_ndarray(query_mask), -1)
-    of_keys = None if key_mask is None else expand_dims(as_ndarray(key_mask), -2)
-    return both(of_queries, of_keys)

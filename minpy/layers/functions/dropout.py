@@ -6,6 +6,7 @@ from typing import Any
 
 from minpy import random
 from minpy.array import ndarray
+from minpy.errors import ShapeError
 from minpy.layers.functions.operands import array_of_floats
 
 __all__ = ["dropout"]
@@ -13,7 +14,13 @@ __all__ = ["dropout"]
 _MODES = {"train": True, True: True, "test": False, False: False}
 
 
-def dropout(x: Any, prob: float, mode: str | bool = "train", seed: int | None = None) -> ndarray:
+def dropout(
+    x: Any,
+    prob: float,
+    mode: str | bool = "train",
+    seed: int | None = None,
+    noise_shape: tuple[int | None, ...] | None = None,
+) -> ndarray:
     """Set each element to zero with probability `prob`, and scale up the rest (inverted dropout).
 
     Parameters
@@ -27,6 +34,9 @@ def dropout(x: Any, prob: float, mode: str | bool = "train", seed: int | None = 
     seed
         Drop the same elements at each call with this seed. By default they follow from the scope
         of `minpy.random` in force, or from the global seed.
+    noise_shape
+        Where a length is 1, what is dropped at one place along that axis is dropped at all; None
+        stands for the length of `x`.
 
     Returns
     -------
@@ -55,4 +65,22 @@ def dropout(x: Any, prob: float, mode: str | bool = "train", seed: int | None = 
     x = array_of_floats(x, "dropout")
     if not _MODES[mode] or prob == 0:
         return x
-    return x * random.dropout_mask(x.shape, prob, x.dtype, seed, x.context)
+    shape = x.shape if noise_shape is None else shape_of_noise(x.shape, noise_shape)
+    return x * random.dropout_mask(shape, prob, x.dtype, seed, x.context)
+
+
+def shape_of_noise(shape: tuple[int, ...], told: tuple[int | None, ...]) -> tuple[int, ...]:
+    """Return the shape of random numbers that broadcasts to an array's.
+
+    Raises
+    ------
+    ShapeError
+        If it doesn't.
+    """
+    found = tuple(n if t is None else t for n, t in zip(shape, told, strict=False))
+    if len(told) != len(shape) or any(f not in (1, n) for f, n in zip(found, shape, strict=True)):
+        raise ShapeError(
+            f"expected a noise_shape that broadcasts to {shape}, with 1 or None or the length for "
+            f"each of its axes, got {tuple(told)}"
+        )
+    return found

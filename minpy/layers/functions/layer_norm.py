@@ -1,4 +1,4 @@
-"""Layer and root-mean-square normalisation: each row by its own statistics, to any order.
+"""Normalisation of each row by its own statistics: layer, root mean square, and unit length.
 
 It must not know layers, nor which axes of an array make a row.
 """
@@ -24,7 +24,7 @@ from minpy.layers.functions.operands import array_of_floats, refuse_unsupported
 from minpy.numpy.shaping import reshape, transpose
 from minpy.primitives import Primitive, registry
 
-__all__ = ["layer_norm", "rms_norm"]
+__all__ = ["layer_norm", "rms_norm", "unit_norm"]
 
 
 # --- kernels --------------------------------------------------------------------------------------
@@ -281,6 +281,33 @@ def rms_norm(x: Any, gamma: Any = None, axis: Any = -1, eps: float = 1e-6) -> nd
     array([[1.2, 1.6, 0. , 0. ]])
     """
     return _by_rows("rms_norm", x, gamma, None, axis, eps, False)
+
+
+def unit_norm(x: Any, axis: Any = -1) -> ndarray:
+    """Divide each sample by its length along axes: the root of the sum of its squares.
+
+    Parameters
+    ----------
+    x
+        Float array; a sample of zeros stays zeros.
+    axis
+        One axis or several.
+
+    Examples
+    --------
+    >>> import minpy.numpy as np
+    >>> from minpy.layers.functions import unit_norm
+    >>> unit_norm(np.array([[3., 4.], [0., 0.]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    x = array_of_floats(x, "unit_norm")
+    lengths = tuple(x.shape[a] for a in checked_axes("unit_norm", axis, x.ndim))
+    count = math.prod(lengths)
+    # The root of the mean is that of the sum over √n; what is added is below rounding.
+    share = as_ndarray(numpy.full(lengths, 1 / math.sqrt(max(count, 1)), x.dtype))
+    tiny = 1e-24 if x.dtype != numpy.float16 else 1e-12
+    return _by_rows("unit_norm", x, share, None, axis, tiny / max(count, 1), False)
 
 
 def checked_axes(by: str, axis: Any, ndim: int) -> tuple[int, ...]:
