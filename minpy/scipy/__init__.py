@@ -4,11 +4,11 @@ SciPy does the work and is imported when the first function is called; it is an 
 What isn't here has no derivative: call ``scipy``'s own function, which takes minpy arrays.
 
 >>> import minpy
->>> from minpy.scipy import special
->>> round(float(minpy.grad(special.expit)(0.0)), 6)
-0.25
+>>> from minpy.scipy.stats import norm
+>>> round(float(minpy.grad(norm.logpdf)(2.0)), 6)
+-2.0
 """
 
-from minpy.scipy import special
+from minpy.scipy import integrate, linalg, signal, special, stats
 
-__all__ = ["special"]
+__all__ = ["integrate", "linalg", "signal", "special", "stats"]
