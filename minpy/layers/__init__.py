@@ -43,7 +43,9 @@ from minpy.layers.merging.elementwise import (
     subtract,
 )
 from minpy.layers.normalization.batch_normalization import BatchNormalization
+from minpy.layers.normalization.group_normalization import GroupNormalization
 from minpy.layers.normalization.layer_normalization import LayerNormalization, RMSNormalization
+from minpy.layers.normalization.unit_normalization import UnitNormalization
 from minpy.layers.parameter import Parameter
 from minpy.layers.pooling.adaptive import (
     AdaptiveAveragePooling1D,
@@ -144,6 +146,7 @@ _CLASSES = [
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
+    GroupNormalization,
     GroupQueryAttention,
     InputLayer,
     LSTM,
@@ -177,6 +180,7 @@ _CLASSES = [
     SpatialDropout3D,
     StackedRNNCells,
     Subtract,
+    UnitNormalization,
     UpSampling1D,
     UpSampling2D,
     UpSampling3D,

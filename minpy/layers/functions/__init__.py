@@ -13,6 +13,7 @@ from minpy.layers.functions.attention import dot_product_attention
 from minpy.layers.functions.convolution import conv, conv_transpose
 from minpy.layers.functions.dropout import dropout
 from minpy.layers.functions.embedding import embedding
+from minpy.layers.functions.group_norm import group_norm
 from minpy.layers.functions.layer_norm import layer_norm, rms_norm, unit_norm
 from minpy.layers.functions.losses import (
     binary_cross_entropy,
@@ -39,6 +40,7 @@ __all__ = [
     "flatten",
     "global_avg_pool",
     "global_max_pool",
+    "group_norm",
     "gru",
     "l2_loss",
     "layer_norm",

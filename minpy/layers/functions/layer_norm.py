@@ -45,7 +45,8 @@ def _compiled() -> Any:
 _WORTH_LOADING = 20_000
 
 
-def _loops(x: numpy.ndarray, *others: numpy.ndarray) -> Any:
+def compiled_loops(x: numpy.ndarray, *others: numpy.ndarray) -> Any:
+    """Return the module of compiled loops, None where they don't fit operands or don't pay."""
     if x.size < _WORTH_LOADING or x.dtype.char not in "fd":
         return None
     if any(a.dtype != x.dtype for a in others):
@@ -78,7 +79,7 @@ def _normalise_into(
     centred: bool,
     out: numpy.ndarray,
 ) -> None:
-    loops = _loops(x, gamma, beta)
+    loops = compiled_loops(x, gamma, beta)
     if loops is not None:
         contiguous = numpy.ascontiguousarray
         loops.normalise(x, contiguous(gamma), contiguous(beta), x.dtype.type(eps), centred, out)
@@ -104,7 +105,7 @@ def _gradients_into(
     centred: bool,
     found: tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray],
 ) -> None:
-    loops = _loops(x, g, gamma)
+    loops = compiled_loops(x, g, gamma)
     if loops is not None:
         gamma = numpy.ascontiguousarray(gamma)
         loops.gradients(g, x, gamma, x.dtype.type(eps), centred, *found)
@@ -339,26 +340,28 @@ def _by_rows(
     gamma = _vector(by, "gamma", gamma, 1.0, lengths, x.dtype)
     beta = _vector(by, "beta", beta, 0.0, lengths, x.dtype)
     last = tuple(range(x.ndim - len(axes), x.ndim))
-    moved = x if axes == last else _to_the_end(x, axes)
+    moved = x if axes == last else to_the_end(x, axes)
     before = moved.shape
     if len(axes) > 1:
         moved = reshape(moved, (*before[: last[0]], count))
     out = row_norm(moved, gamma, beta, float(eps), centred)
     if len(axes) > 1:
         out = reshape(out, before)
-    return out if axes == last else _back_from_the_end(out, axes)
+    return out if axes == last else back_from_the_end(out, axes)
 
 
 def _order(ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:
     return (*(a for a in range(ndim) if a not in axes), *axes)
 
 
-def _to_the_end(x: Any, axes: tuple[int, ...]) -> Any:
+def to_the_end(x: Any, axes: tuple[int, ...]) -> Any:
+    """Return an array with some axes behind the others."""
     # Not moveaxis: transpose can be part of a graph.
     return transpose(x, _order(x.ndim, axes))
 
 
-def _back_from_the_end(x: Any, axes: tuple[int, ...]) -> Any:
+def back_from_the_end(x: Any, axes: tuple[int, ...]) -> Any:
+    """Return an array with its last axes where they were."""
     order = _order(x.ndim, axes)
     return transpose(x, tuple(sorted(range(x.ndim), key=order.__getitem__)))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy
 
-__all__ = ["gradients", "normalise"]
+__all__ = ["gradients", "gradients_of_groups", "normalise", "normalise_groups"]
 
 # Sums may be made in any order, so that LLVM vectorizes them; NaN and infinity stay what they are.
 _FLAGS = {
@@ -91,4 +91,71 @@ normalise = _compiled(
 gradients = _compiled(
     _gradients,
     lambda f: numba.void(f[:, ::1], f[:, ::1], f[::1], f, numba.boolean, f[:, ::1], f[::1], f[::1]),
+)
+
+
+# --- groups of channels ---------------------------------------------------------------------------
+
+
+def _normalise_groups(
+    x: Any, gamma: Any, beta: Any, groups: int, eps: Any, out: Any
+) -> None:  # pragma: no cover (compiled)
+    samples, channels, places = x.shape
+    each = channels // groups
+    for n in range(samples):
+        for group in range(groups):
+            first = group * each
+            mean, scale = _statistics(x[n, first : first + each].reshape(-1), eps, True)
+            for c in range(first, first + each):
+                row, result = x[n, c], out[n, c]
+                factor = scale * gamma[c]
+                shift = beta[c] - mean * factor
+                for j in range(places):
+                    result[j] = row[j] * factor + shift
+
+
+def _gradients_of_groups(
+    g: Any, x: Any, gamma: Any, groups: int, eps: Any, of_x: Any, of_gamma: Any, of_beta: Any
+) -> None:  # pragma: no cover (compiled)
+    samples, channels, places = x.shape
+    each = channels // groups
+    zero = eps - eps
+    inverse_count = (zero + 1) / (each * places)
+    of_gamma[:] = zero
+    of_beta[:] = zero
+    for n in range(samples):
+        for group in range(groups):
+            first = group * each
+            mean, scale = _statistics(x[n, first : first + each].reshape(-1), eps, True)
+            total, along = zero, zero
+            for c in range(first, first + each):
+                row, back = x[n, c], g[n, c]
+                plain, normal = zero, zero
+                for j in range(places):
+                    plain += back[j]
+                    normal += back[j] * (row[j] - mean)
+                normal *= scale
+                of_beta[c] += plain
+                of_gamma[c] += normal
+                total += plain * gamma[c]
+                along += normal * gamma[c]
+            total *= inverse_count
+            along *= inverse_count * scale
+            for c in range(first, first + each):
+                row, back, result = x[n, c], g[n, c], of_x[n, c]
+                for j in range(places):
+                    result[j] = (back[j] * gamma[c] - total - (row[j] - mean) * along) * scale
+
+
+# normalise_groups(x, gamma, beta, groups, eps, out), of (samples, channels, places).
+normalise_groups = _compiled(
+    _normalise_groups,
+    lambda f: numba.void(f[:, :, ::1], f[::1], f[::1], numba.int64, f, f[:, :, ::1]),
+)
+# gradients_of_groups(g, x, gamma, groups, eps, of_x, of_gamma, of_beta).
+gradients_of_groups = _compiled(
+    _gradients_of_groups,
+    lambda f: numba.void(
+        f[:, :, ::1], f[:, :, ::1], f[::1], numba.int64, f, f[:, :, ::1], f[::1], f[::1]
+    ),
 )
