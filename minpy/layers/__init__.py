@@ -73,8 +73,11 @@ from minpy.layers.pooling.pooling import (
 )
 from minpy.layers.preprocessing.category_encoding import CategoryEncoding
 from minpy.layers.preprocessing.discretization import Discretization
+from minpy.layers.preprocessing.hashing import HashedCrossing, Hashing
+from minpy.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from minpy.layers.preprocessing.normalization import Normalization
 from minpy.layers.preprocessing.rescaling import Rescaling
+from minpy.layers.preprocessing.text_vectorization import TextVectorization
 from minpy.layers.recurrent.gru import GRU, GRUCell
 from minpy.layers.recurrent.lstm import LSTM, LSTMCell
 from minpy.layers.recurrent.rnn import RNN
@@ -148,7 +151,10 @@ _CLASSES = [
     GlobalMaxPooling3D,
     GroupNormalization,
     GroupQueryAttention,
+    HashedCrossing,
+    Hashing,
     InputLayer,
+    IntegerLookup,
     LSTM,
     LSTMCell,
     LayerNormalization,
@@ -179,7 +185,9 @@ _CLASSES = [
     SpatialDropout2D,
     SpatialDropout3D,
     StackedRNNCells,
+    StringLookup,
     Subtract,
+    TextVectorization,
     UnitNormalization,
     UpSampling1D,
     UpSampling2D,
