@@ -43,6 +43,9 @@ class HostOperator:
         How many there are.
     uses_results
         Whether `backward` reads `results`.
+    kept
+        How many of the results, the last ones, are there for `backward` only: nobody uses them, so
+        they have no gradients.
 
     Notes
     -----
@@ -58,6 +61,7 @@ class HostOperator:
         shapes: Callable[..., Sequence[tuple[int, ...]]],
         results: int = 1,
         uses_results: bool = False,
+        kept: int = 0,
     ) -> None:
         self.name = f"minpy_{name}"
         self.forward = forward
@@ -65,6 +69,7 @@ class HostOperator:
         self.shapes = shapes
         self.results = results
         self.uses_results = uses_results
+        self.differentiated = results - kept
         self._registered = False
 
     def __call__(self, F: Any, *inputs: Any, **attrs: Any) -> Any:
@@ -96,7 +101,7 @@ def _register(operator: HostOperator) -> None:
         def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
             found = _Results(in_grad, req)
             operator.backward(
-                [view(g) for g in out_grad],
+                [view(g) for g in out_grad[: operator.differentiated]],
                 [view(x) for x in in_data],
                 [view(y) for y in out_data] if operator.uses_results else [],
                 found.arrays,
@@ -124,7 +129,11 @@ def _register(operator: HostOperator) -> None:
             return in_shape, [list(s) for s in made], []
 
         def declare_backward_dependency(self, out_grad, in_data, out_data):
-            return [*out_grad, *in_data, *(out_data if operator.uses_results else ())]
+            return [
+                *out_grad[: operator.differentiated],
+                *in_data,
+                *(out_data if operator.uses_results else ()),
+            ]
 
         def create_operator(self, ctx, shapes, dtypes):
             return Run(self.attrs)
