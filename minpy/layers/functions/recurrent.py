@@ -27,6 +27,8 @@ from minpy.layers.functions.composition import (
     differentiate_reverse_as,
 )
 from minpy.layers.functions.operands import array_of_floats, refuse_all_but_float32
+from minpy.numpy.elementwise import where
+from minpy.numpy.shaping import concatenate, stack
 from minpy.primitives import Primitive, registry
 
 __all__ = ["gru", "lstm", "simple_rnn"]
@@ -384,7 +386,6 @@ class _Recurrent:
 
     def _composed(self, *args: Any) -> tuple:
         x, weights, kernel, bias, inner, h, c, mask, *_ = args
-        where, stack = registry["where"], registry["stack"]
         projected = x @ weights + bias
         hs, cs = [], []
         for t in range(x.shape[1]):
@@ -401,7 +402,7 @@ class _Recurrent:
             cs.append(c)
         out = [h, *([c] if self.kind.cell else []), stack(hs, 1)]
         if self.kind.keeps:  # nobody's results: they only feed the gradients
-            out.append(registry["zeros_like"](registry["concatenate"]([out[-1]] * 4, 2)))
+            out.append(registry["zeros_like"](concatenate([out[-1]] * 4, 2)))
         if self.kind.cell:
             out.append(stack(cs, 1))
         return tuple(out)
