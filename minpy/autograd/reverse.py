@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minpy.array import capture, ndarray, snapshot
+from minpy.autograd.origin import Place, located, place
 from minpy.autograd.trace import Token, Trace, open_trace, released
 from minpy.errors import NoDerivativeError
 from minpy.primitives import registry
@@ -26,10 +27,30 @@ _count = itertools.count(1).__next__
 class Node:
     """One recorded operation: where its gradient goes, and through which functions."""
 
-    __slots__ = ("index", "like", "output", "parents", "source", "trace", "vjps")
+    __slots__ = (
+        "index",
+        "like",
+        "operation",
+        "output",
+        "parents",
+        "place",
+        "source",
+        "trace",
+        "vjps",
+    )
 
-    def __init__(self, trace: Trace, parents: tuple, vjps: tuple, source: Any = None) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        parents: tuple,
+        vjps: tuple,
+        source: Any = None,
+        operation: Any = None,
+        made_at: Place | None = None,
+    ) -> None:
         self.trace = trace
+        self.operation = operation
+        self.place = made_at  # the user's line
         self.parents = parents
         self.vjps = vjps  # a function a parent; one function for all where there is one less
         self.index = _count()
@@ -63,7 +84,8 @@ class ReverseTrace(Trace):
             return self._record_tuple(operation, ans, inner, kwargs, argnums, parents, args)
         if ans.dtype.kind not in "fc":  # a cast to integers, say: constant
             return ans
-        node = Node(self, tuple(parents), _vjps(operation, ans, inner, kwargs, argnums))
+        vjps = _vjps(operation, ans, inner, kwargs, argnums)
+        node = Node(self, tuple(parents), vjps, None, operation, place())
         return self._captured(ans, node, args)
 
     def _recorded(self, a: Any) -> bool:
@@ -89,7 +111,8 @@ class ReverseTrace(Trace):
         return out
 
     def _record_tuple(self, operation, ans, inner, kwargs, argnums, parents, args):
-        whole = Node(self, tuple(parents), _vjps(operation, ans, inner, kwargs, argnums))
+        vjps = _vjps(operation, ans, inner, kwargs, argnums)
+        whole = Node(self, tuple(parents), vjps, None, operation, place())
         whole.like = ans
         outputs = []
         for i, a in enumerate(ans):
@@ -191,15 +214,18 @@ class Tape:
             parents, vjps = node.parents, node.vjps
             if once:
                 node.parents = node.vjps = ()
-            if len(vjps) == len(parents):
-                for parent, vjp in zip(parents, vjps, strict=True):
-                    part = vjp(g)
-                    if part is not None:
-                        add(parent, part)
-            else:
-                for parent, part in zip(parents, vjps[0](g), strict=True):
-                    if part is not None:
-                        add(parent, part)
+            try:
+                if len(vjps) == len(parents):
+                    for parent, vjp in zip(parents, vjps, strict=True):
+                        part = vjp(g)
+                        if part is not None:
+                            add(parent, part)
+                else:
+                    for parent, part in zip(parents, vjps[0](g), strict=True):
+                        if part is not None:
+                            add(parent, part)
+            except Exception as error:
+                raise located(error, node.place, node.operation.name)  # noqa: B904
         return [found.get(node.index) for node in self.inputs]
 
 
