@@ -9,8 +9,10 @@ import numpy
 __all__ = [
     "default_dtype",
     "image_data_format",
+    "jit_enabled",
     "set_default_dtype",
     "set_image_data_format",
+    "set_jit",
 ]
 
 _FLOATS = ("float16", "float32", "float64")
@@ -20,10 +22,11 @@ _COMPLEX = {"float16": "complex64", "float32": "complex64", "float64": "complex1
 class _Settings:
     """What the other modules read; one object, so that a change is seen everywhere at once."""
 
-    __slots__ = ("complex_dtype", "float_dtype", "image_data_format", "narrows")
+    __slots__ = ("complex_dtype", "float_dtype", "image_data_format", "jit", "narrows")
 
     def __init__(self) -> None:
         self.image_data_format = "channels_first"
+        self.jit = True
         self.set_float("float32")
 
     def set_float(self, name: str) -> None:
@@ -98,3 +101,29 @@ def set_image_data_format(data_format: str) -> None:
 def image_data_format() -> str:
     """Return the image layout that layers assume when they are not told one."""
     return settings.image_data_format
+
+
+def set_jit(enabled: bool) -> None:
+    """Say whether functions and models may be compiled into graphs at all.
+
+    Parameters
+    ----------
+    enabled
+        False runs everything operation by operation, whatever `minpy.jit` and ``compile(jit=…)``
+        say: for stepping through a model with a debugger. A model asks at its next ``fit``,
+        ``evaluate`` or ``predict``.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> minpy.config.set_jit(False)
+    >>> minpy.config.jit_enabled()
+    False
+    >>> minpy.config.set_jit(True)
+    """
+    settings.jit = bool(enabled)
+
+
+def jit_enabled() -> bool:
+    """Say whether functions and models may be compiled into graphs."""
+    return settings.jit

@@ -25,3 +25,17 @@ def _clean_state():
         policy.set_global_policy(before[0])
     if context.current_context() != before[1]:
         context.set_context(before[1])
+
+
+@pytest.fixture(params=["program", "graph"])
+def by_program_and_by_graph(request, monkeypatch):
+    """Run a test of small compiled models twice: as programs of our own, and as MXNet's graphs."""
+    from minpy import runtime
+    from minpy.graph import native
+
+    if request.param == "graph":
+        if not runtime.available():
+            pytest.skip("graphs are MXNet's")
+        monkeypatch.setattr(native, "available", lambda: False)
+    elif not native.available():
+        pytest.skip("numba or a BLAS to call is missing")

@@ -40,7 +40,8 @@ def train(case, jit, weighted):
     return found, model.get_weights()
 
 
-@pytest.mark.skipif(not runtime.available(), reason="graphs are MXNet's")
+@pytest.mark.skipif(not runtime.available(), reason="not every loss has a program")
+@pytest.mark.usefixtures("by_program_and_by_graph")
 @pytest.mark.parametrize("case", ask.LOSSES, ids=name_of)
 def test_a_compiled_step_gives_the_numbers_of_the_eager_one(case):
     # These give one number for the whole batch, or one for each output: no samples to weight.

@@ -104,6 +104,9 @@ class Jitted:
 
     def _compiles(self, arrays: list[ndarray]) -> bool:
         """Say whether a graph may be used here: not for derivatives that MXNet doesn't have."""
+        if not settings.jit:
+            self.jit_status = "minpy.config.set_jit(False)"
+            return False
         if policy.current_policy() == "only_numpy" or not runtime.available():
             self.jit_status = "policy only_numpy" if runtime.installed() else "mxnet can't be used"
             return False

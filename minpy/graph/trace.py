@@ -16,7 +16,7 @@ from minpy.array import is_tracked, ndarray, numpy_value
 from minpy.autograd.trace import Trace, box
 from minpy.primitives import Primitive
 
-__all__ = ["SymbolTrace", "Untraceable"]
+__all__ = ["SAME_ELEMENTS", "SymbolTrace", "Untraceable", "count_work", "refuse_reading"]
 
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -35,8 +35,15 @@ class Untraceable(Exception):
         return f"{self} ({line})" if line else str(self)
 
 
+def refuse_reading() -> None:
+    """Raise `Untraceable` for a number that a trace reads: it would be the same at every run."""
+    raise Untraceable(
+        "it reads a number that depends on its input (a branch, print, float or asnumpy)"
+    )
+
+
 # Operations that change the shape or the dtype of an array, and none of its numbers.
-_SAME_ELEMENTS = frozenset(["astype", "expand_dims", "ravel", "reshape", "squeeze"])
+SAME_ELEMENTS = frozenset(["astype", "expand_dims", "ravel", "reshape", "squeeze"])
 
 
 class Node:
@@ -50,12 +57,10 @@ class Node:
 
     def refuse(self) -> None:
         """Raise `Untraceable`: a number that is read now would be the same at every run."""
-        raise Untraceable(
-            "it reads a number that depends on its input (a branch, print, float or asnumpy)"
-        )
+        refuse_reading()
 
 
-def _work(args: list, ans: Any) -> int:
+def count_work(args: list, ans: Any) -> int:
     """Return about how many multiplications an operation takes: elements, or those of a product."""
     results = ans if type(ans) is tuple else (ans,)
     size = max((r.size for r in results), default=0)
@@ -152,10 +157,11 @@ class SymbolTrace(Trace):
             self.constants.update(runtime.symbolic.take_scratch())
         at = operation.class_numbers
         if at is not None and isinstance(given[at], runtime.SymbolValue) and given[at].origin:
-            self.class_numbers[given[at].origin] = given[0].shape[-1]
-        if operation.name in _SAME_ELEMENTS and isinstance(symbol, runtime.SymbolValue):
+            axis = getattr(operation, "class_axis", -1)
+            self.class_numbers[given[at].origin] = given[0].shape[axis]
+        if operation.name in SAME_ELEMENTS and isinstance(symbol, runtime.SymbolValue):
             symbol.origin = given[0].origin
-        self.work += _work(inner, ans)
+        self.work += count_work(inner, ans)
         if type(ans) is tuple:
             symbols = symbol if isinstance(symbol, tuple) else (symbol,)
             return tuple(self._boxed(a, s) for a, s in zip(ans, symbols, strict=True))

@@ -8,26 +8,22 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import numpy
-
 from minpy import random, runtime
-from minpy.array import as_ndarray, is_tracked, ndarray, wrap
-from minpy.autograd.containers import flatten
+from minpy.array import as_ndarray, ndarray, wrap
 from minpy.autograd.trace import open_trace
 from minpy.data.batch import Batch
+from minpy.graph import native
 from minpy.graph.trace import SymbolTrace, Untraceable
 from minpy.layers.layer import forward_pass
 from minpy.layers.parameter import Parameter, bound, collect_updates
-from minpy.models.flat_buffers import FlatBuffers, aligned_zeros
+from minpy.models.flat_buffers import FlatBuffers
+from minpy.models.graph_replay import GraphReplay
+from minpy.models.program_replay import ProgramReplay
 from minpy.models.step import EagerStep
 from minpy.numpy.shaping import transpose
+from minpy.policy import current_policy
 
 __all__ = ["CompiledStep"]
-
-
-# Below so many multiplications a step is over sooner on one thread than two threads take to meet
-# at each operation.
-_WORTH_SHARING = 4_000_000
 
 
 class CompiledStep:
@@ -49,7 +45,7 @@ class CompiledStep:
         self.buffers = buffers
         self.eager = EagerStep(model, buffers)
         self.status = "not traced yet"
-        self._graphs: dict[tuple, _Replay | None] = {}
+        self._graphs: dict[tuple, GraphReplay | ProgramReplay | None] = {}
         self._weights: dict[str, Any] | None = None
 
     def gradients(
@@ -78,23 +74,39 @@ class CompiledStep:
             return self.eager.evaluate(batch)
         return replay.evaluate(batch)
 
-    def _replay(self, batch: Batch, training: bool) -> _Replay | None:
+    def _replay(self, batch: Batch, training: bool) -> GraphReplay | ProgramReplay | None:
         """Trace a batch of a new signature; None where that can't be done."""
         replay = None
         try:
-            replay = self._trace(batch, training)
+            replay = self._program(batch, training) or self._trace(batch, training)
             self.status = "compiled"
         except Untraceable as reason:
             self.status = reason.explain()
-            warnings.warn(
-                f"{self.model.name} runs operation by operation, not as a compiled graph: "
-                f"{self.status}",
-                stacklevel=4,
-            )
+            if runtime.available():  # otherwise it was said once that there are NumPy kernels only
+                self._warn()
         self._graphs[training, batch.signature] = replay
         return replay
 
-    def _trace(self, batch: Batch, training: bool) -> _Replay:
+    def _warn(self) -> None:
+        warnings.warn(
+            f"{self.model.name} runs operation by operation, not as a compiled graph: "
+            f"{self.status}",
+            stacklevel=5,
+        )
+
+    def _program(self, batch: Batch, training: bool) -> ProgramReplay | None:
+        """Return the step as a program of our own, None where MXNet has to, or is faster."""
+        if not native.available() or current_policy() == "prefer_mxnet":
+            return None
+        # Without MXNet a large program is still faster than one operation after the other.
+        alone = not runtime.available()
+        try:
+            with random.rehearsal():
+                return ProgramReplay(self.model, self.buffers, batch, training, any_size=alone)
+        except Untraceable:
+            return None
+
+    def _trace(self, batch: Batch, training: bool) -> GraphReplay:
         if not runtime.available():
             raise Untraceable(f"mxnet can't be used: {runtime.why_unavailable()}")
         model, parameters = self.model, [*self.buffers.trained, *self.buffers.others]
@@ -115,7 +127,9 @@ class CompiledStep:
                 loss = None
                 if ty is not None:
                     loss = model.total_loss(tx, ty, predictions, tw, extra)
-            return _Replay(trace, self.buffers, inputs, loss, predictions, updates, self._handles())
+            return GraphReplay(
+                trace, self.buffers, inputs, loss, predictions, updates, self._handles()
+            )
 
     def _handles(self) -> dict[str, Any]:
         """Return MXNet's handles on the weights, with the gradients marked."""
@@ -140,129 +154,7 @@ class CompiledStep:
         return self._weights
 
 
-class _Replay:
-    """A traced step: the graph, and the memory that its inputs are copied into."""
-
-    def __init__(
-        self,
-        trace: SymbolTrace,
-        buffers: FlatBuffers,
-        inputs: list[ndarray],
-        loss: Any,
-        predictions: Any,
-        updates: list[tuple[Parameter, Any]],
-        weights: dict[str, Any],
-    ) -> None:
-        self.buffers = buffers
-        leaves, self._unflatten = flatten(predictions)
-        heads = []
-        if loss is not None:
-            heads.append(_symbol(trace, as_ndarray(loss)))
-        self._has_loss = loss is not None
-        # Only the loss is differentiated; the other results must not be.
-        rest = [as_ndarray(leaf) for leaf in leaves]
-        rest += [as_ndarray(value) for _, value in updates]
-        heads += [runtime.symbolic("BlockGrad", _symbol(trace, a)) for a in rest]
-        self._predictions = len(leaves)
-        self._updated = [p for p, _ in updates]
-        self._graph = runtime.Graph(heads)
-        # By the size of the work and not by a clock: equal runs give equal bits.
-        self._alone = trace.work < _WORTH_SHARING
-        self._buffers = [_buffer(a._inner) for a in inputs]
-        self.draws = []
-        arrays = dict(weights)
-        for i, buffer in enumerate(self._buffers):
-            arrays[f"input{i}"] = runtime.borrow(buffer)
-        for name, again in trace.draws.items():
-            buffer = _buffer(as_ndarray(again()))
-            self.draws.append((buffer, again))
-            arrays[name] = runtime.borrow(buffer)
-        for name, array in trace.constants.items():
-            arrays[name] = runtime.borrow(array)
-        self._class_numbers = [
-            (self._buffers[int(name.removeprefix("input"))], classes)
-            for name, classes in trace.class_numbers.items()
-            if name.startswith("input")
-        ]
-        self._arrays = arrays
-        self._scale: tuple[numpy.ndarray, Any] | None = None
-        self._bound = self._graph.bind(arrays)
-        used = set(self._graph.inputs)
-        self._unused = [
-            view
-            for i, p in enumerate([*buffers.trained])
-            if f"weight{i}" not in used
-            for view in [_gradient_view(buffers, p)]
-        ]
-
-    def _run(self, batch: Batch, record: bool, scale: float = 1.0) -> list[Any]:
-        for buffer, leaf in zip(self._buffers, batch.leaves, strict=True):
-            numpy.copyto(buffer, leaf)
-        for labels, classes in self._class_numbers:
-            if labels.min() < 0 or labels.max() >= classes:
-                raise ValueError(
-                    f"expected class numbers from 0 to {classes - 1}, one less than the model's "
-                    f"outputs, got {labels.min():g} to {labels.max():g}"
-                )
-        for buffer, again in self.draws:
-            numpy.copyto(buffer, again())
-        with runtime.one_thread(self._alone):
-            results = self._graph.run(self._bound, record)
-            if record:
-                runtime.backward(
-                    results[:1], None if scale == 1.0 else [self._head(results, scale)]
-                )
-        return results
-
-    def _head(self, results: list[Any], scale: float) -> Any:
-        """Return what the loss counts with, where that isn't one."""
-        if self._scale is None:
-            buffer = _buffer(self._graph.view(results, 0))
-            self._scale = buffer, runtime.borrow(buffer)
-        self._scale[0][...] = scale
-        return self._scale[1]
-
-    def gradients(self, batch: Batch, scale: float = 1.0) -> tuple[float, Any, list]:
-        results = self._run(batch, record=True, scale=scale)
-        for view in self._unused:
-            view[...] = 0
-        loss, predictions = self._read(results)
-        first = 1 + self._predictions
-        updates = [(p, self._graph.view(results, first + i)) for i, p in enumerate(self._updated)]
-        return loss, predictions, updates
-
-    def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
-        return self._read(self._run(batch, record=False))
-
-    def _read(self, results: list[Any]) -> tuple[float | None, Any]:
-        start = int(self._has_loss)
-        view = self._graph.view
-        loss = float(view(results, 0)) if self._has_loss else None
-        leaves = [view(results, start + i) for i in range(self._predictions)]
-        return loss, self._unflatten(leaves)
-
-
 def _weight(trace: SymbolTrace, name: str, parameter: Parameter) -> ndarray:
     """Return the array that stands for a weight: its storage, turned round where it lies so."""
     stored = trace.input(name, wrap(parameter.storage))
     return transpose(stored) if parameter.transposed else stored
-
-
-def _symbol(trace: SymbolTrace, array: ndarray) -> runtime.SymbolValue:
-    if is_tracked(array) and array._box.trace is trace:
-        return array._box.symbol
-    return trace.constant(array)
-
-
-def _buffer(value: Any) -> numpy.ndarray:
-    buffer = aligned_zeros(value.size, value.dtype).reshape(value.shape)
-    numpy.copyto(buffer, numpy.asarray(value))
-    return buffer
-
-
-def _gradient_view(buffers: FlatBuffers, parameter: Parameter) -> numpy.ndarray:
-    for block in buffers.blocks:
-        for p, view in zip(block.parameters, block.gradient_views, strict=True):
-            if p is parameter:
-                return view
-    raise KeyError(parameter.path)

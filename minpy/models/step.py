@@ -31,7 +31,7 @@ class EagerStep:
         Where its weights and their gradients lie.
     """
 
-    status = "compile(jit=False), or the policy takes no graphs"
+    status = "compile(jit=False), minpy.config.set_jit(False), or the policy takes no graphs"
 
     def __init__(self, model: Any, buffers: FlatBuffers) -> None:
         self.model = model

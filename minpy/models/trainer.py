@@ -16,6 +16,7 @@ from minpy import losses, optimizers, random, runtime
 from minpy.array import as_ndarray
 from minpy.autograd.containers import flatten, map_leaves
 from minpy.callbacks import CallbackList
+from minpy.config import settings
 from minpy.data import ArrayBatches, Batch, class_weights, split_validation
 from minpy.errors import ShapeError
 from minpy.layers.layer import Layer
@@ -53,6 +54,7 @@ class Trainer(Layer):
             self._seed: int | None = None
             self._ready_at: tuple[int, Any, bool] = (-1, None, True)
             self._epochs_done = 0
+            self._gradient_scale = 1.0
             self._resume: tuple[int, int, dict[str, float], Any] | None = None
 
     # --- compile --------------------------------------------------------------------------------
@@ -197,7 +199,8 @@ class Trainer(Layer):
 
     def _compiles(self) -> bool:
         """Say whether steps may be compiled, as things are set now."""
-        return self._jit and settings.jit and current_policy() in ("auto", "prefer_mxnet")
+        takes_graphs = current_policy() in ("auto", "prefer_mxnet") or not runtime.installed()
+        return self._jit and settings.jit and takes_graphs
 
     def _make_ready(self) -> None:
         self.weights  # noqa: B018  (gives each weight its path)
@@ -256,9 +259,10 @@ class Trainer(Layer):
 
     def _train_step(self, batch: Batch) -> tuple[float, Any]:
         optimizer = self._optimizer
+        scale = self._gradient_scale = optimizer.loss_scale
         # By batches, not steps: those whose gradients are added up draw dropout of their own.
         loss, predictions, updates = self._step.gradients(
-            batch, self._seed, optimizer.batches, optimizer.loss_scale
+            batch, self._seed, optimizer.batches, scale
         )
         # From here on nothing can fail: the step happens whole or not at all.
         if self._buffers.blocks:
@@ -276,7 +280,7 @@ class Trainer(Layer):
         if self._buffers is None or self._optimizer is None or not self._optimizer.batches:
             return {}
         return {
-            p.path: view.copy()
+            p.path: view / view.dtype.type(self._gradient_scale)
             for block in self._buffers.blocks
             for p, view in zip(block.parameters, block.gradient_views, strict=True)
         }
@@ -522,6 +526,11 @@ class Trainer(Layer):
         ``check(details)`` is called before anything is changed, and may raise.
         """
         return saving.restore_backup(self, filepath, check)
+
+    def swap_moving_average(self) -> None:
+        """Let the weights and the optimizer's moving average of them change places."""
+        for block in self._buffers.blocks:
+            self._optimizer.swap_moving_average(block.values)
 
     def _validation(self, data: Any, batch_size: int) -> ArrayBatches:
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):

@@ -1,0 +1,152 @@
+"""A small training step as a program of our own: forward pass, loss and gradients in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from minpy import random
+from minpy.array import as_ndarray, ndarray, numpy_value
+from minpy.autograd.containers import flatten
+from minpy.autograd.reverse import record
+from minpy.autograd.trace import open_trace
+from minpy.data.batch import Batch
+from minpy.graph.native import Program, ProgramTrace
+from minpy.graph.native.program import aligned
+from minpy.graph.trace import Untraceable
+from minpy.layers.layer import forward_pass
+from minpy.layers.parameter import Parameter, bound, collect_updates
+from minpy.models.flat_buffers import FlatBuffers
+from minpy.models.graph_replay import check_class_numbers, worth_sharing
+from minpy.primitives import registry
+
+__all__ = ["ProgramReplay"]
+
+_FLOAT = numpy.dtype("float32")
+
+
+class ProgramReplay:
+    """A step recorded as a program.
+
+    Parameters
+    ----------
+    model, buffers
+        As in `EagerStep`.
+    batch
+        The first of its signature.
+    training
+        Whether to compute gradients.
+    any_size
+        Whether to make programs of large steps too, which MXNet's graphs do sooner.
+
+    Raises
+    ------
+    Untraceable
+        If there is no program for it, or it is too large for one to pay.
+    """
+
+    def __init__(
+        self, model: Any, buffers: FlatBuffers, batch: Batch, training: bool, any_size: bool
+    ) -> None:
+        self._flat = buffers
+        self._training = training
+        parameters = [*buffers.trained, *buffers.others]
+        if any(p.dtype != _FLOAT for p in parameters):
+            raise Untraceable("only float32 weights have instructions")
+        if sum(p.size for p in parameters) * batch.size >= 2**62:
+            raise Untraceable("the step is too large for a program")
+        self._inputs = [aligned(leaf.shape) for leaf in batch.leaves]
+        with open_trace(ProgramTrace) as trace, random.observed(trace.draw):
+            inputs = [
+                trace.input(as_ndarray(leaf.copy()), memory)
+                for leaf, memory in zip(batch.leaves, self._inputs, strict=True)
+            ]
+            x, y, w = (batch.layout.part(i, inputs) for i in range(3))
+            weights = [trace.input(p.value, p.storage, p.transposed) for p in parameters]
+            kept: list[Any] = []
+
+            def forward(trained: list[Any]) -> list[Any]:
+                values = [*trained, *weights[len(buffers.trained) :]]
+                with bound(parameters, values), forward_pass(training) as extra:
+                    predictions = model(x, training=training)
+                    kept.append(predictions)
+                    if y is None:
+                        return []
+                    return [as_ndarray(model.total_loss(x, y, predictions, w, extra))]
+
+            gradients: list[Any] = []
+            with collect_updates() as updates:
+                if training:
+                    loss, tape = record(forward, weights[: len(buffers.trained)])
+                else:
+                    loss = forward(weights[: len(buffers.trained)])
+            if not any_size and worth_sharing(trace.work):
+                raise Untraceable("the step is large")
+            if training:
+                if loss[0].size != 1:
+                    raise Untraceable("the loss isn't one number")
+                gradients = tape.back([registry["ones_like"](loss[0])], once=True)
+            self._lower(trace, inputs, loss, kept[0], updates, gradients)
+
+    def _lower(
+        self,
+        trace: ProgramTrace,
+        inputs: list[ndarray],
+        loss: list[Any],
+        predictions: Any,
+        updates: list[tuple[Parameter, Any]],
+        gradients: list[Any],
+    ) -> None:
+        buffers = self._flat
+        leaves, self._unflatten = flatten(predictions)
+        results = [*loss, *(as_ndarray(a) for a in leaves), *(as_ndarray(v) for _, v in updates)]
+        targets: list[Any] = [None] * len(results)
+        views = {
+            id(p): view
+            for block in buffers.blocks
+            for p, view in zip(block.parameters, block.gradient_views, strict=True)
+        }
+        self._unused = []
+        for p, g in zip(buffers.trained, gradients, strict=bool(gradients)):
+            view = views[id(p)]
+            if g is None:
+                self._unused.append(view)
+            else:
+                results.append(g)
+                targets.append((view.T if p.transposed else view, p.transposed))
+        self._program = Program(trace, results, targets)
+        memory = self._program.results
+        start = len(loss)
+        self._loss = memory[0] if loss else None
+        self._predictions = memory[start : start + len(leaves)]
+        first = start + len(leaves)
+        self._updates = [(p, memory[first + i]) for i, (p, _) in enumerate(updates)]
+        values = {a._box: m for a, m in zip(inputs, self._inputs, strict=True)}
+        self._class_numbers = [(values[v], n) for v, n in trace.class_numbers.items()]
+        self.draws = [(value.memory, again) for value, again in trace.draws.items()]
+
+    def _run(self, batch: Batch) -> tuple[float | None, Any]:
+        for memory, leaf in zip(self._inputs, batch.leaves, strict=True):
+            numpy.copyto(memory, leaf, casting="unsafe")
+        for labels, classes in self._class_numbers:
+            check_class_numbers(labels, classes)
+        for memory, again in self.draws:
+            numpy.copyto(memory, numpy_value(again()))
+        self._program.run()
+        loss = None if self._loss is None else float(self._loss.reshape(()))
+        return loss, self._unflatten([a.copy() for a in self._predictions])
+
+    def gradients(self, batch: Batch, scale: float = 1.0) -> tuple[float, Any, list]:
+        """Fill the gradient buffers; see `EagerStep.gradients`."""
+        loss, predictions = self._run(batch)
+        for view in self._unused:
+            view[...] = 0
+        if scale != 1.0:
+            for block in self._flat.blocks:
+                block.gradients *= block.dtype.type(scale)
+        return loss, predictions, [(p, value.copy()) for p, value in self._updates]
+
+    def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
+        """Return loss and predictions; see `EagerStep.evaluate`."""
+        return self._run(batch)
