@@ -421,6 +421,8 @@ def as_ndarray(
         kind = "gpu" if device.device_type == "gpu" else "cpu"  # or cpu_pinned, cpu_shared
         array = wrap_nd(value, Context(kind, device.device_id))
         return array if dtype is None or array.dtype == dtype else array.astype(dtype)
+    elif hasattr(value, "__minpy_array__"):
+        return as_ndarray(value.__minpy_array__(), dtype)
     elif isinstance(value, list | tuple) and holds_arrays(value):
         stacked = registry["stack"](*[as_ndarray(v) for v in value])
         return stacked if dtype is None else stacked.astype(dtype)

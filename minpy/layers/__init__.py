@@ -25,6 +25,7 @@ from minpy.layers.core.embedding import Embedding
 from minpy.layers.core.input_layer import Input, InputLayer
 from minpy.layers.core.operation import Operation
 from minpy.layers.functions import *
+from minpy.layers.input_spec import InputSpec
 from minpy.layers.layer import Layer
 from minpy.layers.merging.concatenate import Concatenate, concatenate
 from minpy.layers.merging.dot import Dot, dot
@@ -203,6 +204,7 @@ __all__ = [
     *functions.__all__,
     *(kind.__name__ for kind in _CLASSES),
     "Input",
+    "InputSpec",
     "Layer",
     "Parameter",
     "add",

@@ -27,7 +27,9 @@ from minpy.layers.calls import (
     signature_of,
 )
 from minpy.layers.parameter import Parameter, collect_updates, structure
+from minpy.layers.remembered import config_of_arguments, own_arguments
 from minpy.layers.symbolic import KerasTensor, Node, is_symbolic, outputs_by_trial, symbolic_leaves
+from minpy.layers.tracking import leaves_by_key, tracked
 
 __all__ = ["Layer", "call_context", "snake_case"]
 
@@ -137,6 +139,12 @@ class Layer:
     array([[1., 2.]])
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Remember the arguments, which are the configuration of a class that writes none."""
+        made = super().__new__(cls)
+        made.__dict__["_made_with"] = args, kwargs
+        return made
+
     def __init__(
         self,
         *,
@@ -179,6 +187,7 @@ class Layer:
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Parameter):
             self._prepare()
+            self._name_weight(name, value)
             self._parameters[name] = value
             self.__dict__.pop(name, None)
             return
@@ -194,13 +203,35 @@ class Layer:
             self._sublayers[name] = value
             if not value._named:
                 value.name, value._named = name.lstrip("_"), True
-        elif isinstance(value, list | tuple) and value and all(isinstance(v, Layer) for v in value):
+        elif isinstance(value, list | tuple | dict) and _may_hold_layers(value):
             self._prepare()
-            for i, layer in enumerate(value):
-                self._sublayers[f"{name}.{i}"] = layer
-                if not layer._named:
-                    layer.name, layer._named = f"{name.lstrip('_')}_{i}", True
+            # Layers may be put into it later.
+            value = tracked(value, functools.partial(self._track, name))
+            object.__setattr__(self, name, value)
+            self._track(name)
+            return
         object.__setattr__(self, name, value)
+
+    def _track(self, name: str) -> None:
+        """Know the layers that lie in a list, tuple or dict, an attribute of this name."""
+        found = dict(leaves_by_key(self.__dict__.get(name), Layer, name))
+        for key in [k for k in self._sublayers if k.startswith(f"{name}.") and k not in found]:
+            del self._sublayers[key]
+        for key, layer in found.items():
+            if self._sublayers.get(key) is not layer:
+                self._sublayers[key] = layer
+            if not layer._named:
+                layer.name, layer._named = key.lstrip("_").replace(".", "_"), True
+
+    def _name_weight(self, name: str, parameter: Parameter) -> None:
+        """Name a weight that was made without a name after the attribute that holds it."""
+        unnamed = self.__dict__.get("_unnamed", ())
+        if any(parameter is one for one in unnamed):
+            taken = {p.name for p in self._parameters.values() if p is not parameter}
+            if name.lstrip("_") not in taken:
+                self._parameters.pop(parameter.name, None)
+                parameter.name = name.lstrip("_")
+            self.__dict__["_unnamed"] = [one for one in unnamed if one is not parameter]
 
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__.get("_parameters")
@@ -214,6 +245,7 @@ class Layer:
             return
         self._sublayers.pop(name, None)
         object.__delattr__(self, name)
+        self._track(name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
@@ -237,9 +269,9 @@ class Layer:
         Parameters
         ----------
         name
-            Unique in the layer.
+            Unique in the layer; that of the attribute which holds it, if not given.
         shape
-            Length of each axis.
+            Length of each axis. It may come first, as in Keras: ``add_weight((3, 4), 'zeros')``.
         initializer
             A name, an `Initializer`, or a function of shape and dtype.
         dtype
@@ -256,9 +288,12 @@ class Layer:
         from minpy import constraints, regularizers
 
         self._prepare()
+        if not (name is None or isinstance(name, str)):
+            name, shape, initializer = None, name, initializer if shape == () else shape
         shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
         if any(n < 0 for n in shape):
             raise ShapeError(f"{self}: weight {name!r} can't have the shape {shape}")
+        unnamed = name is None
         name = name or f"weight_{len(self._parameters)}"
         value = initializers.make(initializer, shape, dtype or self.__dict__["dtype"], fans)
         parameter = Parameter(
@@ -270,6 +305,8 @@ class Layer:
             transposed,
         )
         self._parameters.setdefault(name, parameter)
+        if unnamed:
+            self.__dict__.setdefault("_unnamed", []).append(parameter)
         return parameter
 
     def _owned(self, prefix: str = "") -> Iterator[tuple[str, Parameter, bool]]:
@@ -414,6 +451,8 @@ class Layer:
             if kwargs:
                 kwargs = {name: _numpy_to_array(value) for name, value in kwargs.items()}
         first = args[0] if args else kwargs[signature.names[0]]
+        if self.input_spec is not None:
+            self._check_spec(first)
         if not self.built:
             self._build_for(signature.tensors(args, kwargs))
         training = kwargs.pop("training", None)
@@ -458,6 +497,8 @@ class Layer:
         if self._convert_input_args:
             _refuse_mixed(signature.unclear(tensors, args, kwargs), who)
         first = args[0] if args else next(iter(tensors.values()), None)
+        if self.input_spec is not None:
+            self._check_spec(first)
         fresh = not self.built
         if fresh:
             self._build_for(tensors)
@@ -613,6 +654,22 @@ class Layer:
         with contextlib.suppress(NotImplementedError):
             self.output_shape = self.compute_output_shape(shape)
 
+    # An `InputSpec`, or several for several inputs.
+    input_spec: Any = None
+
+    def _check_spec(self, first: Any) -> None:
+        who = f"{type(self).__name__} {self.name!r}"
+        specs, leaves = flatten(self.input_spec)[0], flatten(first)[0]
+        if len(specs) != len(leaves):
+            raise ShapeError(
+                f"{who}: expected {len(specs)} input{'s' if len(specs) > 1 else ''}, "
+                f"got {len(leaves)}"
+            )
+        for spec, leaf in zip(specs, leaves, strict=True):
+            if spec is not None:
+                shape = None if leaf is None else shape_of(leaf)
+                spec.check(shape, getattr(leaf, "dtype", None), who)
+
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` if the layer can't take inputs of this shape."""
 
@@ -668,12 +725,36 @@ class Layer:
             config["dtype"] = self.__dict__["dtype"].name
         if self._declared_shape is not None:
             config["input_shape"] = list(self._declared_shape[1:])
-        return config
+        return {**config, **self._remembered_config()}
+
+    def _remembered_config(self) -> dict[str, Any]:
+        """Return the arguments of a class's own that writes no ``get_config``."""
+        kind = type(self)
+        written = [one for one in kind.__mro__ if "get_config" in one.__dict__]
+        if not written or written[0] not in _AUTOMATIC or kind.__init__ is written[0].__init__:
+            return {}
+        args, kwargs = self.__dict__.get("_made_with", ((), {}))
+        arguments = own_arguments(kind, Layer, args, kwargs)
+        return config_of_arguments(f"{kind.__name__} {self.name!r}", arguments)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
         """Make a layer of what `get_config` returned."""
         return cls(**config)
+
+
+# Classes whose ``get_config`` adds the arguments of subclasses that have none of their own.
+_AUTOMATIC: set[type] = {Layer}
+
+
+def _may_hold_layers(value: Any) -> bool:
+    """Say whether there are layers in a list, tuple or dict, or may be later."""
+    if not value:
+        return type(value) in (list, dict)
+    return any(True for _ in leaves_by_key(value, Layer, "")) or any(
+        type(part) in (list, dict) and not part
+        for part in (value.values() if isinstance(value, dict) else value)
+    )
 
 
 def _marks_built(build: Any) -> Any:

@@ -127,6 +127,9 @@ class Parameter:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
         return numpy.array(self._memory, dtype)
 
+    def __minpy_array__(self) -> ndarray:
+        return self.value  # followed by derivatives, which a NumPy array would not be
+
     def assign(self, value: Any) -> None:
         """Set the value.
 
@@ -163,6 +166,19 @@ class Parameter:
         """See the memory through a new array where a write under a tape has parted the two."""
         if self.value._np is not self._memory or self.value._box is not None:
             self.value = wrap(self._memory)
+
+
+def _attach_operators() -> None:
+    """Let ``self.kernels[0] * x`` be a product: in a list a weight doesn't read as an array."""
+    binary = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"]
+    for name in [f"__{p}{b}__" for b in binary for p in ("", "r")]:
+        setattr(Parameter, name, lambda self, other, _n=name: getattr(self.value, _n)(other))
+    for name in ("__neg__", "__abs__"):
+        setattr(Parameter, name, lambda self, _n=name: getattr(self.value, _n)())
+    Parameter.__getitem__ = lambda self, index: self.value[index]
+
+
+_attach_operators()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from minpy.array import as_ndarray
 from minpy.autograd.containers import flatten, map_leaves
 from minpy.layers.calls import map_shapes, shape_of
 from minpy.layers.core.operation import Operation
-from minpy.layers.layer import Layer
+from minpy.layers.layer import _AUTOMATIC, Layer
 from minpy.layers.symbolic import KerasTensor
 from minpy.models import saving
 from minpy.models.functional_graph import FunctionalGraph
@@ -373,10 +373,19 @@ class Model(Trainer):
         return {p.path: p.memory for p in self.weights}
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal model; a subclass with some adds its own."""
-        return {}
+        """Return the arguments that make an equal model: those that its class was called with.
+
+        Raises
+        ------
+        ValueError
+            If one can't be written as JSON; the class then has to write ``get_config``.
+        """
+        return self._remembered_config()
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make a model of what `get_config` returned."""
         return cls(**config)
+
+
+_AUTOMATIC.add(Model)

@@ -12,6 +12,7 @@ import numpy
 
 from minpy import initializers
 from minpy.array import ndarray
+from minpy.layers.layer import _AUTOMATIC
 from minpy.layers.parameter import Parameter
 from minpy.models.model import Model
 
@@ -203,10 +204,13 @@ class ModelBase(Model):
         return self.loss(y_pred, y)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal model; a subclass with some adds its own."""
-        return {}
+        """Return the arguments that make an equal model: those that its class was called with."""
+        return self._remembered_config()
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make a model of what `get_config` returned."""
         return cls(**config)
+
+
+_AUTOMATIC.add(ModelBase)

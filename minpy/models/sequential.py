@@ -40,7 +40,8 @@ class Sequential(Model):
 
     def __init__(self, layers: Any = None, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
-        self._stack: list[Layer] = []
+        self._stack: list[Layer]
+        object.__setattr__(self, "_stack", [])
         for layer in [] if layers is None else layers:
             self.add(layer)
 
