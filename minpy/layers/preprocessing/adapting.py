@@ -41,6 +41,11 @@ def as_text(x: Any, encoding: str, by: str) -> numpy.ndarray:
     return out
 
 
+def _is_batch(item: Any) -> bool:
+    inputs = item[0] if isinstance(item, tuple) and item else item
+    return hasattr(inputs, "__array__") and numpy.ndim(inputs) > 0
+
+
 def batches_of(data: Any, by: str, steps: int | None = None) -> Iterator[Any]:
     """Give the batches of what ``adapt`` was called with: an array is one, an iterable has many.
 
@@ -60,9 +65,7 @@ def batches_of(data: Any, by: str, steps: int | None = None) -> Iterator[Any]:
         If there is no batch at all.
     """
     is_list = isinstance(data, list | tuple)
-    one = hasattr(data, "__array__") or (
-        is_list and not any(hasattr(item, "__array__") and numpy.ndim(item) for item in data)
-    )
+    one = hasattr(data, "__array__") or (is_list and not any(map(_is_batch, data)))
     given: Iterator[Any] = iter([data]) if one else iter(data)
     empty = True
     for batch in itertools.islice(given, steps):

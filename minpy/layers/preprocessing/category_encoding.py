@@ -8,7 +8,7 @@ from minpy.array import as_ndarray, is_tracked, read_value
 from minpy.layers.convolutional.base import positive
 from minpy.layers.functions.categories import one_hot_rows
 from minpy.layers.images import one_of
-from minpy.layers.layer import Layer
+from minpy.layers.preprocessing.numeric_layer import NumericLayer
 
 __all__ = ["CategoryEncoding", "encoded", "encoded_shape", "mode_named"]
 
@@ -59,7 +59,7 @@ def encoded_shape(shape: Any, mode: str, depth: int) -> tuple:
     return (*shape[:1], *shape[2:], depth) if len(shape) > 1 else (depth,)
 
 
-class CategoryEncoding(Layer):
+class CategoryEncoding(NumericLayer):
     """Turns category numbers into one-hot rows, multi-hot rows or counts.
 
     Parameters

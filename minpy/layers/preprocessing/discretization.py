@@ -7,16 +7,16 @@ from typing import Any
 import numpy
 
 from minpy.layers.functions.categories import digitized
-from minpy.layers.layer import Layer
 from minpy.layers.preprocessing.adapting import as_numpy, batches_of
 from minpy.layers.preprocessing.category_encoding import encoded, encoded_shape, mode_named
+from minpy.layers.preprocessing.numeric_layer import NumericLayer
 
 __all__ = ["Discretization"]
 
 _MODES = ("int", "one_hot", "multi_hot", "count")
 
 
-class Discretization(Layer):
+class Discretization(NumericLayer):
     """Turns each number into that of the bin it falls into.
 
     Parameters

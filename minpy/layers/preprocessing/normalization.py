@@ -8,8 +8,8 @@ from typing import Any
 import numpy
 
 from minpy.errors import ShapeError
-from minpy.layers.layer import Layer
 from minpy.layers.preprocessing.adapting import as_numpy, batches_of
+from minpy.layers.preprocessing.numeric_layer import NumericLayer
 from minpy.numpy.elementwise import maximum, sqrt
 
 __all__ = ["Normalization"]
@@ -17,7 +17,7 @@ __all__ = ["Normalization"]
 _EPSILON = 1e-7  # as Keras': a feature that never varies is not divided by zero
 
 
-class Normalization(Layer):
+class Normalization(NumericLayer):
     """Computes ``(x - mean) / sqrt(variance)`` with statistics that `adapt` finds in data.
 
     Parameters

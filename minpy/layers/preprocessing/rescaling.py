@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from minpy.errors import ShapeError
-from minpy.layers.layer import Layer
+from minpy.layers.preprocessing.numeric_layer import NumericLayer
 
 __all__ = ["Rescaling"]
 
@@ -19,7 +19,7 @@ def _number_or_list(value: Any, what: str) -> Any:
     return values.tolist()
 
 
-class Rescaling(Layer):
+class Rescaling(NumericLayer):
     """Computes ``x * scale + offset``: ``Rescaling(1 / 255)`` brings pixels to 0 … 1.
 
     Parameters
