@@ -13,8 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-# First of all: they put in place what NumPy's OpenBLAS and mxnet read when they are imported.
-from minpy import processor  # isort: skip
+# First of all: it puts in place what mxnet reads when it is imported, by us or by the user.
 from minpy import runtime  # isort: skip
 from minpy import autograd, config, context, errors, numpy, policy, random
 from minpy.autograd import (
