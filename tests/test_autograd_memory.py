@@ -126,3 +126,71 @@ def test_a_constant_array_is_not_copied_by_a_tape():
     assert sys.getrefcount(memory) > before
     del vjp
     assert sys.getrefcount(memory) == before
+
+
+def test_ten_thousand_gradients_leak_nothing():
+    x = np.array(numpy.linspace(-0.3, 0.3, 3))
+    derived = minpy.value_and_grad(lambda x: np.sum(np.tanh(x) * x[::-1]))
+
+    def work(times):
+        for _ in range(times):
+            derived(x)
+        gc.collect()
+        return len(gc.get_objects()), sys.getallocatedblocks()
+
+    work(100)
+    objects, blocks = work(100)
+    later_objects, later_blocks = work(10_000)
+    assert later_objects - objects < 20
+    assert later_blocks - blocks < 100
+
+
+def test_the_pass_back_needs_no_more_memory_than_the_forward_pass_left():
+    import tracemalloc
+
+    def f(x):
+        for _ in range(50):
+            x = np.tanh(x)
+        return np.sum(x)
+
+    x = np.array(numpy.linspace(-1, 1, 100_000))
+    minpy.grad(f)(x)
+    tracemalloc.start()
+    try:
+        vjp, _ = minpy.make_vjp(f)(x)
+        kept = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        del vjp
+        minpy.grad(f)(x)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < kept * 1.2  # each step's values go as the gradients come
+
+
+def test_a_checkpoint_keeps_less():
+    import tracemalloc
+
+    def block(x):
+        for _ in range(10):
+            x = np.tanh(x)
+        return x
+
+    def chain(block):
+        def f(x):
+            for _ in range(10):
+                x = block(x)
+            return np.sum(x)
+
+        return f
+
+    x = np.array(numpy.linspace(-1, 1, 50_000))
+    peaks = []
+    for step in (block, minpy.autograd.checkpoint(block)):
+        tracemalloc.start()
+        try:
+            minpy.grad(chain(step))(x)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 0.4 * peaks[0]
