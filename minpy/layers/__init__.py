@@ -22,7 +22,10 @@ from minpy.layers.convolutional.transposed import Conv1DTranspose, Conv2DTranspo
 from minpy.layers.core.dense import Dense
 from minpy.layers.core.einsum_dense import EinsumDense
 from minpy.layers.core.embedding import Embedding
+from minpy.layers.core.identity import Identity
 from minpy.layers.core.input_layer import Input, InputLayer
+from minpy.layers.core.lambda_layer import Lambda
+from minpy.layers.core.masking import Masking
 from minpy.layers.core.operation import Operation
 from minpy.layers.functions import *
 from minpy.layers.input_spec import InputSpec
@@ -79,11 +82,14 @@ from minpy.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from minpy.layers.preprocessing.normalization import Normalization
 from minpy.layers.preprocessing.rescaling import Rescaling
 from minpy.layers.preprocessing.text_vectorization import TextVectorization
+from minpy.layers.recurrent.bidirectional import Bidirectional
+from minpy.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from minpy.layers.recurrent.gru import GRU, GRUCell
 from minpy.layers.recurrent.lstm import LSTM, LSTMCell
 from minpy.layers.recurrent.rnn import RNN
 from minpy.layers.recurrent.simple_rnn import SimpleRNN, SimpleRNNCell
 from minpy.layers.recurrent.stacked_rnn_cells import StackedRNNCells
+from minpy.layers.recurrent.time_distributed import TimeDistributed
 from minpy.layers.regularization.activity_regularization import ActivityRegularization
 from minpy.layers.regularization.dropout import (
     Dropout,
@@ -119,6 +125,7 @@ _CLASSES = [
     AveragePooling2D,
     AveragePooling3D,
     BatchNormalization,
+    Bidirectional,
     CategoryEncoding,
     Concatenate,
     Conv1D,
@@ -127,6 +134,9 @@ _CLASSES = [
     Conv2DTranspose,
     Conv3D,
     Conv3DTranspose,
+    ConvLSTM1D,
+    ConvLSTM2D,
+    ConvLSTM3D,
     Cropping1D,
     Cropping2D,
     Cropping3D,
@@ -154,12 +164,15 @@ _CLASSES = [
     GroupQueryAttention,
     HashedCrossing,
     Hashing,
+    Identity,
     InputLayer,
     IntegerLookup,
     LSTM,
     LSTMCell,
+    Lambda,
     LayerNormalization,
     LeakyReLU,
+    Masking,
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
@@ -189,6 +202,7 @@ _CLASSES = [
     StringLookup,
     Subtract,
     TextVectorization,
+    TimeDistributed,
     UnitNormalization,
     UpSampling1D,
     UpSampling2D,

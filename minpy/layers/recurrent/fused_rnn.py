@@ -102,8 +102,8 @@ class FusedRNN(RNN):
                 seen = now if seen is None else seen + now
                 so_far.append(seen)
             counts = stack(so_far, 1) > 0
-        last = where(expand_dims(counts[:, -1], 1), last, last * 0)
-        return where(expand_dims(counts, 2), outputs, outputs * 0), last
+        last = where(expand_dims(counts[:, -1], 1), last, 0.0)
+        return where(expand_dims(counts, 2), outputs, 0.0), last
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

@@ -11,16 +11,17 @@ from minpy.layers.functions.recurrent import lstm
 from minpy.layers.recurrent.cell import RecurrentCell
 from minpy.layers.recurrent.fused_rnn import FusedRNN
 
-__all__ = ["LSTM", "LSTMCell"]
+__all__ = ["LSTM", "LSTMCell", "UnitForgetBias"]
 
 
-class _UnitForgetBias:
-    """Zeros, or whatever an initializer makes, with ones for the forget gate."""
+class UnitForgetBias:
+    """An initializer of biases that starts the forget gate's at 1."""
 
     def __init__(self, rest: Any) -> None:
         self.rest = rest
 
     def __call__(self, shape: Any, dtype: Any = None) -> numpy.ndarray:
+        """Return the biases of the four gates."""
         units = shape[0] // 4
         parts = [initializers.make(self.rest, (n * units,), dtype) for n in (1, 2)]
         return numpy.concatenate((parts[0], numpy.ones(units, parts[0].dtype), parts[1]))
@@ -84,7 +85,7 @@ class LSTMCell(RecurrentCell):
 
     def _bias_initializer(self) -> Any:
         return (
-            _UnitForgetBias(self.bias_initializer)
+            UnitForgetBias(self.bias_initializer)
             if self.unit_forget_bias
             else self.bias_initializer
         )

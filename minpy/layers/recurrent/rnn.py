@@ -179,10 +179,10 @@ class RNN(Layer):
 
     def reset_state(self, states: Any = None) -> None:
         """Make a stateful layer start again, from zeros or from given states."""
-        if self._state_parameters is None:
-            if states is None:
-                return
+        if states is not None:
             self._make_states(flatten(states)[0][0].shape[0])
+        elif self._state_parameters is None:
+            return
         if states is None:
             given: list[Any] = [numpy.zeros(p.shape, p.dtype) for p in self._state_parameters]
         else:
@@ -208,8 +208,8 @@ class RNN(Layer):
             if known != samples:
                 raise ShapeError(
                     f"{type(self).__name__} {self.name!r} is stateful and goes on from {known} "
-                    f"samples, got a batch of {samples}; give it batches of one size, or call "
-                    "reset_state after setting _state_parameters anew with a new layer"
+                    f"samples, got a batch of {samples}; give it batches of one size, or "
+                    "call reset_state(zeros of the new size)"
                 )
             return self.states
         return self.get_initial_state(samples)
@@ -257,27 +257,37 @@ class RNN(Layer):
         self, sequences: Any, states: Any, mask: Any, training: bool, carried: bool
     ) -> tuple[Any, Any, Any]:
         """Return the outputs of all steps (None if nobody wants them), the last one, the states."""
-        options = {}
-        if isinstance(self.cell, Layer) and signature_of(type(self.cell)).takes_training:
-            options["training"] = training
         steps = sequences.shape[1]
         outputs: list[Any] = []
         last = None
         with contextlib.ExitStack() as stack_of_cells:
             for cell in _cells(self.cell):
                 stack_of_cells.enter_context(cell.sequence())
+            sequences = self._prepared(sequences, training)
             for t in range(steps):
-                output, new = self.cell.call(sequences[:, t], states, **options)
+                output, new = self._step(sequences[:, t], states, training)
                 new = list(new) if isinstance(new, list | tuple) else [new]
                 if mask is not None:
                     counts = mask[:, t]
-                    before = output * 0 if last is None or self.zero_output_for_mask else last
+                    before = last
+                    if before is None or self.zero_output_for_mask:
+                        before = as_ndarray(numpy.zeros(output.shape, output.dtype))
                     output = _chosen(counts, output, before)
                     new = map_leaves(lambda a, b, m=counts: _chosen(m, a, b), new, states)
                 last, states = output, new
                 if self.return_sequences:
                     outputs.append(output)
         return (stack(outputs, 1) if outputs else None), last, states
+
+    def _prepared(self, sequences: Any, training: bool) -> Any:
+        """Return what the steps are taken from: a subclass may do there what takes no state."""
+        return sequences
+
+    def _step(self, x: Any, states: Any, training: bool) -> tuple[Any, Any]:
+        cell = self.cell
+        if isinstance(cell, Layer) and signature_of(type(cell)).takes_training:
+            return cell.call(x, states, training=training)
+        return cell.call(x, states)
 
     # --- configuration --------------------------------------------------------------------------
 
