@@ -389,7 +389,7 @@ def test_a_function_without_a_name_can_not_be_saved():
 def test_a_file_can_not_name_functions_that_do_more_than_compute():
     config = chain([Dense(2)]).get_config()
     for name in ("save", "ndarray.tofile", "ndarray.__reduce__", "linalg.os", "os.system"):
-        bad = {"class_name": "Operation", "config": {"name": "x", "operation": name}}
+        bad = {"class_name": "Operation", "name": "x", "config": {"operation": name}}
         changed = {**config, "layers": [*config["layers"], bad]}
         with pytest.raises(ValueError, match="unknown operation"):
             type(chain([Dense(2)])).from_config(changed)

@@ -8,7 +8,7 @@ import itertools
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy
@@ -27,7 +27,7 @@ from minpy.layers.calls import (
     signature_of,
 )
 from minpy.layers.parameter import Parameter, collect_updates, structure
-from minpy.layers.remembered import config_of_arguments, own_arguments
+from minpy.layers.remembered import config_of_arguments, own_arguments, unwanted
 from minpy.layers.symbolic import KerasTensor, Node, is_symbolic, outputs_by_trial, symbolic_leaves
 from minpy.layers.tracking import leaves_by_key, tracked
 
@@ -738,9 +738,20 @@ class Layer:
         return config_of_arguments(f"{kind.__name__} {self.name!r}", arguments)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Layer:
-        """Make a layer of what `get_config` returned."""
-        return cls(**config)
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Make a layer of what `get_config` returned; layers among the arguments are made too."""
+        from minpy.layers.serialization import layers_made
+
+        arguments = layers_made(config, custom_objects)
+        refused = unwanted(cls, arguments, ("name", "trainable", "dtype", "input_shape"))
+        made = cls(**{name: v for name, v in arguments.items() if name not in refused})
+        if "name" in refused:
+            made.name, made._named = arguments["name"], True
+        if "trainable" in refused:
+            made._trainable = bool(arguments["trainable"])
+        return made
 
 
 # Classes whose ``get_config`` adds the arguments of subclasses that have none of their own.

@@ -6,12 +6,12 @@ A class that writes no ``get_config`` can be made anew of what its ``__init__`` 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy
 
-__all__ = ["config_of_arguments", "own_arguments"]
+__all__ = ["config_of_arguments", "own_arguments", "unwanted"]
 
 _PLAIN = (str, bool, int, float, type(None))
 
@@ -34,6 +34,14 @@ def own_arguments(kind: type, base: type, args: tuple, kwargs: dict) -> dict[str
         elif name not in known:
             found[name] = value
     return found
+
+
+def unwanted(kind: type, arguments: Mapping[str, Any], names: Iterable[str]) -> set[str]:
+    """Return which of some names are among arguments that the constructor doesn't take."""
+    parameters = inspect.signature(kind.__init__).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return set()
+    return {name for name in names if name in arguments and name not in parameters}
 
 
 def config_of_arguments(who: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

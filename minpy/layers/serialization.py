@@ -110,5 +110,28 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
         raise ValueError(f"{config['class_name']}: its constructor refused {error}") from error
 
 
+def layers_made(value: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return a configuration with layers in the place of their configurations."""
+    if isinstance(value, list | tuple):
+        return [layers_made(part, custom_objects) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    if set(value) == {"class_name", "config"} and _is_layer(value["class_name"], custom_objects):
+        return deserialize(value, custom_objects)
+    return {name: layers_made(part, custom_objects) for name, part in value.items()}
+
+
+def _is_layer(name: str, custom_objects: Mapping[str, Any] | None) -> bool:
+    """Say whether a class of that name is known and makes layers, not losses or initializers."""
+    from minpy.layers.layer import Layer
+
+    short = name.rpartition(">")[2]
+    for table in (custom_objects or {}, _CLASSES):
+        found = table.get(name) or table.get(short)
+        if isinstance(found, type):
+            return issubclass(found, Layer)
+    return False
+
+
 def _parameters(function: Any) -> Any:
     return inspect.signature(function).parameters

@@ -286,9 +286,7 @@ class FunctionalGraph:
             calls.append(call)
         layers = []
         for layer in self.operations:
-            made = serialize(layer)
-            made["config"] = {**made["config"], "name": self.names[id(layer)]}
-            layers.append(made)
+            layers.append({"name": self.names[id(layer)], **serialize(layer)})
         return {
             "layers": layers,
             "calls": calls,
@@ -303,8 +301,10 @@ def graph_from_config(
     """Return the inputs and outputs of what `FunctionalGraph.get_config` returned."""
     from minpy.layers.serialization import deserialize
 
-    layers = [deserialize(made, custom_objects) for made in config["layers"]]
-    by_name = {layer.name: layer for layer in layers}
+    by_name = {}
+    for made in config["layers"]:
+        layer = by_name[made["name"]] = deserialize(made, custom_objects)
+        layer.name, layer._named = made["name"], True
     outputs: list[list[KerasTensor]] = []
     for call in config["calls"]:
         if call["layer"] not in by_name:

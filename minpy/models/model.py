@@ -76,8 +76,8 @@ class Model(Trainer):
         if cls is Model and (args or "inputs" in kwargs or "outputs" in kwargs):
             from minpy.models.functional import Functional
 
-            return super().__new__(Functional)
-        return super().__new__(cls)
+            return super().__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
 
     def __init__(
         self,
@@ -381,11 +381,6 @@ class Model(Trainer):
             If one can't be written as JSON; the class then has to write ``get_config``.
         """
         return self._remembered_config()
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make a model of what `get_config` returned."""
-        return cls(**config)
 
 
 _AUTOMATIC.add(Model)

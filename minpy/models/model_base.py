@@ -207,10 +207,5 @@ class ModelBase(Model):
         """Return the arguments that make an equal model: those that its class was called with."""
         return self._remembered_config()
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make a model of what `get_config` returned."""
-        return cls(**config)
-
 
 _AUTOMATIC.add(ModelBase)
