@@ -239,8 +239,10 @@ class Primitive:
                         if type(result) in _SEVERAL:
                             return self._wrap_numpy(result, args, kwargs, CPU)
                         result = numpy.asarray(result)
-                    if settings.narrows and result.dtype is _FLOAT64:
-                        result = default_precision(result, values)
+                    if settings.narrows:
+                        dtype = result.dtype
+                        if dtype is _FLOAT64 or dtype is _COMPLEX128:
+                            result = default_precision(result, values)
                     out = _new(ndarray)
                     out._np = result
                     if self.is_view:
@@ -405,7 +407,7 @@ def default_precision(result: numpy.ndarray, args: Any) -> numpy.ndarray:
     """Give a float64 that no operand asked for (Python floats, integers) the default dtype."""
     if not settings.narrows or result.dtype not in _DOUBLES:
         return result
-    target = None
+    target, whole = None, False
     for a in args:
         dtype = getattr(a, "dtype", None)
         if dtype is _FLOAT64 or dtype is _COMPLEX128:
@@ -413,12 +415,16 @@ def default_precision(result: numpy.ndarray, args: Any) -> numpy.ndarray:
         if isinstance(dtype, numpy.dtype):
             if dtype.kind in "fc":
                 target = dtype if target is None else numpy.promote_types(target, dtype)
+            else:
+                whole = True
         elif isinstance(a, type | numpy.dtype):  # a dtype was asked for
             return result
     if result.dtype.kind == "c":
         return result.astype(settings.complex_dtype)
     if target is None or target.kind == "c":
         target = settings.float_dtype
+    elif whole:  # half precision is not enough for integers
+        target = numpy.promote_types(target, settings.float_dtype)
     return result.astype(target)
 
 

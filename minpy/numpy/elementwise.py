@@ -460,7 +460,7 @@ defjvp(
 )
 
 
-def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **kwargs: Any) -> Any:
+def clip(a: Any, a_min: Any, a_max: Any, out: Any = None, **kwargs: Any) -> Any:
     """Limit values to an interval, as `numpy.clip`.
 
     The derivative is one from bound to bound, the bounds included, and zero outside.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from minpy import inplace
-from minpy.array import as_ndarray, is_tracked, ndarray, read_value
+from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value, read_value
 from minpy.config import settings
 from minpy.errors import DifferentiationError
 from minpy.inplace import overwrite
@@ -99,6 +99,25 @@ def _attach_comparison(name: str, operation: Any) -> None:
 
 for _name, _operation in _BINARY.items():
     _attach_binary(_name, _operation)
+# Exponents that NumPy's ** (not `numpy.power`) looks at: they leave the dtype of floats alone.
+_PLAIN_EXPONENTS = (-1, 0, 0.5, 1, 2)
+
+
+def _power(self: ndarray, other: Any) -> Any:
+    kind = type(other)
+    if kind not in _OPERANDS and _refuses(other):
+        return NotImplemented
+    if kind is ndarray or kind is numpy.ndarray:
+        if not other.shape and self.dtype.kind in "fc" and other.dtype.kind in "iuf":
+            if kind is numpy.ndarray or not is_tracked(other):
+                number = (read_value(other) if kind is ndarray else other).item()
+                other = self.dtype.type(number) if number in _PLAIN_EXPONENTS else other
+    elif not self.shape and self.dtype.kind in "fc" and other in _PLAIN_EXPONENTS:
+        other = self.dtype.type(other)
+    return e.power(self, other)
+
+
+ndarray.__pow__ = _power
 for _name, _operation in _COMPARISONS.items():
     _attach_comparison(_name, _operation)
 for _name, _operation in _UNARY.items():
@@ -247,7 +266,9 @@ class _Methods:
         dtype = numpy.dtype(dtype)
         if dtype == self.dtype and not copy:
             return self
-        if not numpy.can_cast(self.dtype, dtype, casting):
+        if casting != "unsafe" and not numpy.can_cast(
+            self.dtype if self.ndim else numpy_value(self), dtype, casting
+        ):
             raise TypeError(
                 f"Cannot cast array data from {self.dtype!r} to {dtype!r} according to "
                 f"the rule {casting!r}"
