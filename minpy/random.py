@@ -38,6 +38,7 @@ __all__ = [
     "dropout_mask",
     "generator",
     "get_state",
+    "in_scope",
     "new_seed",
     "normal",
     "observed",
@@ -245,6 +246,19 @@ def scope(seed: int, step: int = 0) -> Iterator[None]:
         yield
     finally:
         scopes.pop()
+
+
+def in_scope() -> bool:
+    """Say whether a `scope` is in force, so that draws are a function of its seed and step.
+
+    Examples
+    --------
+    >>> from minpy import random
+    >>> with random.scope(seed=1):
+    ...     random.in_scope()
+    True
+    """
+    return bool(_local.scopes)
 
 
 def bookmark() -> Callable[[], AbstractContextManager[None]]:

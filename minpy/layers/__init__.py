@@ -80,7 +80,17 @@ from minpy.layers.preprocessing.discretization import Discretization
 from minpy.layers.preprocessing.hashing import HashedCrossing, Hashing
 from minpy.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from minpy.layers.preprocessing.normalization import Normalization
+from minpy.layers.preprocessing.random_images import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from minpy.layers.preprocessing.rescaling import Rescaling
+from minpy.layers.preprocessing.resizing import CenterCrop, Resizing
 from minpy.layers.preprocessing.text_vectorization import TextVectorization
 from minpy.layers.recurrent.bidirectional import Bidirectional
 from minpy.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
@@ -127,6 +137,7 @@ _CLASSES = [
     BatchNormalization,
     Bidirectional,
     CategoryEncoding,
+    CenterCrop,
     Concatenate,
     Conv1D,
     Conv1DTranspose,
@@ -186,10 +197,18 @@ _CLASSES = [
     Permute,
     RMSNormalization,
     RNN,
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
     ReLU,
     RepeatVector,
     Rescaling,
     Reshape,
+    Resizing,
     SeparableConv1D,
     SeparableConv2D,
     SimpleRNN,

@@ -43,7 +43,9 @@ def averaging(size: int, after: int, dtype: str) -> numpy.ndarray:
 
 
 @functools.lru_cache(maxsize=256)
-def interpolating(size: int, after: int, method: str, dtype: str) -> numpy.ndarray:
+def interpolating(
+    size: int, after: int, method: str, dtype: str, antialias: bool = False
+) -> numpy.ndarray:
     """Return the matrix (size, after) that interpolates between the middles of elements.
 
     Parameters
@@ -58,12 +60,16 @@ def interpolating(size: int, after: int, method: str, dtype: str) -> numpy.ndarr
         scaled to a sum of one.
     dtype
         Of the matrix.
+    antialias
+        Stretches the weights over as many elements as become one where there are fewer after.
     """
     middles = (numpy.arange(after) + 0.5) * size / after
     if method == "nearest":
         nearest = numpy.floor(middles).astype(int)
         return (numpy.arange(size)[:, None] == nearest).astype(dtype)
     distance = numpy.abs(numpy.arange(size)[:, None] + 0.5 - middles)
+    if antialias:
+        distance = distance / max(size / after, 1)
     out = _WEIGHTS[method](distance)
     return (out / out.sum(axis=0)).astype(dtype)
 
