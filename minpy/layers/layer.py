@@ -522,20 +522,19 @@ class Layer:
         By ``compute_output_shape``, or by running the layer on zeros where there is none.
         """
         tensors = signature_of(type(self)).tensors(args, kwargs)
-        told = self._told_shape(tensors)
+        told = self._computed_output_shape(tensors)
         if told is None:
             return self._run_on_zeros(args, kwargs)
-        inputs = list(symbolic_leaves((args, kwargs)))
         dtype = self.__dict__["dtype"]
-        if any(t.dtype != dtype for t in inputs) and not self._parameters:
-            # Reshaping integers gives integers, looking them up gives floats: the layer knows.
+        if not self._parameters and not self._sublayers:
+            # Reshaping integers gives integers, counting floats does too: only a trial tells.
             with contextlib.suppress(Exception):
                 dtypes = [t.dtype for t in flatten(self._run_on_zeros(args, kwargs))[0]]
                 found = iter(dtypes)
                 return map_shapes(lambda shape: KerasTensor(shape, next(found)), told)
         return map_shapes(lambda shape: KerasTensor(shape, dtype), told)
 
-    def _told_shape(self, tensors: dict[str, Any]) -> Any:
+    def _computed_output_shape(self, tensors: dict[str, Any]) -> Any:
         """Return what ``compute_output_shape`` says, None where it can't."""
         method = type(self).compute_output_shape
         if method is Layer.compute_output_shape or not tensors:
@@ -643,7 +642,7 @@ class Layer:
         self.built = True
         self.input_shape = first
         with contextlib.suppress(NotImplementedError, TypeError, ShapeError):
-            self.output_shape = self._told_shape(tensors)
+            self.output_shape = self._computed_output_shape(tensors)
 
     def _build_once(self, shape: Any) -> None:
         if not self.built:

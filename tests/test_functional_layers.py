@@ -1,0 +1,157 @@
+"""Every layer in a functional model, alone and nested: shapes, dtypes, configuration and files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy
+import pytest
+
+from minpy import layers
+from minpy.autograd.containers import flatten
+from minpy.layers import Input
+from minpy.models import Functional, Model, load_model
+
+SIGNAL, IMAGE, VOLUME = (3, 8), (3, 8, 8), (3, 6, 6, 6)
+STEPS = (5, 3)
+
+# Layer → shape of a sample (or several), and arguments. Layers that aren't here take (4,) and none.
+CALLS = {
+    "Activation": ((4,), {"activation": "relu"}),
+    "AlphaDropout": ((4,), {"rate": 0.5}),
+    "CategoryEncoding": ((4,), {"num_tokens": 5}),
+    "ConvLSTM1D": ((2, *SIGNAL), {"filters": 2, "kernel_size": 3}),
+    "ConvLSTM2D": ((2, *IMAGE), {"filters": 2, "kernel_size": 3}),
+    "ConvLSTM3D": ((2, *VOLUME), {"filters": 2, "kernel_size": 3}),
+    "Dense": ((4,), {"units": 3}),
+    "Discretization": ((4,), {"bin_boundaries": [0.0, 1.0]}),
+    "EinsumDense": ((4,), {"equation": "ab,bc->ac", "output_shape": 3}),
+    "Embedding": ((4,), {"input_dim": 9, "output_dim": 3}),
+    "Flatten": (STEPS, {}),
+    "GRU": (STEPS, {"units": 4}),
+    "GaussianDropout": ((4,), {"rate": 0.5}),
+    "GaussianNoise": ((4,), {"stddev": 0.5}),
+    "GroupNormalization": ((4,), {"groups": 2}),
+    "LSTM": (STEPS, {"units": 4}),
+    "Masking": (STEPS, {}),
+    "Permute": (STEPS, {"dims": (2, 1)}),
+    "RepeatVector": ((4,), {"n": 3}),
+    "Rescaling": ((4,), {"scale": 2.0}),
+    "Reshape": ((4,), {"target_shape": (2, 2)}),
+    "SimpleRNN": (STEPS, {"units": 4}),
+    "Attention": ([STEPS, STEPS], {}),
+    "AdditiveAttention": ([STEPS, STEPS], {}),
+    "CenterCrop": (IMAGE, {"height": 4, "width": 4}),
+    "Dropout": ((4,), {"rate": 0.5}),
+    "RandomBrightness": (IMAGE, {"factor": 0.2}),
+    "RandomContrast": (IMAGE, {"factor": 0.2}),
+    "RandomCrop": (IMAGE, {"height": 4, "width": 4}),
+    "RandomFlip": (IMAGE, {}),
+    "RandomRotation": (IMAGE, {"factor": 0.2}),
+    "RandomTranslation": (IMAGE, {"height_factor": 0.2, "width_factor": 0.2}),
+    "RandomZoom": (IMAGE, {"height_factor": 0.2}),
+    "Resizing": (IMAGE, {"height": 4, "width": 6}),
+    "Dot": ([(4,), (4,)], {"axes": 1}),
+}
+INNER = {
+    "Bidirectional": lambda: (STEPS, {"layer": layers.LSTM(3)}),
+    "RNN": lambda: (STEPS, {"cell": layers.LSTMCell(3)}),
+    "TimeDistributed": lambda: (STEPS, {"layer": layers.Dense(2)}),
+    "SpectralNormalization": lambda: ((4,), {"layer": layers.Dense(2)}),
+}
+MERGING = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
+# What has no place in a graph of its own: graphs' own parts, cells (RNN is called), work on text
+# and data, and layers that other files call with more than one tensor.
+LEFT_OUT = {
+    "GroupQueryAttention",
+    "HashedCrossing",
+    "InputLayer",
+    "Lambda",
+    "MultiHeadAttention",
+    "Operation",
+    "Pipeline",
+    "StackedRNNCells",
+}
+
+
+def case(name):
+    """Return shapes and arguments for a layer."""
+    if name in INNER:
+        return INNER[name]()
+    if name in CALLS:
+        return CALLS[name]
+    if name in MERGING:
+        return [(4,), (4,)], {}
+    spatial = {"1D": SIGNAL, "2D": IMAGE, "3D": VOLUME}.get(name.removesuffix("Transpose")[-2:])
+    if spatial is None:
+        return (4,), {}
+    options = {}
+    if "Conv" in name:
+        options = (
+            {"kernel_size": 3}
+            if name.startswith("Depthwise")
+            else {
+                "filters": 2,
+                "kernel_size": 3,
+            }
+        )
+    if name.startswith("Adaptive"):
+        options = {"output_size": 2}
+    if name.startswith("SpatialDropout"):
+        options = {"rate": 0.5}
+    return spatial, options
+
+
+def is_left_out(kind):
+    inside = getattr(kind, "call", None) is not layers.Layer.call
+    python = any(base.__name__ == "PythonLayer" for base in kind.__mro__)
+    return kind.__name__ in LEFT_OUT or kind.__name__.endswith("Cell") or python or not inside
+
+
+KINDS = [kind for kind in layers._CLASSES if not is_left_out(kind)]
+
+
+def data_for(shapes):
+    rng = numpy.random.default_rng(0)
+    several = isinstance(shapes, list)
+    made = [
+        rng.integers(0, 3, (2, *shape)).astype("float32") + 0.5 * (len(shape) > 1)
+        for shape in (shapes if several else [shapes])
+    ]
+    return made if several else made[0]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_layer_in_a_functional_model(kind, tmp_path):
+    shapes, options = case(kind.__name__)
+    several = isinstance(shapes, list)
+
+    def inputs():
+        return [Input(shape) for shape in shapes] if several else Input(shapes)
+
+    x = inputs()
+    try:
+        y = kind(**options)(x)
+    except TypeError as error:
+        if "works on data" in str(error):
+            pytest.skip("works on data, not inside a model")
+        raise
+    model = Model(x, y)
+    data = data_for(shapes)
+    found = flatten(model(data))[0]
+    for value, told in zip(found, flatten(y)[0], strict=True):
+        assert len(value.shape) == len(told.shape)
+        assert all(n in (None, m) for n, m in zip(told.shape, value.shape, strict=True))
+        assert value.dtype == told.dtype
+    text = json.dumps(model.get_config())
+    again = Functional.from_config(json.loads(text))
+    assert json.dumps(again.get_config()) == text
+    z = inputs()
+    nested = Model(z, model(z))
+    if not nested.weights:
+        return
+    nested.save(tmp_path / "a.h5")
+    loaded = load_model(tmp_path / "a.h5")
+    assert [w.path for w in loaded.weights] == [w.path for w in nested.weights]
+    for a, b in zip(flatten(nested(data))[0], flatten(loaded(data))[0], strict=True):
+        numpy.testing.assert_array_equal(a.asnumpy(), b.asnumpy())
