@@ -21,6 +21,7 @@ from minpy.callbacks import (
     LearningRateScheduler,
     ModelCheckpoint,
     ReduceLROnPlateau,
+    SwapEMAWeights,
 )
 from minpy.errors import CheckpointMismatchError
 from minpy.layers import BatchNormalization, Dense, Dropout
@@ -63,7 +64,9 @@ class CutAt(Callback):
         self.tick()
 
 
-def train(folder, calls=0, save_freq=1, seed=3, optimizer=None, epochs=EPOCHS, **backup):
+def train(
+    folder, calls=0, save_freq=1, seed=3, optimizer=None, epochs=EPOCHS, swap=False, **backup
+):
     """Train anew, or go on from what lies in the folder."""
     model = Sequential(
         [
@@ -86,6 +89,7 @@ def train(folder, calls=0, save_freq=1, seed=3, optimizer=None, epochs=EPOCHS, *
     stop = EarlyStopping("val_loss", patience=2, restore_best_weights=True)
     callbacks = [
         BackupAndRestore(folder / "backup", save_freq=save_freq, **backup),
+        *([SwapEMAWeights(swap_on_epoch=True)] if swap else []),
         LearningRateScheduler(lambda epoch, rate: rate * 0.9 if epoch else 0.05),
         ReduceLROnPlateau("val_loss", patience=1),
         best,
@@ -188,6 +192,16 @@ def test_every_part_of_an_optimizer_is_kept(tmp_path, name):
     (tmp_path / "b").mkdir()
     whole = train(tmp_path / "a", optimizer=OPTIONS[name])
     found, cuts = train_with_cuts(tmp_path / "b", 7, optimizer=OPTIONS[name])
+    assert cuts >= 2
+    assert_same(found, whole)
+
+
+def test_weights_that_change_places_with_their_average_are_kept_apart(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    options = {"optimizer": OPTIONS["accumulation and average"], "swap": True}
+    whole = train(tmp_path / "a", **options)
+    found, cuts = train_with_cuts(tmp_path / "b", 7, **options)
     assert cuts >= 2
     assert_same(found, whole)
 

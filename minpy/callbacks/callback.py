@@ -6,6 +6,8 @@ What a callback may ask of the model it is given (`set_model`):
 - ``model.optimizer``: ``learning_rate`` (float, readable and writable), ``iterations`` (int);
 - ``model.get_weights()``, ``model.set_weights(list)``, ``model.weights``, ``model.layers``;
 - ``model.gradients()``: the gradients of the last step by weight name;
+- ``model.swap_moving_average()``: the weights and their moving average change places;
+- ``model.save_backup(…)``, ``model.restore_backup(…)``, ``model.resume_at(…)``: see `Trainer`;
 - ``model.save(path)``, ``model.save_weights(path)``, ``model.summary(print_fn=...)``.
 """
 

@@ -141,6 +141,10 @@ class LossScaleOptimizer(Optimizer):
         """Put the moving average in the place of the weights, if the inner optimizer has one."""
         self.inner_optimizer.finalize_variable_values(w)
 
+    def swap_moving_average(self, w: numpy.ndarray) -> None:
+        """Let the weights and the inner optimizer's average change places."""
+        self.inner_optimizer.swap_moving_average(w)
+
     def apply(
         self,
         w: numpy.ndarray,

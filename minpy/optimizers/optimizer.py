@@ -187,6 +187,8 @@ class Optimizer:
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.fused = True
         self.batches = 0
+        # Whether the weights and their moving average have changed places.
+        self.average_in_weights = False
         self.slots: dict[str, numpy.ndarray] = {}
         self._excluded = _Excluded()
         self._learning_rate: Any = None
@@ -391,8 +393,33 @@ class Optimizer:
         w
             The flat buffer of the weights; left as it is without `use_ema`.
         """
-        if self.use_ema and AVERAGE in self.slots and AVERAGE not in self._unfilled:
+        if self.average_in_weights:  # they are it already; the slot follows
+            self.slots[AVERAGE][...] = w
+            self.average_in_weights = False
+        elif self.use_ema and AVERAGE in self.slots and AVERAGE not in self._unfilled:
             w[...] = self.slots[AVERAGE]
+
+    def swap_moving_average(self, w: numpy.ndarray) -> None:
+        """Let the weights and their moving average change places.
+
+        Parameters
+        ----------
+        w
+            The flat buffer of the weights.
+
+        Raises
+        ------
+        ValueError
+            If no average is kept.
+        """
+        if not self.use_ema:
+            raise ValueError(f"{self.name}: keeps no moving average; make it with use_ema=True")
+        self._fill(w)
+        average = self.slots[AVERAGE]
+        held = w.copy()
+        w[...] = average
+        average[...] = held
+        self.average_in_weights = not self.average_in_weights
 
     # --- a step ---------------------------------------------------------------------------------
 
@@ -572,6 +599,8 @@ class Optimizer:
             state["batches"] = self.batches
         if isinstance(self._learning_rate, float):
             state["learning_rate"] = self._learning_rate
+        if self.average_in_weights:
+            state["average_in_weights"] = True
         if self._excluded:
             state["excluded_from_weight_decay"] = self._excluded.get_state()
         return state
@@ -602,6 +631,7 @@ class Optimizer:
             self._excluded = _Excluded(**state["excluded_from_weight_decay"])
             self._segments = self._layout = None
         self.batches = batches
+        self.average_in_weights = bool(state.get("average_in_weights", False))
         if batches:
             self._unfilled = ()  # the slots that belong to the state are set beside it
 
