@@ -107,10 +107,8 @@ found = adam(grad(loss), tuple((0.0, 0.0)), num_iters=50, step_size=0.1)
         text = program
         if package == "minpy":
             text = program.replace("autograd.numpy", "minpy.numpy")
-            text = text.replace("import autograd.scipy.stats.norm as norm", "")
+            text = text.replace("autograd.scipy", "minpy.scipy")
             text = text.replace("from autograd", "from minpy.autograd")
-            text += "\n"
-            text = "from minpy.scipy.stats import norm\n" + text
         names: dict = {}
         exec(text, names)
         results.append([float(part) for part in names["found"]])

@@ -201,6 +201,8 @@ def test_the_multivariate_normals_density(name):
     close(ours(X, MEAN, positive(3) * 0 + 2.0), theirs(X, MEAN, numpy.full(3, 2.0)))
     close(ours(X[0], 0.5, 2.0), theirs(X[0], 0.5, 2.0))  # one dimension
     close(ours(0.3), theirs(0.3))
+    close(ours([0.3], cov=COV), theirs([0.3] * 3, cov=COV))  # the same for all components
+    close(ours([1, 2, 3], cov=COV), theirs([1, 2, 3], cov=COV))
     f = lambda x, m, c: ours(x, m, symmetric(c))  # noqa: E731
     minpy.check_grads(f, order=2, tol=1e-4, rtol=1e-4)(X, MEAN, COV)
 

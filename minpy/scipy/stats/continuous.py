@@ -1,8 +1,4 @@
-"""Distributions of one real number: normal, Student's t, gamma, chi-squared, beta.
-
-A distribution says what it is at location 0 and scale 1; the base class does the rest. It must not
-know how special functions are computed.
-"""
+"""Distributions of one real number: what is common to them. It must know none by name."""
 
 from __future__ import annotations
 
@@ -11,12 +7,10 @@ from typing import Any
 
 from minpy.array import as_ndarray, ndarray
 from minpy.numpy.elementwise import equal, exp, greater, isnan, less, log, log1p, logical_and, where
-from minpy.scipy import special
 
-__all__ = ["beta", "chi2", "gamma", "norm", "t"]
+__all__ = ["Continuous"]
 
 _INF = math.inf
-_LOG_2PI = math.log(2 * math.pi)
 
 
 def _log(p: Any, rest: Any) -> Any:
@@ -130,90 +124,3 @@ class Continuous:
         if absent:
             raise TypeError(f"{what}: no value for the shape parameter {absent[0]!r}")
         return [given[s] for s in self.shapes], given.get("loc", 0.0), given.get("scale", 1.0)
-
-
-class Normal(Continuous):
-    """The normal distribution."""
-
-    def log_density(self, z: Any) -> Any:
-        return -0.5 * z * z - 0.5 * _LOG_2PI
-
-    def below(self, z: Any) -> Any:
-        return special.ndtr(z)
-
-    def above(self, z: Any) -> Any:
-        return special.ndtr(-z)
-
-    def log_below(self, z: Any) -> Any:
-        return special.log_ndtr(z)
-
-    def log_above(self, z: Any) -> Any:
-        return special.log_ndtr(-z)
-
-
-class StudentT(Continuous):
-    """Student's t distribution of `df` degrees of freedom."""
-
-    shapes = ("df",)
-
-    def log_density(self, z: Any, df: Any) -> Any:
-        half = 0.5 * df
-        return -special.betaln(half, 0.5) - 0.5 * log(df) - (half + 0.5) * log1p(z * z / df)
-
-    def below(self, z: Any, df: Any) -> Any:
-        return special.stdtr(df, z)
-
-    def above(self, z: Any, df: Any) -> Any:
-        return special.stdtr(df, -z)
-
-
-class Gamma(Continuous):
-    """The gamma distribution of shape `a`."""
-
-    shapes = ("a",)
-    lower = 0.0
-
-    def log_density(self, z: Any, a: Any) -> Any:
-        return special.xlogy(a - 1.0, z) - z - special.gammaln(a)
-
-    def below(self, z: Any, a: Any) -> Any:
-        return special.gammainc(a, z)
-
-    def above(self, z: Any, a: Any) -> Any:
-        return special.gammaincc(a, z)
-
-
-class ChiSquared(Continuous):
-    """The chi-squared distribution of `df` degrees of freedom."""
-
-    shapes = ("df",)
-    lower = 0.0
-
-    def log_density(self, z: Any, df: Any) -> Any:
-        half = 0.5 * df
-        return special.xlogy(half - 1.0, z) - 0.5 * z - special.gammaln(half) - math.log(2.0) * half
-
-    def below(self, z: Any, df: Any) -> Any:
-        return special.gammainc(0.5 * df, 0.5 * z)
-
-    def above(self, z: Any, df: Any) -> Any:
-        return special.gammaincc(0.5 * df, 0.5 * z)
-
-
-class Beta(Continuous):
-    """The beta distribution of shapes `a` and `b`."""
-
-    shapes = ("a", "b")
-    lower, upper = 0.0, 1.0
-
-    def log_density(self, z: Any, a: Any, b: Any) -> Any:
-        return special.xlogy(a - 1.0, z) + special.xlog1py(b - 1.0, -z) - special.betaln(a, b)
-
-    def below(self, z: Any, a: Any, b: Any) -> Any:
-        return special.betainc(a, b, z)
-
-    def above(self, z: Any, a: Any, b: Any) -> Any:
-        return special.betaincc(a, b, z)
-
-
-norm, t, gamma, chi2, beta = Normal(), StudentT(), Gamma(), ChiSquared(), Beta()
