@@ -7,7 +7,8 @@ from typing import Any
 from minpy.errors import ShapeError
 from minpy.layers.layer import Layer
 from minpy.numpy.elementwise import where
-from minpy.numpy.reductions import any as any_of
+from minpy.numpy.reductions import max as maximum_of
+from minpy.numpy.shaping import expand_dims
 
 __all__ = ["Masking"]
 
@@ -50,12 +51,12 @@ class Masking(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Set to 0 what is left out."""
-        counts = any_of(inputs != self.mask_value, -1, keepdims=True)
-        return where(counts, inputs, 0.0)
+        return where(expand_dims(self.compute_mask(inputs), -1), inputs, 0.0)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return which steps count."""
-        return any_of(inputs != self.mask_value, -1)
+        different = (inputs != self.mask_value).astype("float32")
+        return maximum_of(different, -1) > 0
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""

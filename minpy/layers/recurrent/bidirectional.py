@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from minpy.layers.layer import Layer
+from minpy.layers.recurrent.rnn import reversed_in_time
 from minpy.layers.serialization import deserialize, serialize
-from minpy.numpy.shaping import concatenate, flip
+from minpy.numpy.shaping import concatenate
 
 __all__ = ["Bidirectional"]
 
@@ -137,7 +138,7 @@ class Bidirectional(Layer):
             states = (*y[1:], *back[1:])
             y, back = y[0], back[0]
         if self.return_sequences:
-            back = flip(back, 1)
+            back = reversed_in_time(back)
         output = _MERGED[self.merge_mode](y, back)
         if not self.return_state:
             return output

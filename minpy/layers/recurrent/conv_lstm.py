@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy
@@ -22,6 +23,8 @@ from minpy.layers.images import (
 from minpy.layers.recurrent.cell import RecurrentCell
 from minpy.layers.recurrent.fused_rnn import FusedRNN
 from minpy.layers.recurrent.lstm import UnitForgetBias
+from minpy.layers.recurrent.rnn import flat_steps
+from minpy.numpy.shaping import expand_dims, reshape
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
 
@@ -137,13 +140,17 @@ class ConvLSTMCell(RecurrentCell):
         h, c = states
         if training and self.recurrent_dropout:
             h = h * self.mask("recurrent_dropout", h)
-        h, c = (to_channels_first(s, self.data_format) for s in (h, c))
-        z = projected + conv(h, self.recurrent_kernel, None, 1, "same")
-        n, gate = self.filters, self.recurrent_activation
-        i, f, o = gate(z[:, :n]), gate(z[:, n : 2 * n]), gate(z[:, 3 * n :])
-        c = f * c + i * self.activation(z[:, 2 * n : 3 * n])
+        h, c = (to_channels_first(state, self.data_format) for state in (h, c))
+        # As matrices: MXNet doesn't cut channels out of some of oneDNN's layouts.
+        samples, shape = h.shape[0], h.shape
+        size = math.prod(shape[1:])
+        y = conv(h, self.recurrent_kernel, None, 1, "same")
+        z = reshape(projected, (samples, 4 * size)) + reshape(y, (samples, 4 * size))
+        gate = self.recurrent_activation
+        i, f, o = (gate(z[:, k * size : (k + 1) * size]) for k in (0, 1, 3))
+        c = f * reshape(c, (samples, size)) + i * self.activation(z[:, 2 * size : 3 * size])
         h = o * self.activation(c)
-        h, c = (from_channels_first(s, self.data_format) for s in (h, c))
+        h, c = (from_channels_first(reshape(s, shape), self.data_format) for s in (h, c))
         return h, [h, c]
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, list[Any]]:
@@ -225,12 +232,13 @@ class _ConvLSTM(FusedRNN):
     def _prepared(self, sequences: Any, training: bool) -> Any:
         # One convolution over all steps: the recurrence needs only the other one.
         cell = self.cell
-        samples, steps = sequences.shape[:2]
+        samples, steps, *one = sequences.shape
         if training and cell.dropout:
-            sequences = sequences * cell.mask("dropout", sequences[:, 0])[:, None]
-        merged = sequences.reshape((samples * steps, *sequences.shape[2:]))
-        projected = cell.project(merged)
-        return projected.reshape((samples, steps, *projected.shape[1:]))
+            flat = flat_steps(sequences)
+            flat = flat * expand_dims(cell.mask("dropout", flat[:, 0]), 1)
+            sequences = reshape(flat, sequences.shape)
+        projected = cell.project(reshape(sequences, (samples * steps, *one)))
+        return reshape(projected, (samples, steps, math.prod(projected.shape[1:])))
 
     def _step(self, x: Any, states: Any, training: bool) -> tuple[Any, Any]:
         return self.cell.step(x, states, training)
@@ -277,9 +285,9 @@ class ConvLSTM2D(_ConvLSTM):
     Notes
     -----
     Shi et al., "Convolutional LSTM network", 2015. Input ``(batch, time, channels, height,
-    width)``, or with the channels last. The kernel is ``(4 * filters, channels, height, width)`` in either
-    data format: input gate, forget gate, cell, output gate. Dropout is the same for all gates. The
-    input's convolution is done for all steps at once.
+    width)``, or with the channels last. The kernel is ``(4 * filters, channels, height, width)`` in
+    either data format: input gate, forget gate, cell, output gate. Dropout is the same for all
+    gates. The input's convolution is done for all steps at once.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Any
 
 import numpy
@@ -18,7 +19,7 @@ from minpy.layers.recurrent.cell import RecurrentCell, zeros
 from minpy.layers.recurrent.stacked_rnn_cells import StackedRNNCells
 from minpy.layers.serialization import deserialize, serialize
 from minpy.numpy.elementwise import where
-from minpy.numpy.shaping import expand_dims, flip, stack
+from minpy.numpy.shaping import expand_dims, reshape, stack
 
 __all__ = ["RNN"]
 
@@ -241,8 +242,8 @@ class RNN(Layer):
             mask = mask[0]
         states = self._first_states(sequences.shape[0], initial_state)
         if self.go_backwards:
-            sequences = flip(sequences, 1)
-            mask = None if mask is None else flip(mask, 1)
+            sequences = reversed_in_time(sequences)
+            mask = None if mask is None else mask[:, ::-1]
         carried = initial_state is not None or self.stateful
         outputs, last, states = self._over_time(sequences, states, mask, training, carried)
         if self.stateful:
@@ -264,8 +265,12 @@ class RNN(Layer):
             for cell in _cells(self.cell):
                 stack_of_cells.enter_context(cell.sequence())
             sequences = self._prepared(sequences, training)
+            one = (sequences.shape[0], *sequences.shape[2:])
+            flat = flat_steps(sequences)
             for t in range(steps):
-                output, new = self._step(sequences[:, t], states, training)
+                x = flat[:, t]
+                x = x if sequences is flat else reshape(x, one)
+                output, new = self._step(x, states, training)
                 new = list(new) if isinstance(new, list | tuple) else [new]
                 if mask is not None:
                     counts = mask[:, t]
@@ -277,7 +282,7 @@ class RNN(Layer):
                 last, states = output, new
                 if self.return_sequences:
                     outputs.append(output)
-        return (stack(outputs, 1) if outputs else None), last, states
+        return (_stacked(outputs) if outputs else None), last, states
 
     def _prepared(self, sequences: Any, training: bool) -> Any:
         """Return what the steps are taken from: a subclass may do there what takes no state."""
@@ -317,6 +322,23 @@ def _cells(cell: Any) -> list[RecurrentCell]:
     if isinstance(cell, StackedRNNCells):
         return [found for one in cell.cells for found in _cells(one)]
     return [cell] if isinstance(cell, RecurrentCell) else []
+
+
+def flat_steps(x: Any) -> Any:
+    """Return (batch, time, …) with one axis behind time: MXNet slices arrays of at most 5 axes."""
+    return x if x.ndim <= 3 else reshape(x, (*x.shape[:2], math.prod(x.shape[2:])))
+
+
+def reversed_in_time(x: Any) -> Any:
+    """Return sequences from their end to their start."""
+    return reshape(flat_steps(x)[:, ::-1], x.shape)
+
+
+def _stacked(steps: list[Any]) -> Any:
+    shape = steps[0].shape
+    if len(shape) > 2:
+        steps = [reshape(step, (shape[0], math.prod(shape[1:]))) for step in steps]
+    return reshape(stack(steps, 1), (shape[0], len(steps), *shape[1:]))
 
 
 def _chosen(counts: Any, new: Any, old: Any) -> Any:
