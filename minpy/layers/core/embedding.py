@@ -86,7 +86,10 @@ class Embedding(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where the numbers aren't 0, if 0 stands for padding."""
-        return inputs != 0 if self.mask_zero else None
+        if not self.mask_zero:
+            return None
+        # MXNet compares floats only, and no integer but 0 becomes 0.0.
+        return (inputs if inputs.dtype.kind == "f" else inputs.astype("float32")) != 0
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""
