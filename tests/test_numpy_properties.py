@@ -15,7 +15,6 @@ from hypothesis.extra import numpy as arrays
 import minpy
 import minpy.numpy as np
 
-
 _REAL = ["float64", "float32", "float16", "int64", "int32", "int8", "uint8", "uint64", "bool"]
 DTYPES = st.sampled_from([*_REAL, "complex64", "complex128"])
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)

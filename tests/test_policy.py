@@ -97,7 +97,7 @@ def test_only_mxnet_names_the_operation_it_has_no_kernel_for():
     with use_policy("only_mxnet"):
         with pytest.raises(PolicyError, match="sort has no MXNet kernel"):
             np.sort(np.ones(2))
-        with pytest.raises(PolicyError, match=r"numpy\.fft\.fft has no MXNet kernel"):
+        with pytest.raises(PolicyError, match=r"fft\.fft has no MXNet kernel"):
             np.fft.fft(np.ones(2))
         with pytest.raises(PolicyError, match="int64"):
             np.arange(3) + np.arange(3)

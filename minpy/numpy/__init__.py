@@ -93,6 +93,7 @@ def __getattr__(name):
     except AttributeError:
         from minpy.dispatch import mxnet_names  # what minpy 0.3.4 had here beyond NumPy
 
-        if name in mxnet_names.__all__:
-            return getattr(mxnet_names, name)
-        raise
+        found = mxnet_names.find(name)
+        if found is None:
+            raise
+        return found

@@ -99,22 +99,31 @@ def _attach_comparison(name: str, operation: Any) -> None:
 
 for _name, _operation in _BINARY.items():
     _attach_binary(_name, _operation)
-# Exponents that NumPy's ** (not `numpy.power`) looks at: they leave the dtype of floats alone.
-_PLAIN_EXPONENTS = (-1, 0, 0.5, 1, 2)
+# Exponents that NumPy's ** (not `numpy.power`) looks at, by the kind of the base: they leave its
+# dtype alone, where it is one for numbers.
+_PLAIN_EXPONENTS: dict[str, tuple] = dict.fromkeys("fc", (-1, 0, 0.5, 1, 2))
+_PLAIN_EXPONENTS |= dict.fromkeys("iu", (2,))
+
+
+def _exponent(base: ndarray, other: Any) -> Any:
+    """Return an exponent, one of those above as a number of the dtype of the base."""
+    kind, number = type(other), other
+    if kind is ndarray or kind is numpy.ndarray:
+        if other.shape or (kind is ndarray and is_tracked(other)):
+            return other
+        number = (read_value(other) if kind is ndarray else other).item()
+    elif base.shape or kind is list or kind is tuple:
+        return other
+    own = base.dtype if base.dtype != bool else numpy.dtype("int8")
+    if number not in _PLAIN_EXPONENTS.get(own.kind, ()):
+        return other
+    return own.type(number) if own.kind in "fc" or type(number) is int else other
 
 
 def _power(self: ndarray, other: Any) -> Any:
-    kind = type(other)
-    if kind not in _OPERANDS and _refuses(other):
+    if type(other) not in _OPERANDS and _refuses(other):
         return NotImplemented
-    if kind is ndarray or kind is numpy.ndarray:
-        if not other.shape and self.dtype.kind in "fc" and other.dtype.kind in "iuf":
-            if kind is numpy.ndarray or not is_tracked(other):
-                number = (read_value(other) if kind is ndarray else other).item()
-                other = self.dtype.type(number) if number in _PLAIN_EXPONENTS else other
-    elif not self.shape and self.dtype.kind in "fc" and other in _PLAIN_EXPONENTS:
-        other = self.dtype.type(other)
-    return e.power(self, other)
+    return e.power(self, _exponent(self, other))
 
 
 ndarray.__pow__ = _power
