@@ -1,8 +1,8 @@
 """Asks Keras for what preprocessing layers give, and for the vocabularies that they adapt to.
 
-Run it where Keras and TensorFlow are installed, which the tests themselves don't need:
+Run it where Keras, TensorFlow and JAX are installed, which the tests themselves don't need:
 
-    KERAS_BACKEND=tensorflow python tests/keras_preprocessing.py
+    KERAS_BACKEND=jax python tests/keras_preprocessing.py
 """
 
 from __future__ import annotations
@@ -36,13 +36,6 @@ LOOKUPS = [
         {"vocabulary": ["a", "b"], "num_oov_indices": 5, "salt": [3, 4]},
         None,
         [["b", "x", "yz"]],
-    ),
-    ("StringLookup", {"vocabulary": ["a", "b", "c"], "invert": True}, None, [[3, 1, 0], [2, 9, 1]]),
-    (
-        "StringLookup",
-        {"vocabulary": ["", "[UNK]", "a"], "mask_token": "", "invert": True},
-        None,
-        [[0, 2, 1]],
     ),
     *[
         ("StringLookup", {"output_mode": mode, **more}, WORDS, WORDS)
@@ -161,6 +154,48 @@ IMAGES = [
     ("CenterCrop", {"height": 2, "width": 3, **LAST}, (5, 6, 2)),
 ]
 
+FILLS = ("constant", "nearest", "wrap", "reflect")
+# Factors that leave nothing to chance: kind, settings, shape
+FIXED = [
+    *[
+        (
+            "RandomRotation",
+            {
+                "factor": [0.1, 0.1],
+                "fill_mode": mode,
+                "interpolation": method,
+                "fill_value": 0.5,
+                **FIRST,
+            },
+            (1, 2, 4, 5),
+        )
+        for mode in FILLS
+        for method in ("nearest", "bilinear")
+    ],
+    *[
+        (
+            "RandomTranslation",
+            {
+                "height_factor": [0.85, 0.85],
+                "width_factor": [-0.6, -0.6],
+                "fill_mode": mode,
+                **LAST,
+            },
+            (1, 4, 5, 1),
+        )
+        for mode in FILLS
+    ],
+    ("RandomZoom", {"height_factor": [0.4, 0.4], **LAST}, (1, 4, 5, 2)),
+    (
+        "RandomZoom",
+        {"height_factor": [-0.3, -0.3], "width_factor": [0.9, 0.9], "fill_mode": "wrap", **FIRST},
+        (1, 1, 4, 5),
+    ),
+    ("RandomZoom", {"height_factor": [0.4, 0.4], **LAST}, (4, 5, 2)),
+    ("RandomBrightness", {"factor": [0.2, 0.2], "value_range": [-1, 1], **FIRST}, (2, 1, 2, 3)),
+    ("RandomContrast", {"factor": [0.0, 0.0], "value_range": [-1, 0.5], **FIRST}, (2, 1, 2, 3)),
+]
+
 
 def strings(values):
     """Return values as JSON holds them: bytes as text."""
@@ -205,19 +240,21 @@ def computed(kind, settings, data, x):
 def resized(kind, settings, shape):
     import keras
 
-    output = getattr(keras.layers, kind)(**settings)(numbers(shape, seed=1))
+    layer = getattr(keras.layers, kind)(**settings)
+    training = {"training": True} if kind.startswith("Random") else {}
+    output = layer(numbers(shape, seed=1), **training)
     return {"kind": kind, "settings": settings, "shape": shape, "output": listed(output)}
 
 
 if __name__ == "__main__":
     import keras
 
-    assert os.environ.get("KERAS_BACKEND") == "tensorflow", "set KERAS_BACKEND=tensorflow"
+    assert os.environ.get("KERAS_BACKEND") == "jax", "set KERAS_BACKEND=jax"
     made = {
         "keras": keras.__version__,
         "lookups": [looked_up(*case) for case in LOOKUPS],
         "numbers": [computed(*case) for case in NUMBERS],
-        "images": [resized(*case) for case in IMAGES],
+        "images": [resized(*case) for case in [*IMAGES, *FIXED]],
     }
     path = pathlib.Path(__file__).with_suffix(".json")
     path.write_text(json.dumps(made, ensure_ascii=False) + "\n")

@@ -19,9 +19,10 @@ __all__ = ["FILL_MODES", "METHODS", "sampled"]
 METHODS = ("nearest", "bilinear")
 
 
-def _mirrored(index: numpy.ndarray, size: int) -> numpy.ndarray:
-    last = max(size - 1, 1)
-    return numpy.abs((index + last) % (2 * last) - last) * (size > 1)
+def _reflected(index: numpy.ndarray, size: int) -> numpy.ndarray:
+    """Return d c b a | a b c d | d c b a: the edges are between pixels."""
+    around = index % (2 * size)
+    return numpy.minimum(around, 2 * size - 1 - around)
 
 
 # What lies beyond the edges: a function from any index to one inside.
@@ -29,8 +30,7 @@ _INSIDE = {
     "constant": lambda index, size: numpy.clip(index, 0, size - 1),
     "nearest": lambda index, size: numpy.clip(index, 0, size - 1),
     "wrap": lambda index, size: index % size,
-    "mirror": _mirrored,
-    "reflect": lambda index, size: (_mirrored(2 * index + 1, 2 * size + 1) - 1) // 2,
+    "reflect": _reflected,
 }
 FILL_MODES = tuple(_INSIDE)
 
@@ -107,12 +107,10 @@ def _mx_folded(F: Any, x: Any, size: int, mode: str) -> Any:
     """Return places inside of the image, or next to it, that have the same samples."""
     if mode == "wrap":
         return _mx_modulo(F, x, size)
-    if mode in ("mirror", "reflect"):
-        edge = 0.5 if mode == "reflect" else 0.0
-        half = size if mode == "reflect" else size - 1
-        x = _mx_modulo(F, F("_plus_scalar", x, scalar=edge), 2 * half)
-        x = F("abs", F("_minus_scalar", x, scalar=half))
-        x = F("_rminus_scalar", x, scalar=half - edge)
+    if mode == "reflect":
+        x = _mx_modulo(F, F("_plus_scalar", x, scalar=0.5), 2 * size)
+        x = F("abs", F("_minus_scalar", x, scalar=size))
+        x = F("_rminus_scalar", x, scalar=size - 0.5)
     return x if mode == "constant" else F("clip", x, a_min=0, a_max=size - 1)
 
 

@@ -35,8 +35,8 @@ class ImageLayer(Layer):
             first = self.data_format == "channels_first"
             axes = "channels, height, width" if first else "height, width, channels"
             raise ShapeError(
-                f"{type(self).__name__} {self.name!r}: expected images of shape (batch, {axes}), or "
-                f"one without the batch axis ({self.data_format}), got {shape}"
+                f"{type(self).__name__} {self.name!r}: expected images of shape (batch, {axes}), "
+                f"or one without the batch axis ({self.data_format}), got {shape}"
             )
 
     def _sides(self, shape: Any) -> tuple[int, int]:

@@ -131,8 +131,8 @@ class RandomRotation(_Moving):
         Largest angle as a part of a full turn, either way: 0.1 is 36 degrees. A pair is the two
         ends; positive angles turn against the clock.
     fill_mode
-        What lies beyond the edges: ``'reflect'`` (d c b a | a b c d), ``'mirror'`` (d c b | a b c
-        d), ``'wrap'`` (a b c d | a b c d), ``'nearest'`` (a a a | a b c d) or ``'constant'``.
+        What lies beyond the edges: ``'reflect'`` (d c b a | a b c d), ``'wrap'`` (a b c d | a b c
+        d), ``'nearest'`` (a a a a | a b c d) or ``'constant'``.
     interpolation
         ``'nearest'`` or ``'bilinear'``.
     seed

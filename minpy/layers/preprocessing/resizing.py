@@ -110,8 +110,8 @@ class Resizing(_Sized):
         tall, wide = images.shape[2:]
         rows = max(tall, int(wide * self.height / self.width))
         columns = max(wide, int(tall * self.width / self.height))
-        top, left = int((rows - tall) / 2), int((columns - wide) / 2)
-        pads = ((top, rows - tall - top), (left, columns - wide - left))
+        # The same on both sides, as in Keras: of an odd rest one row is left out.
+        pads = (((rows - tall) // 2,) * 2, ((columns - wide) // 2,) * 2)
         if not any(map(any, pads)):
             return images
         return zero_padded(images - self.fill_value, pads) + self.fill_value
