@@ -511,6 +511,24 @@ def test_counts_of_operations_are_printed(capsys):
     assert "add : 1" in out and "in NumPy" in out
 
 
+def test_names_that_numpy_has_removed_since():
+    assert np.zeros(2, dtype=np.int).dtype.kind == "i" and np.ones(2, np.float).dtype == "float64"
+    encoded = np.onehot_encode(np.array([2.0, 0.0]), np.ones((2, 3)))
+    assert encoded.tolist() == [[0, 0, 1], [1, 0, 0]]
+    with pytest.raises(ValueError, match="from 0 to 2"):
+        np.onehot_encode([3, 0], np.ones((2, 3)))
+    p = np.softmax_output(np.array([[0.0, numpy.log(3)]]), np.array([[0.0, 1.0]]))
+    numpy.testing.assert_allclose(p.asnumpy(), [[0.25, 0.75]], rtol=1e-6)
+    with pytest.raises(AttributeError, match="no attribute"):
+        np.find  # noqa: B018
+
+
+@needs_mxnet
+def test_the_policy_of_the_namespace_is_the_global_one():
+    np.set_policy(policy.OnlyNumPyPolicy())
+    assert minpy.current_policy() == "only_numpy"
+
+
 def test_the_classes_of_arrays():
     x = np.ones((2, 3))
     assert isinstance(x, Array) and isinstance(x, Value) and not isinstance(x, Number)

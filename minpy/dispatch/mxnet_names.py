@@ -1,4 +1,7 @@
-"""What ``minpy.numpy`` of 0.3.4 had beyond NumPy: statistics of operations, and MXNet's names."""
+"""What ``minpy.numpy`` of 0.3.4 had beyond NumPy of today.
+
+Statistics of operations, MXNet's names, and names that NumPy 1.24 removed, such as ``np.int``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,24 @@ from minpy.array import as_ndarray, ndarray, numpy_value
 from minpy.dispatch import policy
 from minpy.policy import current_policy, reset_operation_counts, set_global_policy
 
-__all__ = ["onehot_encode", "record_op_stat", "set_policy", "show_op_stat", "softmax_output"]
+__all__ = [
+    "find",
+    "onehot_encode",
+    "record_op_stat",
+    "set_policy",
+    "show_op_stat",
+    "softmax_output",
+]
+
+
+_REMOVED = {"bool": bool, "complex": complex, "float": float, "int": int, "object": object}
+
+
+def find(name: str) -> Any:
+    """Return what a name of ``minpy.numpy`` stood for in 0.3.4, or None."""
+    if name in __all__ and name != "find":
+        return globals()[name]
+    return _REMOVED.get(name)
 
 
 def record_op_stat() -> None:

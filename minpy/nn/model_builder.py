@@ -298,6 +298,8 @@ class Layer(Module):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Make the parameters if they aren't there, and compute the output."""
         if self._model is None:
+            if not self._init_configs:  # without parameters it needs no model
+                return self.forward(*args, **kwargs)
             raise RuntimeError(f"{self}: a layer is called after it became a model's attribute")
         if not self._initialized:
             shapes = tuple(a.shape for a in args if hasattr(a, "shape"))
