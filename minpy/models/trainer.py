@@ -20,7 +20,7 @@ from minpy.config import settings
 from minpy.data import ArrayBatches, Batch, class_weights, split_validation
 from minpy.errors import ShapeError
 from minpy.layers.layer import Layer
-from minpy.layers.parameter import structure
+from minpy.layers.parameter import collect_updates, structure
 from minpy.models import saving
 from minpy.models.compiled_step import CompiledStep
 from minpy.models.denormals import flushed_denormals
@@ -176,7 +176,8 @@ class Trainer(Layer):
 
     def _build_on(self, x: Any) -> None:
         """Run the model once, so that every layer inside it makes its weights."""
-        with random.scope(0, 0):
+        # What a layer remembers of a trial (the state of a recurrent one) doesn't count.
+        with random.scope(0, 0), collect_updates():
             self(map_leaves(lambda a: as_ndarray(a[:1]), x), training=False)
 
     def _all_layers(self) -> Iterator[Layer]:

@@ -193,6 +193,11 @@ class RNN(Layer):
 
     reset_states = reset_state
 
+    def _unused_for(self, samples: int) -> bool:
+        """Say whether the states are for another number of samples, and nothing but zeros."""
+        own = self._state_parameters
+        return own[0].shape[0] != samples and not any(p.memory.any() for p in own)
+
     def _first_states(self, samples: int, initial_state: Any) -> list[Any]:
         if initial_state is not None:
             given = initial_state if isinstance(initial_state, list | tuple) else [initial_state]
@@ -203,14 +208,14 @@ class RNN(Layer):
                 )
             return [map_leaves(as_ndarray, state) for state in given]
         if self.stateful:
-            if self._state_parameters is None:
+            if self._state_parameters is None or self._unused_for(samples):
                 self._make_states(samples)
             known = self._state_parameters[0].shape[0]
             if known != samples:
                 raise ShapeError(
                     f"{type(self).__name__} {self.name!r} is stateful and goes on from {known} "
                     f"samples, got a batch of {samples}; give it batches of one size, or "
-                    "call reset_state(zeros of the new size)"
+                    "call reset_state() in between"
                 )
             return self.states
         return self.get_initial_state(samples)
