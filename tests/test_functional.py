@@ -20,7 +20,7 @@ from minpy.layers import (
     Layer,
     register_serializable,
 )
-from minpy.models import Model, Sequential, load_model
+from minpy.models import Model, Sequential, clone_model, load_model
 
 RNG = numpy.random.default_rng(0)
 X = RNG.normal(size=(12, 6)).astype("float32")
@@ -215,6 +215,41 @@ def test_frozen_layers_do_not_change_also_when_frozen_after_compile():
         False,
     ]
     assert [w.path for w in model.trainable_weights] == ["last/kernel", "last/bias"]
+
+
+@pytest.mark.parametrize("jit", [False, "auto"])
+def test_a_symbolic_loss_counts_in_training_and_comes_back_from_files(jit, tmp_path):
+    x = Input((6,))
+    hidden = Dense(3, name="hidden")(x)
+    model = Model(x, Dense(2, name="out")(hidden))
+    model.add_loss(0.5 * np.sum(hidden**2) / 12.0)
+    model.add_loss([np.abs(hidden)])
+    model.compile("sgd", "mse", jit=jit)
+    k, b, w, c = model.get_weights()
+    h = X @ k + b
+    terms = [0.5 * (h**2).sum() / 12, numpy.abs(h).mean()]
+    expected = ((h @ w + c - Y) ** 2).mean() + sum(terms)
+    assert model.test_on_batch(X, Y) == pytest.approx(expected, rel=1e-5)
+    model(X)
+    assert [float(term) for term in model.losses] == pytest.approx(terms, rel=1e-5)
+    model.save(tmp_path / "a.h5")
+    again = load_model(tmp_path / "a.h5")
+    assert again.test_on_batch(X, Y) == pytest.approx(expected, rel=1e-5)
+    copy = clone_model(model)
+    copy.set_weights(model.get_weights())
+    copy.compile("sgd", "mse")
+    assert copy.test_on_batch(X, Y) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="disconnected"):
+        model.add_loss(np.sum(Input((2,))))
+
+
+def test_two_tensors_from_the_middle_become_two_inputs():
+    x = Input((6,))
+    layer = Dense(3, name="hidden")
+    a, b = layer(x), layer(-x)
+    model = Model([a, b], a + b)
+    assert model.input_names == ["hidden_input", "hidden_input_1"]
+    assert model([numpy.ones((1, 3)), numpy.ones((1, 3))]).tolist() == [[2.0, 2.0, 2.0]]
 
 
 def test_integers_stay_integers_where_an_input_wants_them():

@@ -151,5 +151,9 @@ def _clone_graph(model: Any, input_tensors: Any, copy_layer: Callable, call_func
             return call_function(layer, *args, **kwargs)
         return layer(*args, **kwargs)
 
-    outputs = graph.run(made, call, unpack=False)
-    return type(model)(inputs, outputs, name=model.name)
+    losses: list[Any] = []
+    outputs = graph.run(made, call, unpack=False, add_loss=losses.append)
+    copy = type(model)(inputs, outputs, name=model.name)
+    if losses:
+        copy.add_loss(losses)
+    return copy

@@ -44,7 +44,9 @@ class Functional(Model):
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Any:
         """Make a model of what `get_config` returned."""
-        inputs, outputs = graph_from_config(config, custom_objects)
+        inputs, outputs, losses = graph_from_config(config, custom_objects)
         model = cls(inputs, outputs, name=config["name"])
+        if losses:
+            model.add_loss(losses)
         model.__dict__["_trainable"] = config.get("trainable", True)
         return model

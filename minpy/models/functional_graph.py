@@ -11,7 +11,7 @@ from typing import Any
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.containers import flatten, leaves_with_paths
 from minpy.errors import ShapeError
-from minpy.layers.core.input_layer import Input, InputLayer
+from minpy.layers.core.input_layer import InputLayer
 from minpy.layers.layer import Layer, unique_names
 from minpy.layers.symbolic import KerasTensor, Node, map_symbolic
 
@@ -27,6 +27,8 @@ class FunctionalGraph:
         Symbolic tensors, alone or in lists and dicts.
     owner
         Of whom messages speak.
+    losses
+        Symbolic tensors that are terms of the loss.
 
     Attributes
     ----------
@@ -40,10 +42,11 @@ class FunctionalGraph:
         Layer's identity → a name that occurs once here.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, owner: str) -> None:
+    def __init__(self, inputs: Any, outputs: Any, owner: str, losses: Any = ()) -> None:
         self.owner = owner
         _check_symbolic(inputs, owner, "inputs")
         _check_symbolic(outputs, owner, "outputs")
+        self.given_struct = inputs
         self._given = flatten(inputs)[0]
         if len({id(t) for t in self._given}) != len(self._given):
             raise ValueError(f"{owner}: an input is given twice; each input may occur once")
@@ -52,6 +55,7 @@ class FunctionalGraph:
         self.input_struct = flatten(inputs)[1](self.inputs)
         self.output_struct = outputs
         self.outputs = flatten(outputs)[0]
+        self.losses = list(losses)
         self.nodes, self.operations, self.depths = self._sorted()
         _give_names(self.operations, owner)
         self.names = {id(layer): name for name, layer in unique_names(self.operations)}
@@ -64,7 +68,7 @@ class FunctionalGraph:
         met: dict[int, int] = {}  # layer → when the walk from the outputs came by
         done: set[int] = set()
         # Depth first without recursion: a deep network has more layers than Python has frames.
-        for output in self.outputs:
+        for output in [*self.outputs, *self.losses]:
             stack: list[tuple[KerasTensor, bool]] = [(output, False)]
             while stack:
                 tensor, finished = stack.pop()
@@ -136,6 +140,7 @@ class FunctionalGraph:
         values: list[Any],
         call: Callable[[Node, tuple, dict], Any] | None = None,
         unpack: bool = True,
+        add_loss: Callable[[Any], Any] | None = None,
     ) -> Any:
         """Return the outputs for values of the inputs, in their containers.
 
@@ -147,6 +152,8 @@ class FunctionalGraph:
             What to do for a node, with the values of its arguments; calls the layer by default.
         unpack
             Whether an output that is alone in its list comes without the list.
+        add_loss
+            Called with the value of each loss term of the graph.
         """
         known: dict[int, Any] = {}
         for tensor, given, value in zip(self.inputs, self._given, values, strict=True):
@@ -170,6 +177,8 @@ class FunctionalGraph:
                 continue
             for tensor, value in zip(tensors, flatten(found)[0], strict=True):
                 known[id(tensor)] = value
+        for loss in self.losses if add_loss is not None else ():
+            add_loss(known[id(loss)])
         outputs = map_symbolic(value_of, self.output_struct)
         if unpack and isinstance(outputs, list | tuple) and len(outputs) == 1:
             return outputs[0]
@@ -292,13 +301,14 @@ class FunctionalGraph:
             "calls": calls,
             "inputs": _to_json(self.input_struct, places),
             "outputs": _to_json(self.output_struct, places),
+            "losses": _to_json(self.losses, places),
         }
 
 
 def graph_from_config(
     config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
-) -> tuple[Any, Any]:
-    """Return the inputs and outputs of what `FunctionalGraph.get_config` returned."""
+) -> tuple[Any, Any, list[KerasTensor]]:
+    """Return the inputs, outputs and loss terms of what `FunctionalGraph.get_config` returned."""
     from minpy.layers.serialization import deserialize
 
     by_name = {}
@@ -316,7 +326,8 @@ def graph_from_config(
             args, kwargs = _from_json(call["args"], outputs), _from_json(call["kwargs"], outputs)
             made = layer(*args, **kwargs)
         outputs.append(flatten(made)[0])
-    return _from_json(config["inputs"], outputs), _from_json(config["outputs"], outputs)
+    inputs, found = _from_json(config["inputs"], outputs), _from_json(config["outputs"], outputs)
+    return inputs, found, _from_json(config.get("losses", []), outputs)
 
 
 # --- pieces ---------------------------------------------------------------------------------------
@@ -343,12 +354,10 @@ def _as_input(tensor: KerasTensor) -> KerasTensor:
     node = tensor._node
     if node is not None and isinstance(node.layer, InputLayer):
         return tensor
-    return Input(
-        shape=tensor.shape[1:],
-        batch_size=tensor.shape[0],
-        dtype=tensor.dtype,
-        name=None if node is None else f"{tensor.name}_input",
-    )
+    layer = InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype)
+    if node is not None:
+        layer.name = f"{tensor.name}_input"  # numbered where there are several
+    return layer.output
 
 
 def _give_names(layers: Iterable[Layer], owner: str) -> None:

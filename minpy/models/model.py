@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy
 
+import minpy.numpy as np
 from minpy.array import as_ndarray
 from minpy.autograd.containers import flatten, map_leaves
 from minpy.layers.calls import map_shapes, shape_of
 from minpy.layers.core.operation import Operation
 from minpy.layers.layer import _AUTOMATIC, Layer
-from minpy.layers.symbolic import KerasTensor
+from minpy.layers.parameter import structure
+from minpy.layers.symbolic import KerasTensor, is_symbolic
 from minpy.models import saving
 from minpy.models.functional_graph import FunctionalGraph
 from minpy.models.summary import print_summary
@@ -171,7 +173,52 @@ class Model(Trainer):
             for value, one in zip(values, flatten(mask)[0], strict=True):
                 if one is not None:
                     value._keras_mask = as_ndarray(one)
-        return graph.run(values)
+        return graph.run(values, add_loss=self.add_loss)
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a term to the loss.
+
+        Parameters
+        ----------
+        loss
+            In ``call``: an array, a term of this call. Beside it, on a functional model: a symbolic
+            tensor made of the model's own, a term of every call. Its mean, where it isn't one
+            number.
+
+        Raises
+        ------
+        ValueError
+            If a symbolic term depends on an input that the model doesn't have.
+
+        Examples
+        --------
+        >>> import minpy.numpy as np
+        >>> from minpy.models import Model
+        >>> from minpy.layers import Dense, Input
+        >>> x = Input((3,))
+        >>> hidden = Dense(2)(x)
+        >>> model = Model(x, Dense(1)(hidden))
+        >>> model.add_loss(0.1 * np.sum(hidden ** 2))
+        >>> len(model.losses), model(np.ones((1, 3))).shape, len(model.losses)
+        (0, (1, 1), 1)
+        """
+        terms = flatten(loss)[0]
+        if not is_symbolic(terms):
+            for term in terms:
+                value = as_ndarray(term)
+                super().add_loss(np.mean(value) if value.ndim else value)
+            return
+        graph = self._needs_graph("graph to add a symbolic loss to")
+        for term in terms:
+            if type(term) is not KerasTensor:
+                raise ValueError(
+                    f"{self.name}: expected symbolic tensors as loss terms, got {term!r}"
+                )
+        grown = FunctionalGraph(
+            graph.given_struct, graph.output_struct, self.name, [*graph.losses, *terms]
+        )
+        object.__setattr__(self, "_graph", grown)
+        structure.version += 1
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return symbolic tensors of the shapes that a call on symbolic tensors gives."""
