@@ -49,6 +49,7 @@ from minpy.layers.merging.elementwise import (
 from minpy.layers.normalization.batch_normalization import BatchNormalization
 from minpy.layers.normalization.group_normalization import GroupNormalization
 from minpy.layers.normalization.layer_normalization import LayerNormalization, RMSNormalization
+from minpy.layers.normalization.spectral_normalization import SpectralNormalization
 from minpy.layers.normalization.unit_normalization import UnitNormalization
 from minpy.layers.parameter import Parameter
 from minpy.layers.pooling.adaptive import (
@@ -217,6 +218,7 @@ _CLASSES = [
     SpatialDropout1D,
     SpatialDropout2D,
     SpatialDropout3D,
+    SpectralNormalization,
     StackedRNNCells,
     StringLookup,
     Subtract,

@@ -45,6 +45,12 @@ class Activation(_Elementwise):
         """Compute the output."""
         return self.activation(x)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output: that of the input; ``glu`` halves the features."""
+        if self.activation is not activations.glu or input_shape[-1] is None:
+            return input_shape
+        return (*input_shape[:-1], input_shape[-1] // 2)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {**super().get_config(), "activation": activations.serialize(self.activation)}

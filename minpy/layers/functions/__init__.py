@@ -25,6 +25,7 @@ from minpy.layers.functions.losses import (
 from minpy.layers.functions.normalization import batchnorm
 from minpy.layers.functions.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
 from minpy.layers.functions.recurrent import gru, lstm, simple_rnn
+from minpy.layers.functions.stop_gradient import stop_gradient
 
 __all__ = [
     *_activations,
@@ -51,6 +52,7 @@ __all__ = [
     "simple_rnn",
     "softmax_cross_entropy",
     "softmax_loss",
+    "stop_gradient",
     "svm_loss",
     "unit_norm",
 ]

@@ -8,8 +8,10 @@ from minpy import constraints, initializers, regularizers
 from minpy.config import image_data_format
 from minpy.errors import ShapeError
 from minpy.layers.functions import batchnorm
+from minpy.layers.functions.layer_norm import back_from_the_end, to_the_end
 from minpy.layers.layer import Layer
-from minpy.numpy.shaping import moveaxis
+from minpy.numpy.elementwise import sqrt
+from minpy.numpy.shaping import expand_dims, reshape
 
 __all__ = ["BatchNormalization"]
 
@@ -39,6 +41,8 @@ class BatchNormalization(Layer):
         Added to the variance.
     center, scale
         Whether a shift and a scale are learnt.
+    synchronized
+        Whether replicas share their statistics; there is one, so it changes nothing.
     beta_initializer, gamma_initializer, …
         How the weights start, their loss terms and constraints.
 
@@ -57,6 +61,8 @@ class BatchNormalization(Layer):
            [ 1.]])
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int | None = None,
@@ -64,6 +70,7 @@ class BatchNormalization(Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
+        synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
         given = {name: kwargs.pop(name, default) for name, (_, default) in _SETTINGS.items()}
@@ -75,6 +82,7 @@ class BatchNormalization(Layer):
         self.epsilon = float(epsilon)
         self.center = bool(center)
         self.scale = bool(scale)
+        self.synchronized = bool(synchronized)
         for name, value in given.items():
             setattr(self, name, _SETTINGS[name][0].get(value))
 
@@ -117,10 +125,16 @@ class BatchNormalization(Layer):
             "moving_variance", shape, self.moving_variance_initializer, trainable=False
         )
 
-    def call(self, x: Any, training: bool = False) -> Any:
-        """Compute the output; while training, move the running statistics."""
+    def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+        """Compute the output; while training, move the running statistics.
+
+        Where a mask (batch, …, without the channels) is False, numbers don't count in them.
+        """
         axis = self._channel_axis(x.ndim)
-        moved = moveaxis(x, axis, 1) if x.ndim > 1 and axis != 1 else x
+        if mask is not None and training and self.trainable:
+            return self._masked(x, mask, axis)
+        others = tuple(a for a in range(1, x.ndim) if a != axis)
+        moved = x if axis == 1 else to_the_end(x, others)
         # Frozen, a layer doesn't learn its statistics either (Keras' rule).
         train = training and self.trainable
         out, mean, variance = batchnorm(
@@ -135,7 +149,29 @@ class BatchNormalization(Layer):
         )
         if train:
             self.moving_mean, self.moving_variance = mean, variance
-        return moveaxis(out, 1, axis) if moved is not x else out
+        return out if axis == 1 else back_from_the_end(out, others)
+
+    def _masked(self, x: Any, mask: Any, axis: int) -> Any:
+        """Normalize by the statistics of what a mask leaves in, and move the running ones."""
+        others = tuple(a for a in range(x.ndim) if a != axis)
+        weights = expand_dims(mask, -1).astype(x.dtype)
+        # What Keras adds, to divide by where nothing is left in.
+        count = weights.sum(others, keepdims=True) + 1e-7
+        mean = (x * weights).sum(others, keepdims=True) / count
+        off = x - mean
+        var = (off * off * weights).sum(others, keepdims=True) / count
+        along = tuple(n if a == axis else 1 for a, n in enumerate(x.shape))
+        scale = 1.0 / sqrt(var + self.epsilon)
+        if self.gamma is not None:
+            scale = scale * reshape(self.gamma, along)
+        out = off * scale
+        if self.beta is not None:
+            out = out + reshape(self.beta, along)
+        kept, channels = self.momentum, (x.shape[axis],)
+        new = 1.0 - kept
+        self.moving_mean = self.moving_mean * kept + reshape(mean, channels) * new
+        self.moving_variance = self.moving_variance * kept + reshape(var, channels) * new
+        return out
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""
@@ -151,6 +187,8 @@ class BatchNormalization(Layer):
             "center": self.center,
             "scale": self.scale,
         }
+        if self.synchronized:
+            config["synchronized"] = True
         for name, (module, _) in _SETTINGS.items():
             value = getattr(self, name)
             config[name] = None if value is None else module.serialize(value)

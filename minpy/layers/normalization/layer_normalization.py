@@ -8,6 +8,7 @@ from minpy.errors import ShapeError
 from minpy.layers.functions.layer_norm import checked_axes, layer_norm, rms_norm
 from minpy.layers.layer import Layer
 from minpy.layers.normalization.scale_and_shift import ScaleAndShift
+from minpy.numpy.shaping import reshape
 
 __all__ = ["LayerNormalization", "RMSNormalization"]
 
@@ -26,10 +27,23 @@ def _lengths(layer: Layer, shape: Any) -> tuple[int, ...]:
     who = f"{type(layer).__name__} {layer.name!r}"
     if not isinstance(shape, tuple) or len(shape) < 2:
         raise ShapeError(f"{who}: expected input of shape (batch, …), got {shape}")
-    found = tuple(shape[a] for a in checked_axes(who, layer.axis, len(shape)))
+    checked_axes(who, layer.axis, len(shape))
+    axes = [layer.axis] if isinstance(layer.axis, int) else layer.axis
+    found = tuple(shape[a] for a in axes)
     if None in found:
         raise ShapeError(f"{who}: the length of axis {layer.axis} must be known, got {shape}")
     return found
+
+
+def _in_order(layer: Layer, x: Any, weight: Any) -> Any:
+    """Return a weight in the shape of the input's axes in ascending order.
+
+    Keras makes the shape in the order in which the axes are given, and then takes the numbers as
+    they come.
+    """
+    if weight is None or weight.ndim == 1:
+        return weight
+    return reshape(weight, tuple(x.shape[a] for a in checked_axes("", layer.axis, x.ndim)))
 
 
 class LayerNormalization(ScaleAndShift):
@@ -82,7 +96,8 @@ class LayerNormalization(ScaleAndShift):
 
     def call(self, x: Any) -> Any:
         """Compute the output."""
-        return layer_norm(x, self.gamma, self.beta, self.axis, self.epsilon)
+        gamma, beta = _in_order(self, x, self.gamma), _in_order(self, x, self.beta)
+        return layer_norm(x, gamma, beta, self.axis, self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -130,7 +145,7 @@ class RMSNormalization(Layer):
 
     def call(self, x: Any) -> Any:
         """Compute the output."""
-        return rms_norm(x, self.scale, self.axis, self.epsilon)
+        return rms_norm(x, _in_order(self, x, self.scale), self.axis, self.epsilon)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""
