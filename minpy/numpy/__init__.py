@@ -6,8 +6,12 @@ function, reached through the fall-back: it gets NumPy arrays and its result bec
 
 from minpy.array import ndarray
 from minpy.numpy import (
+    applying,
     broadcasting,
     calculus,
+    coefficients,
+    conversion,
+    counting,
     creation,
     dtypes,
     elementwise,
@@ -23,9 +27,14 @@ from minpy.numpy import (
     shaping,
     sorting,
     statistics,
+    windows,
 )
+from minpy.numpy.applying import *
 from minpy.numpy.broadcasting import *
 from minpy.numpy.calculus import *
+from minpy.numpy.coefficients import *
+from minpy.numpy.conversion import *
+from minpy.numpy.counting import *
 from minpy.numpy.creation import *
 from minpy.numpy.dtypes import *
 from minpy.numpy.elementwise import *
@@ -35,12 +44,17 @@ from minpy.numpy.reductions import *
 from minpy.numpy.shaping import *
 from minpy.numpy.sorting import *
 from minpy.numpy.statistics import *
+from minpy.numpy.windows import *
 from minpy.primitives import recorded
 
 __all__ = ["fft", "linalg", "ndarray", "random"]
 for _module in (
+    applying,
     broadcasting,
     calculus,
+    coefficients,
+    conversion,
+    counting,
     creation,
     dtypes,
     elementwise,
@@ -50,6 +64,7 @@ for _module in (
     shaping,
     sorting,
     statistics,
+    windows,
 ):
     __all__ += _module.__all__
 

@@ -1,0 +1,208 @@
+"""Polynomials, counting, functions on parts, conversions: NumPy's values, and derivatives."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy
+import pytest
+
+import minpy
+import minpy.numpy as np
+from minpy.errors import NoDerivativeError
+
+_rng = numpy.random.default_rng(31)
+
+
+def real(*shape: int) -> numpy.ndarray:
+    return _rng.normal(size=shape) + 0.1
+
+
+X = numpy.linspace(-1.0, 2.0, 7)
+BINS = numpy.array([0, 2, 1, 2, 4])
+
+
+def parts(xp: Any) -> Any:
+    return lambda x: xp.piecewise(
+        x, [x < -0.2, x > 0.3], [lambda v: v**2, lambda v: xp.sin(v), 0.5]
+    )
+
+
+# A function of the namespace; the arguments that it is differentiated in.
+CASES: dict[str, tuple] = {
+    "polyadd": (lambda xp: xp.polyadd, real(3), real(2)),
+    "polyadd shorter first": (lambda xp: xp.polyadd, real(1), real(3)),
+    "polysub": (lambda xp: xp.polysub, real(2), real(4)),
+    "polymul": (lambda xp: xp.polymul, real(3), real(2)),
+    "polydiv": (lambda xp: lambda u, v: list(xp.polydiv(u, v)), real(5), real(3)),
+    "polydiv by a longer one": (lambda xp: lambda u, v: list(xp.polydiv(u, v)), real(2), real(3)),
+    "polydiv by a number": (lambda xp: lambda u, v: list(xp.polydiv(u, v)), real(3), real(1)),
+    "polyder": (lambda xp: xp.polyder, real(4)),
+    "polyder twice": (lambda xp: lambda p: xp.polyder(p, 2), real(4)),
+    "polyder of a constant": (lambda xp: lambda p: xp.polyder(p, 1), real(1)),
+    "polyint": (lambda xp: xp.polyint, real(3)),
+    "polyint twice": (lambda xp: lambda p, k: xp.polyint(p, 2, k), real(3), real(2)),
+    "polyint, one constant": (lambda xp: lambda p, k: xp.polyint(p, 3, k), real(2), real(1)),
+    "poly": (lambda xp: xp.poly, real(3)),
+    "poly of a matrix": (lambda xp: xp.poly, real(3, 3)),
+    "poly of none": (lambda xp: xp.poly, numpy.zeros(0)),
+    "roots": (lambda xp: xp.roots, numpy.array([1.0, -2.0, -5.0, 6.0])),
+    "roots, complex": (lambda xp: xp.roots, numpy.array([1.0, 0.3, 2.0])),
+    "roots with zeros": (
+        lambda xp: lambda p: xp.roots(xp.concatenate([[0.0], p, [0.0, 0.0]])),
+        numpy.array([1.0, -3.0, 2.0]),
+    ),
+    "roots of a constant": (lambda xp: xp.roots, numpy.array([2.0])),
+    "polyfit": (lambda xp: lambda x, y: xp.polyfit(x, y, 2), X, real(7)),
+    "polyfit of several": (lambda xp: lambda x, y: xp.polyfit(x, y, 1), X, real(7, 2)),
+    "polyfit weighted": (
+        lambda xp: lambda x, y, w: xp.polyfit(x, y, 2, w=w),
+        X,
+        real(7),
+        numpy.abs(real(7)) + 0.5,
+    ),
+    "bincount": (lambda xp: lambda w: xp.bincount(BINS, w), real(5)),
+    "bincount, more": (lambda xp: lambda w: xp.bincount(BINS, weights=w, minlength=8), real(5)),
+    "histogram": (lambda xp: lambda w: xp.histogram(X, bins=3, weights=w)[0], numpy.abs(real(7))),
+    "histogram, edges": (
+        lambda xp: lambda w: xp.histogram(X, bins=[-0.5, 0.0, 2.0], weights=w)[0],
+        real(7),
+    ),
+    "histogram, density": (
+        lambda xp: lambda w: xp.histogram(X, 4, (-1.0, 1.5), True, w)[0],
+        numpy.abs(real(7)),
+    ),
+    "apply_along_axis": (
+        lambda xp: lambda x: xp.apply_along_axis(lambda v: v * xp.sum(v), 0, x),
+        real(3, 2),
+    ),
+    "apply_along_axis to numbers": (
+        lambda xp: lambda x: xp.apply_along_axis(lambda v, k: xp.sum(v**k), -1, x, 3),
+        real(2, 3),
+    ),
+    "apply_along_axis to matrices": (
+        lambda xp: lambda x: xp.apply_along_axis(lambda v: xp.outer(v, v), 1, x),
+        real(2, 3, 2),
+    ),
+    "apply_over_axes": (lambda xp: lambda x: xp.apply_over_axes(xp.sum, x, [0, -1]), real(2, 3, 2)),
+    "piecewise": (parts, numpy.array([-1.0, -0.5, 0.0, 0.5, 1.0])),
+    "piecewise of one": (
+        lambda xp: lambda x: xp.piecewise(x, x > 0, [lambda v, k: v * k, -1.0], 3.0),
+        real(4),
+    ),
+    "piecewise of a number": (
+        lambda xp: lambda x: xp.piecewise(x, [x > 0], [lambda v: v**3]),
+        numpy.array(2.0),
+    ),
+    "i0": (lambda xp: xp.i0, real(2, 3) * 3.0),
+    "i0 of a large number": (lambda xp: lambda x: xp.i0(x) * 1e-40, numpy.array([100.0, -90.0])),
+    "kaiser": (lambda xp: lambda b: xp.kaiser(5, b), numpy.array(8.6)),
+    "kaiser of one": (lambda xp: lambda b: xp.kaiser(1, b), numpy.array(8.6)),
+    "asfortranarray": (lambda xp: lambda x: xp.asfortranarray(x) ** 2, real(2, 3)),
+    "asarray_chkfinite": (lambda xp: lambda x: xp.asarray_chkfinite(x) ** 2, real(2, 3)),
+    "require": (lambda xp: lambda x: xp.require(x, requirements="F") ** 2, real(2, 3)),
+    "asfarray": (lambda xp: lambda x: xp.asfarray(x) ** 2, real(2, 3)),
+    "sort_complex": (lambda xp: lambda x: xp.sort_complex(x) ** 2, real(2, 3)),
+    "sort_complex of complex": (lambda xp: xp.sort_complex, real(4) + 1j * real(4)),
+    "trim_zeros": (
+        lambda xp: lambda x: xp.trim_zeros(xp.concatenate([[0.0], x, [0.0]])) ** 2,
+        real(3),
+    ),
+}
+
+
+def _parts(made: Any) -> list[Any]:
+    return list(made) if isinstance(made, list | tuple) else [made]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_are_numpys_with_and_without_a_tape(name):
+    minpy.set_default_dtype("float64")
+    make, *args = CASES[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = _parts(make(numpy)(*args))
+        plain = _parts(make(np)(*[np.array(a) for a in args]))
+        taped = _parts(minpy.make_vjp(lambda *a: make(np)(*a), range(len(args)))(*args)[1])
+    for found in (plain, taped):
+        for a, b in zip(found, expected, strict=True):
+            assert isinstance(a, np.ndarray)
+            assert a.shape == numpy.shape(b)
+            numpy.testing.assert_allclose(a.asnumpy(), b, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_agrees_with_finite_differences_in_both_modes_to_second_order(name):
+    make, *args = CASES[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        minpy.check_grads(make(np), order=2, tol=5e-5, rtol=5e-5)(*args)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda xp, x: xp.polyder(x, -1), ValueError, "must be positive"),
+        (lambda xp, x: xp.polyint(x, -1), ValueError, "must be positive"),
+        (lambda xp, x: xp.polyint(x, 3, [1.0, 2.0]), ValueError, "k must be a scalar"),
+        (lambda xp, x: xp.poly(xp.stack([x, x])), ValueError, "1d or non-empty square"),
+        (lambda xp, x: xp.roots(xp.stack([x, x])), ValueError, "rank-1"),
+        (lambda xp, x: xp.polyfit(x, x[:2], 1), TypeError, "same length"),
+        (lambda xp, x: xp.apply_along_axis(xp.sum, 3, x), numpy.AxisError, "out of bounds"),
+        (lambda xp, x: xp.apply_along_axis(xp.sum, 0, xp.ones((2, 0)) * x[0]), ValueError, "are 0"),
+        (
+            lambda xp, x: xp.apply_over_axes(lambda a, k: a[0, 0], xp.stack([x, x]), 0),
+            ValueError,
+            "not returning an array of the correct shape",
+        ),
+        (lambda xp, x: xp.piecewise(x, [x > 0], [1, 2, 3]), ValueError, "with 1 condition"),
+        (lambda xp, x: xp.asarray_chkfinite(x / 0.0), ValueError, "infs or NaNs"),
+        (lambda xp, x: xp.histogram(numpy.ones(4), weights=x), ValueError, "same shape"),
+    ],
+)
+def test_errors_are_numpys_with_and_without_a_tape(call, error, message):
+    x = numpy.array([1.0, 2.0, 3.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(error, match=message):
+            call(numpy, x)
+        with pytest.raises(error, match=message):
+            call(np, np.array(x))
+        with pytest.raises(error, match=message):
+            minpy.grad(lambda x: np.sum(call(np, x)))(x)
+
+
+def test_what_a_function_on_parts_captures_is_differentiated():
+    x = numpy.ones((2, 3))
+    f = lambda w: np.sum(np.apply_along_axis(lambda v: v * w, 0, x))  # noqa: E731
+    assert float(minpy.grad(f)(2.0)) == 6.0
+    f = lambda w: np.sum(np.piecewise(x, [x > 0], [lambda v: v * w]))  # noqa: E731
+    assert float(minpy.grad(f)(2.0)) == 6.0
+
+
+def test_roots_of_nothing_and_repeated_roots():
+    assert np.roots([0.0, 0.0]).shape == (0,)
+    assert minpy.jacobian(np.roots)(numpy.zeros(2)).shape == (0, 2)
+    g = minpy.grad(lambda p: np.sum(np.real(np.roots(p))))(numpy.array([1.0, -4.0, 4.0]))
+    assert numpy.isfinite(g.asnumpy()).all()
+
+
+def test_trim_zeros_of_zeros_is_empty():
+    found = minpy.make_vjp(np.trim_zeros)(numpy.zeros(3))[1]
+    assert found.shape == (0,)
+
+
+def test_more_than_coefficients_of_a_fit_has_no_derivative():
+    y = real(7)
+    numpy.testing.assert_allclose(
+        np.polyfit(X, np.array(y), 1, full=True)[0].asnumpy(), numpy.polyfit(X, y, 1), rtol=1e-6
+    )
+    with pytest.raises(NoDerivativeError, match="full=True or cov=True"):
+        minpy.grad(lambda y: np.sum(np.polyfit(X, y, 1, cov=True)[0]))(y)
+
+
+def test_numpys_polynomial_objects_are_taken():
+    p = numpy.poly1d([1.0, 2.0])
+    assert numpy.asarray(np.polymul(p, p)).tolist() == [1.0, 4.0, 4.0]
+    assert numpy.asarray(np.polyadd(p, p)).tolist() == [2.0, 4.0]
