@@ -11,6 +11,7 @@ from minpy.losses.crossentropy import (
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     KLDivergence,
     Poisson,
     SparseCategoricalCrossentropy,
@@ -18,10 +19,12 @@ from minpy.losses.crossentropy import (
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     kl_divergence,
     poisson,
     sparse_categorical_crossentropy,
 )
+from minpy.losses.ctc import CTC, ctc
 from minpy.losses.hinge_losses import (
     CategoricalHinge,
     Hinge,
@@ -31,6 +34,16 @@ from minpy.losses.hinge_losses import (
     squared_hinge,
 )
 from minpy.losses.loss import FunctionLoss, Loss
+from minpy.losses.metric_learning import (
+    Circle,
+    Contrastive,
+    TripletHard,
+    TripletSemiHard,
+    circle,
+    contrastive,
+    triplet_hard,
+    triplet_semi_hard,
+)
 from minpy.losses.overlap import Dice, Tversky, dice, tversky
 from minpy.losses.regression import (
     CosineSimilarity,
@@ -71,6 +84,12 @@ _table = NameTable(
         CategoricalFocalCrossentropy,
         Dice,
         Tversky,
+        CTC,
+        CategoricalGeneralizedCrossEntropy,
+        Circle,
+        Contrastive,
+        TripletHard,
+        TripletSemiHard,
     ],
     aliases={
         "mse": "MeanSquaredError",

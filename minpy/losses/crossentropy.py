@@ -23,6 +23,7 @@ __all__ = [
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "KLDivergence",
     "Poisson",
     "SparseCategoricalCrossentropy",
@@ -30,6 +31,7 @@ __all__ = [
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "kl_divergence",
     "poisson",
     "sparse_categorical_crossentropy",
@@ -184,16 +186,60 @@ def _label_advice(true: tuple, predicted: tuple, rest: tuple) -> str:
     return text
 
 
-def _check_labels(y_true: ndarray, classes: int) -> None:
+def _check_labels(
+    y_true: ndarray, classes: int, name: str = "sparse_categorical_crossentropy"
+) -> None:
     if is_tracked(y_true) or not y_true.size:
         return
     labels = numpy_value(y_true)
     low, high = labels.min(), labels.max()
     if not (low >= 0 and high < classes):
         raise ValueError(
-            f"sparse_categorical_crossentropy: expected labels from 0 to {classes - 1}, as the "
+            f"{name}: expected labels from 0 to {classes - 1}, as the "
             f"model has {classes} outputs, got labels from {low} to {high}"
         )
+
+
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> ndarray:
+    """Cross-entropy that goes over into the absolute error, for labels of which some are wrong.
+
+    Parameters
+    ----------
+    y_true
+        Labels from 0 to classes - 1, ``(batch, …)`` or ``(batch, …, 1)``.
+    y_pred
+        Probabilities, ``(batch, …, classes)``.
+    q
+        Above 0, where it is the cross-entropy, and below 1, the absolute error.
+
+    Notes
+    -----
+    Zhang and Sabuncu, 2018, equation 6: ``(1 - p ^ q) / q``.
+
+    Examples
+    --------
+    >>> import minpy.numpy as np
+    >>> categorical_generalized_cross_entropy(np.array([1]), np.array([[0.75, 0.25]]))
+    array([1.])
+    """
+    y_true, y_pred = as_ndarray(y_true), as_ndarray(y_pred)
+    if not 0 < q < 1:
+        raise ValueError(f"categorical_generalized_cross_entropy: expected q in (0, 1), got {q!r}")
+    _several_classes("categorical_generalized_cross_entropy", y_pred.shape, -1)
+    rest, classes = y_pred.shape[:-1], y_pred.shape[-1]
+    if y_true.shape != rest and y_true.shape != (*rest, 1):
+        raise ShapeError(
+            "categorical_generalized_cross_entropy: expected labels of shape "
+            f"{rest}, one for each prediction of {y_pred.shape}, got {y_true.shape}"
+        )
+    _check_labels(y_true, classes, "categorical_generalized_cross_entropy")
+    labels = np.reshape(y_true, (-1,))
+    if labels.dtype.kind not in "iu":
+        labels = labels.astype(numpy.int64)
+    p = pick(np.reshape(y_pred, (-1, classes)), labels)
+    # The derivative of a power below one is infinite at zero.
+    losses = (1.0 - np.power(np.maximum(p, EPSILON), q)) / q
+    return np.reshape(losses, rest)
 
 
 def categorical_focal_crossentropy(
@@ -361,6 +407,9 @@ def poisson(y_true: Any, y_pred: Any) -> ndarray:
 CategoricalCrossentropy = loss_class(categorical_crossentropy, "CategoricalCrossentropy")
 SparseCategoricalCrossentropy = loss_class(
     sparse_categorical_crossentropy, "SparseCategoricalCrossentropy"
+)
+CategoricalGeneralizedCrossEntropy = loss_class(
+    categorical_generalized_cross_entropy, "CategoricalGeneralizedCrossEntropy"
 )
 CategoricalFocalCrossentropy = loss_class(
     categorical_focal_crossentropy, "CategoricalFocalCrossentropy"
