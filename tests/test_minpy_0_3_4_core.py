@@ -119,6 +119,19 @@ def test_an_argument_written_in_place_is_differentiated_and_seen_by_the_caller()
     numpy.testing.assert_array_equal(x.asnumpy(), [6, 2])
 
 
+def test_an_error_in_the_function_leaves_the_arguments_as_they_were():
+    x = np.array([1.0, 2.0])
+
+    def broken(x):
+        np.sum(x * x)
+        raise KeyError("on the way")
+
+    with pytest.raises(KeyError, match="on the way"):
+        core.grad(broken)(x)
+    assert numpy.asarray(x).tolist() == [1, 2]
+    numpy.testing.assert_array_equal(core.grad(lambda x: x * x)(x).asnumpy(), [2, 4])
+
+
 def test_gradients_nest():
     def inner(x):
         return core.grad(lambda y: np.sum(y**3))(x)
@@ -344,9 +357,29 @@ def test_a_symbol_runs_under_every_policy(name, network):
     f, params = network
     x = np.array(rng.randn(8, 5).astype("float32"))
     expected = in_numpy(x, params).asnumpy()
+    w = params["fc2_weight"]
+    g = core.grad(lambda w: in_numpy(x, {**params, "fc2_weight": w}))(w).asnumpy()
     with minpy.policy.use_policy(name):
         found = f(x=x, **params)
+        gradient = core.grad(lambda w: f(x=x, **{**params, "fc2_weight": w}))(w)
     numpy.testing.assert_allclose(found.asnumpy(), expected, rtol=1e-4, atol=1e-5)
+    numpy.testing.assert_allclose(gradient.asnumpy(), g, rtol=1e-4, atol=1e-5)
+
+
+@needs_mxnet
+def test_gradients_on_a_device_of_its_own(network):
+    f, params = network
+    x = rng.randn(8, 5).astype("float32")
+    expected = core.grad(lambda w: f(x=x, **{**params, "fc1_weight": w}))(params["fc1_weight"])
+    with minpy.context.cpu(1):
+        there = {k: v.as_in_context(minpy.context.cpu(1)) for k, v in params.items()}
+        w = there["fc1_weight"]
+        out, value = core.grad_and_loss(lambda *_: f(x=x, **there), range(1))(w)
+        assert out.context == value.context == minpy.context.cpu(1)
+        assert w.context == minpy.context.cpu(1)
+        numpy.testing.assert_allclose(out.asnumpy(), expected.asnumpy(), rtol=1e-5)
+        squared = core.grad(lambda w: np.sum(w * w))(w)
+        numpy.testing.assert_allclose(squared.asnumpy(), 2 * w.asnumpy(), rtol=1e-6)
 
 
 # --- operations of one's own ----------------------------------------------------------------------
@@ -438,8 +471,23 @@ def test_an_operation_on_mxnets_arrays_gets_them(mx):
 def test_a_custom_operation_runs_where_only_mxnet_is_allowed():
     x, y = np.array(rng.randn(4, 3)), np.array([0, 1, 2, 0])
     expected = float(mean_log_loss(x, y))
+    gradient = core.grad(mean_log_loss)(x, y).asnumpy()
     with minpy.policy.use_policy("only_mxnet"):
+        assert mean_log_loss(x, y).shape == ()
         assert float(mean_log_loss(x, y)) == pytest.approx(expected)
+        numpy.testing.assert_allclose(core.grad(mean_log_loss)(x, y).asnumpy(), gradient)
+
+
+@needs_mxnet
+def test_a_custom_operation_stays_on_the_device_of_its_arguments():
+    x, y = rng.randn(4, 3), numpy.array([0, 1, 2, 0])
+    gradient = core.grad(mean_log_loss)(x, y).asnumpy()
+    with minpy.context.cpu(1):
+        there = np.array(x)
+        assert mean_log_loss(there, y).context == minpy.context.cpu(1)
+        found = core.grad(mean_log_loss)(there, y)
+        assert found.context == minpy.context.cpu(1)
+    numpy.testing.assert_allclose(found.asnumpy(), gradient, rtol=1e-5)
 
 
 def test_second_derivatives_of_a_custom_operation_are_refused():

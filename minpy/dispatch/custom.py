@@ -152,19 +152,11 @@ class CustomOperation:
     def _operation(self, count: int, keys: tuple) -> Primitive:
         kernel = self._kernel(count, keys)
 
-        def on_mxnet(F: Any, *values: Any) -> Any:
-            if F.symbolic:
-                raise runtime.Unsupported(f"{self.__name__} is a function of the program's own")
-            made = kernel(*[_to_numpy(v) for v in values])
-            if isinstance(made, tuple):
-                return tuple(runtime.borrow(numpy.asarray(part)) for part in made)
-            return runtime.borrow(numpy.asarray(made))
-
         operation = Primitive(
             self.__name__,
             kernel,
             arrays=count + len(keys),
-            mxnet=on_mxnet,
+            mxnet=self._through_numpy(kernel),
             faster_on_mxnet=False,
             register=False,
         )
@@ -174,6 +166,23 @@ class CustomOperation:
 
         operation.vjp_all = rule
         return operation
+
+    def _through_numpy(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        """Return an MXNet kernel that hands its arrays to a function on NumPy's."""
+
+        def on_mxnet(F: Any, *values: Any) -> Any:
+            if F.symbolic:
+                raise runtime.Unsupported(f"{self.__name__} is a function of the program's own")
+            given = [v for v in values if runtime.is_ndarray(v)]
+            made = kernel(*[v.asnumpy() if runtime.is_ndarray(v) else v for v in values])
+            several = isinstance(made, tuple)
+            arrays = [runtime.borrow(numpy.asarray(p)) for p in (made if several else (made,))]
+            device = given[0].context if given else arrays[0].context
+            if device != arrays[0].context:
+                arrays = [runtime.copy_to(a, device.device_type, device.device_id) for a in arrays]
+            return tuple(arrays) if several else arrays[0]
+
+        return on_mxnet
 
     def _rule(self, argnums: tuple, ans: Any, args: tuple, count: int, keys: tuple) -> Any:
         """Return the function that carries a gradient back, by the program's own functions."""
@@ -217,6 +226,8 @@ class CustomOperation:
             f"{self.__name__}_gradient",
             kernel,
             arrays=2 * len(outputs) + len(args),
+            mxnet=self._through_numpy(kernel),
+            faster_on_mxnet=False,
             register=False,
         )
 

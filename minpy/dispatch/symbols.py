@@ -25,6 +25,9 @@ __all__ = ["Function", "MXNetSymbolError"]
 # Operators that do something else in training: a graph that is used for both can't hold them.
 _CHANGED_BY_TRAINING = ("BatchNorm", "Dropout", "RNN", "Custom", "_random", "_sample", "random_")
 
+# Elements of all arguments from which on threads are worth their waiting for each other.
+_WORTH_SHARING = 20_000
+
 
 class MXNetSymbolError(ValueError):
     """A symbol can't be used as it was asked to: shapes that don't fit, or not known yet."""
@@ -244,6 +247,7 @@ class _Call:
         self.training = function.is_train
         self.states = states
         self.records = False
+        self._alone = False
         self._heads: list[Any] = []
         self._variables: list[Any] = []
         self._used: dict[str, Any] = {}
@@ -289,15 +293,17 @@ class _Call:
         by_name = {**dict(zip(function._arguments, args, strict=True)), **self._used}
         operation = function._compiled()
         inputs = [by_name[name] for name in function._inputs]
-        if not self.records:
-            with mx.autograd.pause(train_mode=self.training):
-                outputs = operation(*inputs)
-        else:
-            for a in args:
-                a.attach_grad()
-            with mx.autograd.record(train_mode=self.training):
-                outputs = operation(*inputs)
-            self._variables = args
+        self._alone = sum(a.size for a in args) < _WORTH_SHARING
+        with runtime.one_thread(self._alone):
+            if not self.records:
+                with mx.autograd.pause(train_mode=self.training):
+                    outputs = operation(*inputs)
+            else:
+                for a in args:
+                    a.attach_grad()
+                with mx.autograd.record(train_mode=self.training):
+                    outputs = operation(*inputs)
+                self._variables = args
         outputs = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
         if self.records:
             self._heads = outputs
@@ -312,15 +318,23 @@ class _Call:
         """Return the function that carries a gradient back to the arguments."""
         count = len(self.function._outputs)
 
-        def kernel(*g: Any) -> tuple:
-            return self._back([runtime.borrow(numpy.asarray(part)) for part in g], argnums)
+        def on_numpy(*given: Any) -> tuple:
+            g = [runtime.borrow(numpy.asarray(part)) for part in given[:count]]
+            return tuple(runtime.view(part) for part in self._back(g, argnums))
+
+        def on_mxnet(F: Any, *given: Any) -> tuple:
+            if F.symbolic:
+                raise runtime.Unsupported("the gradient of a symbol that has been computed")
+            return tuple(self._back(list(given[:count]), argnums))
 
         # An operation of its own, without a derivative: a second one is refused, not wrong. The
         # arguments count among what it depends on.
         operation = Primitive(
             f"{self.function._name}_gradient",
-            lambda *given: kernel(*given[:count]),
+            on_numpy,
             arrays=count + len(args),
+            mxnet=on_mxnet,
+            faster_on_mxnet=True,
             register=False,
         )
 
@@ -329,23 +343,24 @@ class _Call:
 
         return vjp
 
-    def _back(self, gradients: list[Any], argnums: tuple) -> tuple:
+    def _back(self, gradients: list[Any], argnums: tuple) -> list[Any]:
         mx = runtime.library()
         if not self._heads:
             raise MXNetSymbolError(f"{self.function._name}: the call was not recorded")
         context = self._heads[0].context
         # All arguments are asked for: oneDNN's layers leave the gradient of a bias unwritten where
         # nobody wants that of the weight.
-        mx.autograd.backward(
-            self._heads,
-            [g.as_in_context(context) for g in gradients],
-            retain_graph=True,
-            train_mode=self.training,
-        )
+        with runtime.one_thread(self._alone):
+            mx.autograd.backward(
+                self._heads,
+                [g.as_in_context(context) for g in gradients],
+                retain_graph=True,
+                train_mode=self.training,
+            )
         if self.training:
             for name, value in self.states.items():
                 value[:] = self._used[name].asnumpy()
-        return tuple(self._variables[n].grad.asnumpy() for n in argnums)
+        return [self._variables[n].grad.copy() for n in argnums]
 
 
 def _plain(value: Any) -> Any:
