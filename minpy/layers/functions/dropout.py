@@ -65,11 +65,13 @@ def dropout(
     x = array_of_floats(x, "dropout")
     if not _MODES[mode] or prob == 0:
         return x
-    shape = x.shape if noise_shape is None else shape_of_noise(x.shape, noise_shape)
+    shape = x.shape if noise_shape is None else shape_of_noise("dropout", x.shape, noise_shape)
     return x * random.dropout_mask(shape, prob, x.dtype, seed, x.context)
 
 
-def shape_of_noise(shape: tuple[int, ...], told: tuple[int | None, ...]) -> tuple[int, ...]:
+def shape_of_noise(
+    by: str, shape: tuple[int, ...], told: tuple[int | None, ...]
+) -> tuple[int, ...]:
     """Return the shape of random numbers that broadcasts to an array's.
 
     Raises
@@ -80,7 +82,7 @@ def shape_of_noise(shape: tuple[int, ...], told: tuple[int | None, ...]) -> tupl
     found = tuple(n if t is None else t for n, t in zip(shape, told, strict=False))
     if len(told) != len(shape) or any(f not in (1, n) for f, n in zip(found, shape, strict=True)):
         raise ShapeError(
-            f"expected a noise_shape that broadcasts to {shape}, with 1 or None or the length for "
+            f"{by}: expected a noise_shape that broadcasts to {shape}, with 1 or None or the length for "
             f"each of its axes, got {tuple(told)}"
         )
     return found

@@ -30,7 +30,8 @@ def check_noise(layer: Layer, shape: Any, noise_shape: Any) -> None:
     """Raise `ShapeError` if noise of a shape doesn't broadcast to an input."""
     if noise_shape is not None and isinstance(shape, tuple):
         known = tuple(t or 1 if n is None else n for n, t in zip(shape, noise_shape, strict=False))
-        shape_of_noise(known if len(known) == len(shape) else shape, noise_shape)
+        who = f"{type(layer).__name__} {layer.name!r}"
+        shape_of_noise(who, known if len(known) == len(shape) else shape, noise_shape)
 
 
 class Dropout(SeededLayer):

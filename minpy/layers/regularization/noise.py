@@ -141,7 +141,7 @@ class AlphaDropout(SeededLayer):
             return x
         x = array_of_floats(x, "AlphaDropout")
         told = self.noise_shape
-        shape = x.shape if told is None else shape_of_noise(x.shape, told)
+        shape = x.shape if told is None else shape_of_noise("AlphaDropout", x.shape, told)
         rate, floor = self.rate, _SELU_FLOOR
         # The mask is 0 or 1 / (1 - rate).
         mask = random.dropout_mask(shape, rate, x.dtype, self._step_seed, x.context)
