@@ -134,6 +134,32 @@ def scale_by_keras():
     return found
 
 
+ONE_CYCLES = [
+    ({"max_lr": 0.1, "total_steps": 40}, {"max_learning_rate": 0.1, "total_steps": 40}),
+    (
+        {"max_lr": 0.5, "total_steps": 30, "pct_start": 0.5, "anneal_strategy": "linear"},
+        {"max_learning_rate": 0.5, "total_steps": 30, "rising": 0.5, "shape": "linear"},
+    ),
+    (
+        {"max_lr": 1.0, "total_steps": 33, "div_factor": 5.0, "final_div_factor": 10.0},
+        {"max_learning_rate": 1.0, "total_steps": 33, "div_factor": 5.0, "final_div_factor": 10.0},
+    ),
+]
+
+
+def rates_by_torch(arguments):
+    import torch
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, cycle_momentum=False, **arguments)
+    found = [schedule.get_last_lr()[0]]
+    for _ in range(arguments["total_steps"] - 1):
+        optimizer.step()
+        schedule.step()
+        found.append(schedule.get_last_lr()[0])
+    return plain(found)
+
+
 def main():
     import keras
 
@@ -148,6 +174,7 @@ def main():
             )
         ],
         "loss scale": scale_by_keras(),
+        "one cycles of torch": [[own, rates_by_torch(torchs)] for torchs, own in ONE_CYCLES],
     }
     lines = [f'"keras": {json.dumps(keras.__version__)}']
     for key, value in rows.items():

@@ -202,6 +202,47 @@ def test_a_state_of_another_number_of_accumulated_batches_is_refused():
     assert second.batches == 0
 
 
+# --- schedules ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", EXPECTED["one cycles of torch"], ids=str)
+def test_one_cycle_has_the_rates_that_torch_has(case):
+    arguments, expected = case
+    schedule = optimizers.schedules.OneCycle(**arguments)
+    found = [schedule(step) for step in range(arguments["total_steps"])]
+    numpy.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert schedule(arguments["total_steps"] + 9) == found[-1]
+    again = optimizers.schedules.deserialize(optimizers.schedules.serialize(schedule))
+    assert [again(step) for step in range(5)] == found[:5]
+
+
+@pytest.mark.parametrize("after", [0.2, optimizers.schedules.CosineDecay(0.2, 10)])
+def test_a_warm_up_ends_where_the_schedule_begins(after):
+    schedule = optimizers.schedules.WarmUp(after, 4, initial_learning_rate=0.1)
+    rates = [schedule(step) for step in range(14)]
+    numpy.testing.assert_allclose(rates[:5], [0.1, 0.125, 0.15, 0.175, 0.2])
+    rest = [after if after == 0.2 else after(step) for step in range(10)]
+    numpy.testing.assert_allclose(rates[4:], rest)
+    config = json.loads(json.dumps(optimizers.serialize(optimizers.SGD(schedule))))
+    again = optimizers.deserialize(config)
+    again.iterations = 2
+    assert again.learning_rate == rates[2]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda s: s.WarmUp("fast", 3), TypeError, "LearningRateSchedule or a number"),
+        (lambda s: s.WarmUp(0.1, 0), ValueError, "warmup_steps"),
+        (lambda s: s.OneCycle(0.1, 10, rising=2), ValueError, "rising"),
+        (lambda s: s.OneCycle(0.1, 10, shape="round"), ValueError, "'linear'"),
+    ],
+)
+def test_schedules_that_cannot_be_are_refused(make, error, text):
+    with pytest.raises(error, match=text):
+        make(optimizers.schedules)
+
+
 # --- loss scale -----------------------------------------------------------------------------------
 
 

@@ -13,6 +13,16 @@ class TerminateOnNaN(Callback):
 
     It reads the loss after every batch.
 
+    Parameters
+    ----------
+    raise_error : bool
+        Raise instead of stopping, so that what comes after ``fit`` isn't run.
+
+    Raises
+    ------
+    RuntimeError
+        With `raise_error`, at the batch.
+
     Examples
     --------
     >>> from types import SimpleNamespace
@@ -24,9 +34,15 @@ class TerminateOnNaN(Callback):
     True
     """
 
+    def __init__(self, raise_error: bool = False) -> None:
+        super().__init__()
+        self.raise_error = raise_error
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Look at the loss."""
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(float(loss)):
+            if self.raise_error:
+                raise RuntimeError(f"Batch {batch}: the loss is {float(loss)}")
             say(f"Batch {batch}: the loss is {float(loss)}, training is stopped")
             self.model.stop_training = True

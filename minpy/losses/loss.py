@@ -252,7 +252,12 @@ class FunctionLoss(Loss):
         return self.function(y_true, y_pred, **self.options)
 
 
-def loss_class(function: Callable[..., Any], name: str, default_name: str | None = None) -> type:
+def loss_class(
+    function: Callable[..., Any],
+    name: str,
+    default_name: str | None = None,
+    axis_last: bool = False,
+) -> type:
     """Return the class of a loss function: its options, then Keras' reduction, name and dtype.
 
     The class's signature and documentation follow from the function's, so that a formula, its
@@ -264,12 +269,12 @@ def loss_class(function: Callable[..., Any], name: str, default_name: str | None
         inspect.Parameter("name", _EITHER, default=default_name or function.__name__),
         inspect.Parameter("dtype", _EITHER, default=None),
     ]
-    # Keras has the class axis of the sparse cross-entropy behind the reduction.
-    late = [
-        p for p in options if p.name == "axis" and any(q.name == "ignore_class" for q in options)
-    ]
+    # Keras has the axis of the sparse cross-entropy behind the reduction, and those of overlaps
+    # behind the name.
+    place = 2 if axis_last else 1 if any(p.name == "ignore_class" for p in options) else 0
+    late = [p for p in options if p.name == "axis"] if place else []
     signature = inspect.Signature(
-        [p for p in options if p not in late] + shared[:1] + late + shared[1:]
+        [p for p in options if p not in late] + shared[:place] + late + shared[place:]
     )
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:

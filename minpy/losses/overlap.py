@@ -60,5 +60,5 @@ def tversky(
     return 1.0 - common / (common + alpha * missed + beta * alarms + EPSILON)
 
 
-Dice = loss_class(dice, "Dice")
-Tversky = loss_class(tversky, "Tversky")
+Dice = loss_class(dice, "Dice", axis_last=True)
+Tversky = loss_class(tversky, "Tversky", axis_last=True)

@@ -11,6 +11,7 @@ from minpy.optimizers.schedules.decay import (
     PolynomialDecay,
 )
 from minpy.optimizers.schedules.schedule import LearningRateSchedule
+from minpy.optimizers.schedules.warm_up import OneCycle, WarmUp
 
 _table = NameTable(
     "learning-rate schedule",
@@ -21,6 +22,8 @@ _table = NameTable(
         InverseTimeDecay,
         CosineDecay,
         CosineDecayRestarts,
+        OneCycle,
+        WarmUp,
     ],
     folder="minpy.optimizers.schedules",
 )
