@@ -500,6 +500,51 @@ def test_second_derivatives_of_a_custom_operation_are_refused():
         core.grad(core.grad(square))(3.0)
 
 
+@pytest.mark.parametrize("kind", ["numpy", "mxnet"])
+def test_an_operation_with_several_results(kind):
+    if kind == "mxnet":
+        pytest.importorskip("mxnet")
+
+    @customop(kind)
+    def both(x, y):
+        return x * y, x + y
+
+    def gradients(ans, x, y):
+        product, total = ans
+        assert product.shape == total.shape == x.shape
+
+        def back(g):
+            return g[0] * y + g[1], g[0] * x + g[1]
+
+        return back
+
+    both.def_multiple_grad(gradients, (0, 1))
+    x, y = (np.array(rng.randn(3).astype("float32")) for _ in range(2))
+
+    def loss(f):
+        def total(x, y):
+            product, both_together = f(x, y)
+            return np.sum(product * product) + np.sum(3 * both_together)
+
+        return core.grad(total, [0, 1])(x, y)
+
+    for found, expected in zip(loss(both), loss(lambda x, y: (x * y, x + y)), strict=True):
+        numpy.testing.assert_allclose(found.asnumpy(), expected.asnumpy(), rtol=1e-5)
+
+
+def test_arguments_that_are_no_arrays_are_handed_on():
+    @customop("numpy")
+    def scaled(x, factors, how="sum"):
+        return x * sum(factors) if how == "sum" else (x, x * factors[0])
+
+    scaled.def_grad(lambda ans, x, factors: lambda g: g * sum(factors))
+    assert scaled(np.ones(2), [1, 2]).tolist() == [3, 3]
+    assert scaled.call((np.ones(2), [1, 2]), {"how": "first"})[1].tolist() == [1, 1]
+    assert "scaled" in repr(scaled)
+    with pytest.raises(NoDerivativeError, match=r"scaled: .*functools.partial"):
+        core.grad(scaled)(np.ones(2), [1, 2])
+
+
 def test_wrong_definitions_are_errors():
     with pytest.raises(ValueError, match="'torch'"):
         customop("torch")
