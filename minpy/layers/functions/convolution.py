@@ -388,6 +388,29 @@ gradients = Primitive(
 )
 
 
+def _mx_biased(F: Any, x: Any, b: Any) -> Any:
+    refuse_unsupported(x, b)
+    axes = len(x.shape) - 2
+    if x.dtype != numpy.float32 or b.dtype != numpy.float32:
+        return F("broadcast_add", x, F("Reshape", b, shape=(1, -1, *(1,) * axes)))
+    # oneDNN's convolution of each channel by 1, and its derivative, take 4.2 ms for 2 million
+    # elements where the sum and its derivative take 27.
+    channels = x.shape[1]
+    where = {} if F.symbolic else {"ctx": str(x.context)}
+    ones = F("_ones", shape=(channels, 1, *(1,) * axes), dtype="float32", **where)
+    told = {"kernel": (1,) * axes, "num_filter": channels, "num_group": channels}
+    with training(F):
+        return F("Convolution", x, ones, b, **told)
+
+
+def _biased(x: numpy.ndarray, b: numpy.ndarray) -> numpy.ndarray:
+    return x + b.reshape(-1, *(1,) * (x.ndim - 2))
+
+
+# biased(x, b): x plus a number for each channel.
+biased = Primitive("biased", _biased, arrays=2, mxnet=_mx_biased)
+
+
 def _to_channels(y: Any) -> Any:
     """Return the gradient of the biases."""
     return registry["sum"](y, (0, *range(2, y.ndim)))
@@ -438,6 +461,19 @@ defvjp(
     lambda ans, x, y, geometry: lambda g: convolution(x, g, None, geometry),
 )
 def_linear(to_weights, 0, 1)
+
+
+defvjp(biased, lambda ans, x, b: lambda g: g, lambda ans, x, b: _to_channels)
+
+
+def _biased_jvp(argnums: tuple, tangents: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
+    of = dict(zip(argnums, tangents, strict=True))
+    if 1 not in of:
+        return of[0]
+    return biased(of[0] if 0 in of else registry["zeros_like"](ans), of[1])
+
+
+defjvp_argnums(biased, _biased_jvp)
 
 
 def _gradients_vjp(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
@@ -720,4 +756,4 @@ def conv_transpose(
         raise ShapeError(
             f"conv_transpose: expected biases of shape ({geometry.channels},), got {b.shape}"
         )
-    return out + registry["reshape"](b, (-1, *(1,) * len(geometry.size)))
+    return biased(out, b)

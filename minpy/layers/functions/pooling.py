@@ -163,16 +163,55 @@ def _attributes(x: Any, geometry: PoolingGeometry) -> dict[str, Any]:
     return geometry.attributes
 
 
+def _covering(geometry: PoolingGeometry) -> tuple[dict[str, Any], list[int]] | None:
+    """Return how MXNet's pooling pads so that our windows are among its own, and where they begin.
+
+    None if there is no such padding, which is the same on both sides of an axis.
+    """
+    pad, begin = [], []
+    for n, w, t, (before, after), count in zip(
+        geometry.size,
+        geometry.window,
+        geometry.stride,
+        geometry.pads,
+        geometry.after,
+        strict=True,
+    ):
+        # With stride 1 some windows more at the start do no harm: they are left away.
+        both = max(before, after) if t == 1 else before
+        first = both - before
+        if n + 2 * both < w or first + count > -(-(n + 2 * both - w) // t) + 1:
+            return None
+        pad.append(both)
+        begin.append(first)
+    # The last windows may hang over the end.
+    return {**_unpadded(geometry), "pad": tuple(pad), "pooling_convention": "full"}, begin
+
+
 def _unpadded(geometry: PoolingGeometry) -> dict[str, Any]:
     return {"kernel": geometry.window, "stride": geometry.stride}
 
 
+def _mx_pool(F: Any, x: Any, geometry: PoolingGeometry, **kind: Any) -> Any:
+    """Return the pooling where MXNet has the padding, or one with more windows; None if neither."""
+    if geometry.attributes is not None:
+        return F("Pooling", x, **kind, **geometry.attributes)
+    covering = None if geometry.count_padding else _covering(geometry)
+    if covering is None:
+        return None
+    told, begin = covering
+    end = tuple(b + n for b, n in zip(begin, geometry.after, strict=True))
+    out = F("Pooling", x, **kind, **told)
+    return F("slice", out, begin=(None, None, *begin), end=(None, None, *end))
+
+
 def _mx_max_pool(F: Any, x: Any, geometry: PoolingGeometry) -> Any:
-    if geometry.attributes is None:
-        refuse_unsupported(x)
+    refuse_unsupported(x)
+    out = _mx_pool(F, x, geometry, pool_type="max")
+    if out is None:
         x = mx_padded(F, x, geometry.pads, -math.inf)
-        return F("Pooling", x, pool_type="max", **_unpadded(geometry))
-    return F("Pooling", x, pool_type="max", **_attributes(x, geometry))
+        out = F("Pooling", x, pool_type="max", **_unpadded(geometry))
+    return out
 
 
 def _mx_max_pool_to_input(F: Any, g: Any, x: Any, y: Any, geometry: PoolingGeometry) -> Any:
@@ -303,23 +342,21 @@ def _avg_pool_to_input(g: numpy.ndarray, geometry: PoolingGeometry) -> numpy.nda
 
 
 def _mx_avg_pool(F: Any, x: Any, geometry: PoolingGeometry) -> Any:
-    if geometry.attributes is None:
-        return _mx_padded_avg_pool(F, x, geometry)
-    told = _attributes(x, geometry)
-    return F("Pooling", x, pool_type="avg", count_include_pad=geometry.count_padding, **told)
-
-
-def _mx_padded_avg_pool(F: Any, x: Any, geometry: PoolingGeometry) -> Any:
-    """Pad explicitly, and divide by how much of each window lies in the image."""
     refuse_unsupported(x)
-    told = {"pool_type": "avg", **_unpadded(geometry)}
-    out = F("Pooling", mx_padded(F, x, geometry.pads), **told)
+    told = {"pool_type": "avg", "count_include_pad": geometry.count_padding}
+    out = _mx_pool(F, x, geometry, **told)
+    if out is not None:
+        return out
+    out = F("Pooling", mx_padded(F, x, geometry.pads), pool_type="avg", **_unpadded(geometry))
     if geometry.count_padding:
         return out
+    # Divided by how much of each window lies in the image.
     where = {} if F.symbolic else {"ctx": str(x.context)}
     dtype = numpy.dtype(x.dtype).name
-    ones = F("_ones", shape=(1, 1, *geometry.size), dtype=dtype, **where)
-    return F("broadcast_div", out, F("Pooling", mx_padded(F, ones, geometry.pads), **told))
+    ones = mx_padded(
+        F, F("_ones", shape=(1, 1, *geometry.size), dtype=dtype, **where), geometry.pads
+    )
+    return F("broadcast_div", out, F("Pooling", ones, pool_type="avg", **_unpadded(geometry)))
 
 
 def _mx_avg_pool_to_input(F: Any, g: Any, geometry: PoolingGeometry) -> Any:
