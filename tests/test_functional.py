@@ -407,6 +407,42 @@ def test_training_goes_on_after_loading_as_if_nothing_had_happened(tmp_path):
     )
 
 
+@register_serializable("test_functional")
+class Scaled(Model):
+    """Has Model's constructor, and a step of its own."""
+
+    def compute_loss(self, x, y, y_pred, sample_weight=None):
+        return 3.0 * super().compute_loss(x, y, y_pred, sample_weight)
+
+
+@register_serializable("test_functional")
+class Counted(Model):
+    """Passes its arguments on."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.calls = 0
+
+
+@pytest.mark.parametrize("kind", [Scaled, Counted])
+def test_a_subclass_that_is_given_a_graph_comes_back_with_it(kind, tmp_path):
+    x = Input((6,))
+    model = kind(x, Dense(2)(x), name="own")
+    model.compile("sgd", "mse")
+    plain = ((model(X).asnumpy() - Y) ** 2).mean()
+    factor = 3.0 if kind is Scaled else 1.0
+    assert model.test_on_batch(X, Y) == pytest.approx(factor * plain, rel=1e-5)
+    model.save(tmp_path / "a.h5")
+    again = load_model(tmp_path / "a.h5")
+    assert type(again) is kind and again.name == "own"
+    assert (again.predict(X, verbose=0) == model.predict(X, verbose=0)).all()
+    z = Input((6,))
+    nested = Model(z, model(z) * 2)
+    copy = type(nested).from_config(nested.get_config())
+    assert type(copy.get_layer("own")) is kind
+    assert type(clone_model(model)) is kind
+
+
 def test_a_function_without_a_name_can_not_be_saved():
     import minpy
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
@@ -17,7 +19,7 @@ from minpy.layers.layer import _AUTOMATIC, Layer
 from minpy.layers.parameter import structure
 from minpy.layers.symbolic import KerasTensor, is_symbolic
 from minpy.models import saving
-from minpy.models.functional_graph import FunctionalGraph
+from minpy.models.functional_graph import FunctionalGraph, graph_from_config
 from minpy.models.summary import print_summary
 from minpy.models.trainer import Trainer
 
@@ -420,14 +422,39 @@ class Model(Trainer):
         return {p.path: p.memory for p in self.weights}
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal model: those that its class was called with.
+        """Return what makes an equal model: the graph, or the arguments of its class.
 
         Raises
         ------
         ValueError
-            If one can't be written as JSON; the class then has to write ``get_config``.
+            If an argument can't be written as JSON; the class then has to write ``get_config``.
         """
+        if self._graph is not None and type(self)._takes_graph():
+            config = {"name": self.name, "trainable": self._trainable}
+            return {**config, **self._graph.get_config()}
         return self._remembered_config()
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Make a model of what `get_config` returned."""
+        if "calls" not in config or not cls._takes_graph():
+            return super().from_config(config, custom_objects)
+        inputs, outputs, losses = graph_from_config(config, custom_objects)
+        model = cls(inputs, outputs, name=config["name"])
+        if losses:
+            model.add_loss(losses)
+        model.__dict__["_trainable"] = config.get("trainable", True)
+        return model
+
+    @classmethod
+    def _takes_graph(cls) -> bool:
+        """Say whether the constructor is that of `Model`: inputs, outputs, a name."""
+        parameters = inspect.signature(cls.__init__).parameters
+        kinds = {p.kind for p in parameters.values()}
+        passes_on = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
+        return passes_on or list(parameters)[1:3] == ["inputs", "outputs"]
 
 
 _AUTOMATIC.add(Model)
