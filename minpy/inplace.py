@@ -70,7 +70,9 @@ def _update(target: ndarray, value: Any, index: Any) -> None:
     rebind(target, registry["updated"](target, value, registry["getitem"], (index,), {}))
 
 
-def overwrite(target: Any, value: ndarray, casting: str = "same_kind") -> Any:
+def overwrite(
+    target: Any, value: ndarray, casting: str = "same_kind", by: str | None = None
+) -> Any:
     """Write a whole value into an array, which keeps its shape and dtype; return the array.
 
     Parameters
@@ -81,9 +83,11 @@ def overwrite(target: Any, value: ndarray, casting: str = "same_kind") -> Any:
         Of a shape that broadcasts to that of `target`.
     casting
         Which conversions to the dtype of `target` are allowed, as in `numpy.can_cast`.
+    by
+        The operation that writes, for messages.
     """
     if type(target) is not ndarray:
-        return _overwrite_numpy(target, value, casting)
+        return _overwrite_numpy(target, value, casting, by)
     if value.shape != target.shape and (
         numpy.broadcast_shapes(value.shape, target.shape) != target.shape
     ):
@@ -103,13 +107,13 @@ def overwrite(target: Any, value: ndarray, casting: str = "same_kind") -> Any:
     return target
 
 
-def _overwrite_numpy(target: Any, value: ndarray, casting: str) -> Any:
+def _overwrite_numpy(target: Any, value: ndarray, casting: str, by: str | None) -> Any:
     if not isinstance(target, numpy.ndarray):
         raise TypeError(f"return arrays must be of ArrayType, got {type(target).__name__}")
     if is_tracked(value):
         raise TypeError(
-            "out is a NumPy array, which can't hold the history of an array that is being "
-            "differentiated; make it a minpy array, or leave it out"
+            (f"{by}: " if by else "") + "out is a NumPy array, which can't hold the history of an "
+            "array that is being differentiated; make it a minpy array, or leave it out"
         )
     numpy.copyto(target, numpy_value(value), casting=casting)
     return target

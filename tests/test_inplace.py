@@ -600,3 +600,21 @@ def test_a_write_frees_the_old_value_when_nobody_needs_it():
     del vjp
     gc.collect()
     assert old() is None
+
+
+def test_what_cannot_be_right_is_an_error_that_names_the_operation():
+    x = np.ones(3)
+    cases = [
+        ("sin", lambda x: np.sin(x, out=numpy.zeros(3))),
+        ("cumsum", lambda x: np.cumsum(x, out=numpy.zeros(3))),
+        ("log", lambda x: np.log(x, where=x > 0, out=numpy.zeros(3))),
+        ("modf", lambda x: np.modf(x, out=(numpy.zeros(3), None))[0]),
+        ("numpy.add", lambda x: numpy.add(x, 1.0, out=numpy.zeros(3))),
+        ("put", lambda x: np.put(numpy.zeros(3), [0], x[0])),
+        ("copyto", lambda x: np.copyto(numpy.zeros(3), x)),
+        ("multiply.at", lambda x: np.multiply.at(x, [0, 0], x[1])),
+        ("power.at", lambda x: np.power.at(np.zeros(3), [0], x[:1])),
+    ]
+    for name, write in cases:
+        with pytest.raises(TypeError, match=name.replace(".", r"\.")):
+            minpy.grad(lambda x, write=write: np.sum(x) if write(x) is None else 0.0 * x[0])(x)

@@ -72,8 +72,9 @@ class Function(Primitive):
         if type(out) is tuple and len(out) == 1:
             out = out[0]
         if type(result) is not tuple:
-            return overwrite(out, result)
-        return tuple(r if o is None else overwrite(o, r) for r, o in zip(result, out, strict=True))
+            return overwrite(out, result, by=self.name)
+        pairs = zip(result, out, strict=True)
+        return tuple(r if o is None else overwrite(o, r, by=self.name) for r, o in pairs)
 
 
 def _positional_parameters(kernel: Callable[..., Any]) -> tuple[str, ...]:
@@ -192,7 +193,7 @@ class Ufunc(Function):
         result = self(*safe, **kwargs)
         rest = numpy.zeros((), result.dtype) if out is None else out
         result = select(mask, result, rest)
-        return result if out is None else overwrite(out, result)
+        return result if out is None else overwrite(out, result, by=self.name)
 
     # --- the methods of a ufunc -----------------------------------------------------------------
 
