@@ -443,3 +443,32 @@ def test_copies_and_pickles_have_weights_of_their_own():
         assert (other(X).asnumpy() == expected).all()
         other.set_weights([w * 0 for w in other.get_weights()])
     assert (model(X).asnumpy() == expected).all()
+
+
+def test_names_hold_in_a_scope_and_everywhere():
+    from minpy import saving
+    from minpy.models import model_from_json
+
+    class Local(Layer):
+        def call(self, x):
+            return x - 1.0
+
+    def weird(y_true, y_pred):
+        return np.mean(np.abs(y_true - y_pred), axis=-1)
+
+    text = Sequential([Local()]).to_json()
+    with saving.custom_object_scope({"Local": Local, "weird": weird}):
+        assert type(model_from_json(text).layers[0]) is Local
+        Sequential([Dense(1)]).compile("sgd", "weird")
+    with pytest.raises(ValueError, match="unknown class 'Local'"):
+        model_from_json(text)
+    with pytest.raises(ValueError, match="weird"):
+        Sequential([Dense(1)]).compile("sgd", "weird")
+    saving.get_custom_objects()["Local"] = Local
+    try:
+        assert type(model_from_json(text).layers[0]) is Local
+    finally:
+        del saving.get_custom_objects()["Local"]
+    assert saving.get_registered_object("test_layer>Residual") is Residual
+    assert saving.get_registered_name(Residual) == "test_layer>Residual"
+    assert saving.get_registered_object("Nobody") is None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from minpy import by_name
 
 __all__ = ["class_named", "deserialize", "register_serializable", "registered_name", "serialize"]
+
+# What names stand for everywhere, for layers, losses and the like: a user's.
+named = by_name._registered
 
 _CLASSES: dict[str, Any] = {}  # and functions
 _NAMES: dict[Any, str] = {}
@@ -55,13 +59,35 @@ def add_builtin(kind: type) -> None:
 
 def function_named(name: str) -> Callable[..., Any] | None:
     """Return a function that was registered under a name, or None."""
-    found = _CLASSES.get(name)
+    found = find(name)
     return None if isinstance(found, type) else found
 
 
 def registered_name(kind: Any) -> str:
     """Return the name under which files refer to a class."""
     return _NAMES.get(kind) or getattr(kind, "__name__", type(kind).__name__)
+
+
+def find(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the class or function that a name stands for, None where it stands for none."""
+    short = name.rpartition(">")[2]
+    for table in (custom_objects or {}, named, _CLASSES):
+        for key in (name, short):
+            if key in table:
+                return table[key]
+    return None
+
+
+@contextlib.contextmanager
+def scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
+    """Let names stand for classes and functions for a ``with`` block."""
+    before = dict(named)
+    named.update(custom_objects)
+    try:
+        yield
+    finally:
+        named.clear()
+        named.update(before)
 
 
 def class_named(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -72,11 +98,10 @@ def class_named(name: str, custom_objects: Mapping[str, Any] | None = None) -> A
     ValueError
         If nobody registered it.
     """
+    found = find(name, custom_objects)
+    if found is not None:
+        return found
     short = name.rpartition(">")[2]
-    for table in (custom_objects or {}, _CLASSES):
-        for key in (name, short):
-            if key in table:
-                return table[key]
     near = difflib.get_close_matches(short, [*_CLASSES, *(custom_objects or {})], 1)
     raise ValueError(
         f"unknown class {name!r}"
@@ -126,11 +151,8 @@ def _is_layer(name: str, custom_objects: Mapping[str, Any] | None) -> bool:
     from minpy.layers.layer import Layer
 
     short = name.rpartition(">")[2]
-    for table in (custom_objects or {}, _CLASSES):
-        found = table.get(name) or table.get(short)
-        if isinstance(found, type):
-            return issubclass(found, Layer)
-    return False
+    found = find(name, custom_objects) or find(short, custom_objects)
+    return isinstance(found, type) and issubclass(found, Layer)
 
 
 def _parameters(function: Any) -> Any:
