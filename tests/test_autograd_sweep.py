@@ -226,3 +226,60 @@ def test_every_differentiable_operation_has_rules():
         and not (op.vjp_rules or op.vjp_all)
     }
     assert without <= none_by_nature
+
+
+COMPLEX = sorted(
+    name
+    for name in UFUNCS
+    if getattr(np, name).nout == 1
+    and all(k in "".join(getattr(np, name).types) for k in "D")
+    and not any(part in name for part in ("maximum", "minimum", "fmax", "fmin"))
+)
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_ufuncs_of_complex_numbers(name):
+    op = getattr(np, name)
+    for turn in range(4):
+        rng = generator("complex", name, turn)
+        kinds = [(True, False)[turn == n + 1] for n in range(op.nin)]
+        args = []
+        for shape, is_complex in zip(shapes(rng, op.nin), kinds, strict=True):
+            part = draw(rng, name, shape)
+            args.append(part + 1j * rng.normal(size=shape) if is_complex else part + 0.0)
+        check(op, *args)
+
+
+_C = generator("complex arrays")
+
+
+def cplx(*shape: int) -> numpy.ndarray:
+    return _C.normal(size=shape) + 1j * _C.normal(size=shape)
+
+
+_NAMES = """
+    sum mean prod cumsum cumprod std var ptp tril triu diff gradient trapz flip angle real imag
+    nan_to_num sinc nansum nanprod nanmean nanvar cov average max min sort unique
+"""
+
+FUNCTIONS_OF_COMPLEX: dict[str, tuple] = {
+    **{name: (getattr(np, name), cplx(2, 3)) for name in _NAMES.split()},
+    **{name: (getattr(np, name), cplx(3, 3)) for name in ("trace", "diag", "transpose")},
+    **{name: (getattr(np, name), cplx(3), cplx(3)) for name in ("inner", "vdot", "cross", "kron")},
+    **{name: (getattr(np, name), cplx(2, 3), cplx(3, 2)) for name in ("dot", "matmul")},
+    "tensordot": (lambda a, b: np.tensordot(a, b, 1), cplx(2, 3), cplx(3, 2)),
+    "einsum": (lambda a, b: np.einsum("ij,jk->ik", a, b), cplx(2, 3), cplx(3, 2)),
+    "convolve": (np.convolve, cplx(4), cplx(2)),
+    "polyval": (np.polyval, cplx(3), cplx(2)),
+    "vander": (np.vander, cplx(3)),
+    "interp": (lambda y: np.interp([0.2, 1.4], numpy.arange(3.0), y), cplx(3)),
+    "where": (lambda a, b: np.where(numpy.array([True, False]), a, b), cplx(2), cplx(2)),
+    "concatenate": (lambda a, b: np.concatenate([a, b]), cplx(2), cplx(3)),
+    "stack": (lambda a, b: np.stack([a, b]), cplx(2), cplx(2)),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS_OF_COMPLEX)
+def test_functions_of_complex_arrays(name):
+    function, *args = FUNCTIONS_OF_COMPLEX[name]
+    check(function, *args)

@@ -142,6 +142,8 @@ def interp(
 
 def _in_floats(x: ndarray) -> ndarray:
     """Give integers the default float dtype, and all what NumPy computes in if that is double."""
+    if x.dtype.kind == "c":
+        return x if settings.narrows else x.astype(settings.complex_dtype)
     return x if settings.narrows and x.dtype.kind == "f" else x.astype(settings.float_dtype)
 
 
