@@ -10,6 +10,7 @@ from minpy.layers.functions.contraction import batch_product
 from minpy.layers.functions.dropout import dropout
 from minpy.layers.functions.masks import both, causal_mask
 from minpy.layers.layer import Layer
+from minpy.layers.regularization.seeded import checked_seed, step_seed
 from minpy.numpy.elementwise import tanh, where
 from minpy.numpy.shaping import expand_dims
 
@@ -67,16 +68,19 @@ class Attention(Layer):
         self.use_scale = bool(use_scale)
         self.score_mode = score_mode
         self.dropout = float(dropout)
-        self.seed = seed
+        self.seed = checked_seed(who, seed)
 
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` unless there are a query, a value, and perhaps a key, that fit."""
         who = f"{type(self).__name__} {self.name!r}"
-        if not isinstance(shape, list | tuple) or len(shape) not in (2, 3):
+        several = isinstance(shape, list | tuple) and all(
+            isinstance(s, list | tuple) for s in shape
+        )
+        if not several or len(shape) not in (2, 3):
             raise ShapeError(
                 f"{who}: expected a list [query, value] or [query, value, key], got {shape}"
             )
-        if not all(isinstance(s, list | tuple) and len(s) == 3 for s in shape):
+        if any(len(s) != 3 for s in shape):
             raise ShapeError(
                 f"{who}: expected a list of arrays (batch, length, features), got shapes {shape}"
             )
@@ -140,7 +144,7 @@ class Attention(Layer):
             scores = where(seen, scores, scores - far)
         weights = softmax(scores)
         rate = self.dropout if training else 0.0
-        dropped = dropout(weights, rate, "train", self.seed) if rate else weights
+        dropped = dropout(weights, rate, "train", step_seed(self.seed)) if rate else weights
         out = batch_product(dropped, value, False, False)
         if query_mask is not None:
             out = where(expand_dims(query_mask, -1), out, 0.0)

@@ -7,6 +7,7 @@ from typing import Any
 from minpy.errors import ShapeError
 from minpy.layers.attention.projected import ProjectedAttention, is_count
 from minpy.layers.functions.attention import dot_product_attention
+from minpy.layers.regularization.seeded import step_seed
 from minpy.numpy.shaping import expand_dims, reshape, transpose
 
 __all__ = ["GroupQueryAttention"]
@@ -122,7 +123,7 @@ class GroupQueryAttention(ProjectedAttention):
             mask,
             may_be_empty=may_be_empty,
             rate=rate,
-            seed=self.seed,
+            seed=step_seed(self.seed),
         )
         out = reshape(transpose(out, (0, 3, 1, 2, 4)), (batch, queries, heads, depth))
         return out, reshape(weights, (batch, heads, queries, key.shape[1]))

@@ -8,6 +8,7 @@ from typing import Any
 from minpy.errors import ShapeError
 from minpy.layers.attention.projected import ProjectedAttention, is_count
 from minpy.layers.functions.attention import dot_product_attention
+from minpy.layers.regularization.seeded import step_seed
 from minpy.numpy.shaping import expand_dims, reshape, transpose
 
 __all__ = ["MultiHeadAttention"]
@@ -169,7 +170,7 @@ class MultiHeadAttention(ProjectedAttention):
             mask,
             may_be_empty=may_be_empty,
             rate=rate,
-            seed=self.seed,
+            seed=step_seed(self.seed),
         )
         out = reshape(out, (*out.shape[:outer], *counted[0], out.shape[-1]))
         weights = reshape(weights, (*weights.shape[:outer], *counted[0], *counted[1]))

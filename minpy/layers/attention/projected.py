@@ -16,6 +16,7 @@ from minpy.layers.functions.masks import (
     sliding_window_mask,
 )
 from minpy.layers.layer import Layer
+from minpy.layers.regularization.seeded import checked_seed
 from minpy.numpy.elementwise import multiply
 
 __all__ = ["ProjectedAttention"]
@@ -68,7 +69,7 @@ class ProjectedAttention(Layer):
         self.use_bias = bool(use_bias)
         self.sliding_window = sliding_window
         self.use_gate = bool(use_gate)
-        self.seed = seed
+        self.seed = checked_seed(who, seed)
         for name, value in given.items():
             setattr(self, name, _SETTINGS[name][0].get(value))
 

@@ -82,7 +82,7 @@ def shape_of_noise(
     found = tuple(n if t is None else t for n, t in zip(shape, told, strict=False))
     if len(told) != len(shape) or any(f not in (1, n) for f, n in zip(found, shape, strict=True)):
         raise ShapeError(
-            f"{by}: expected a noise_shape that broadcasts to {shape}, with 1 or None or the length for "
-            f"each of its axes, got {tuple(told)}"
+            f"{by}: expected a noise_shape that broadcasts to {shape}, with 1, None or the length "
+            f"for each of its axes, got {tuple(told)}"
         )
     return found

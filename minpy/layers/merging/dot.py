@@ -72,6 +72,7 @@ class Dot(Merge):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Compute the output of two arrays."""
         self._check_list([x.shape for x in inputs] if type(inputs) in (list, tuple) else ())
+        self._check_batch(inputs)
         x, y = floats("Dot", x=inputs[0], y=inputs[1])
         at_x, at_y = self._axes((x.shape, y.shape))
         if self.normalize:

@@ -47,9 +47,17 @@ class Merge(Layer):
         """Compute the output of a list of arrays, and of their masks if they have any."""
         if isinstance(inputs, ndarray) or len(inputs) == 0:
             self._check_list(getattr(inputs, "shape", ()))
+        self._check_batch(inputs)
         ndim = max(x.ndim for x in inputs)
         masks = [None] * len(inputs) if mask is None else list(mask)
         return self._merge([_with_axes(x, ndim) for x in inputs], masks)
+
+    def _check_batch(self, inputs: Any) -> None:
+        if len({x.shape[0] for x in inputs} - {1}) > 1:
+            raise ShapeError(
+                f"{type(self).__name__} {self.name!r}: expected arrays of one batch, got shapes "
+                f"{[x.shape for x in inputs]}"
+            )
 
     def _merge(self, inputs: list[Any], masks: list[Any]) -> Any:
         raise NotImplementedError

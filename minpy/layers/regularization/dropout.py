@@ -8,7 +8,7 @@ from minpy.config import image_data_format
 from minpy.layers.functions import dropout
 from minpy.layers.functions.dropout import shape_of_noise
 from minpy.layers.layer import Layer, expect_axes
-from minpy.layers.regularization.seeded import SeededLayer
+from minpy.layers.regularization.seeded import SeededLayer, step_seed
 
 __all__ = ["Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"]
 
@@ -79,7 +79,7 @@ class Dropout(SeededLayer):
         """Compute the output."""
         if not training or not self.rate:
             return x
-        return dropout(x, self.rate, "train", self._step_seed, self._noise_shape(x.ndim))
+        return dropout(x, self.rate, "train", step_seed(self.seed), self._noise_shape(x.ndim))
 
     def _noise_shape(self, ndim: int) -> tuple[int | None, ...] | None:
         return self.noise_shape

@@ -9,7 +9,7 @@ from minpy import random
 from minpy.layers.functions.dropout import shape_of_noise
 from minpy.layers.functions.operands import array_of_floats
 from minpy.layers.regularization.dropout import check_noise, checked_noise_shape
-from minpy.layers.regularization.seeded import SeededLayer
+from minpy.layers.regularization.seeded import SeededLayer, step_seed
 
 __all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
 
@@ -52,7 +52,9 @@ class GaussianNoise(SeededLayer):
         if not training or not self.stddev:
             return x
         x = array_of_floats(x, "GaussianNoise")
-        return x + random.normal(x.shape, 0.0, self.stddev, x.dtype, self._step_seed, x.context)
+        return x + random.normal(
+            x.shape, 0.0, self.stddev, x.dtype, step_seed(self.seed), x.context
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -92,7 +94,7 @@ class GaussianDropout(SeededLayer):
             return x
         x = array_of_floats(x, "GaussianDropout")
         stddev = math.sqrt(self.rate / (1.0 - self.rate))
-        return x * random.normal(x.shape, 1.0, stddev, x.dtype, self._step_seed, x.context)
+        return x * random.normal(x.shape, 1.0, stddev, x.dtype, step_seed(self.seed), x.context)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -144,7 +146,7 @@ class AlphaDropout(SeededLayer):
         shape = x.shape if told is None else shape_of_noise("AlphaDropout", x.shape, told)
         rate, floor = self.rate, _SELU_FLOOR
         # The mask is 0 or 1 / (1 - rate).
-        mask = random.dropout_mask(shape, rate, x.dtype, self._step_seed, x.context)
+        mask = random.dropout_mask(shape, rate, x.dtype, step_seed(self.seed), x.context)
         scale = ((1 - rate) * (1 + rate * floor**2)) ** -0.5
         kept = mask * ((1 - rate) * scale)
         return x * kept + (kept * -floor + (scale * floor - scale * floor * rate))

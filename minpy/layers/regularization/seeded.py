@@ -7,7 +7,25 @@ from typing import Any
 from minpy import random
 from minpy.layers.layer import Layer
 
-__all__ = ["SeededLayer"]
+__all__ = ["SeededLayer", "checked_seed", "step_seed"]
+
+
+def checked_seed(who: str, seed: Any) -> int | None:
+    """Return a layer's seed.
+
+    Raises
+    ------
+    ValueError
+        If it is neither None nor a number from 0.
+    """
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+        raise ValueError(f"{who}: expected seed to be None or a number from 0, got {seed!r}")
+    return seed
+
+
+def step_seed(seed: int | None) -> random.StepSeed | None:
+    """Return what makes the draws of a layer with a seed differ from step to step."""
+    return None if seed is None else random.StepSeed(seed)
 
 
 class SeededLayer(Layer):
@@ -17,15 +35,7 @@ class SeededLayer(Layer):
 
     def __init__(self, *, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-            raise ValueError(
-                f"{type(self).__name__}: expected seed to be None or a number from 0, got {seed!r}"
-            )
-        self.seed = seed
-
-    @property
-    def _step_seed(self) -> random.StepSeed | None:
-        return None if self.seed is None else random.StepSeed(self.seed)
+        self.seed = checked_seed(type(self).__name__, seed)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""
