@@ -6,7 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from minpy.by_name import NameTable
-from minpy.losses import FunctionLoss, Loss
+from minpy.losses import (
+    FunctionLoss,
+    Loss,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from minpy.metrics.accuracy import (
     Accuracy,
     AccuracyByShape,
@@ -60,7 +79,15 @@ from minpy.metrics.error import (
     pearson_correlation,
 )
 from minpy.metrics.f_score import F1Score, FBetaScore
-from minpy.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from minpy.metrics.iou import (
+    BinaryIoU,
+    CohenKappa,
+    ConfusionMatrix,
+    IoU,
+    MeanIoU,
+    OneHotIoU,
+    OneHotMeanIoU,
+)
 from minpy.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
 
 _table = NameTable(
@@ -108,6 +135,8 @@ _table = NameTable(
         BinaryIoU,
         OneHotIoU,
         OneHotMeanIoU,
+        ConfusionMatrix,
+        CohenKappa,
         Mean,
         Sum,
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -342,6 +343,13 @@ def _best_at_class(name: str, wanted: str, given: str) -> type:
             raise TypeError(f"{type(self).__name__}: expected {given}, got {named or 'nothing'}")
         _BestAt.__init__(self, value, num_thresholds, class_id, name, dtype)
 
+    # As Keras has it: the condition by its own name, and no default.
+    own = [
+        p.replace(name=given, default=p.empty) if p.name == "value" else p
+        for p in inspect.signature(__init__).parameters.values()
+        if p.kind is not p.VAR_KEYWORD
+    ]
+    __init__.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
     doc = f"""The best {wanted} at thresholds where the {given} is at least a given one.
 
     Parameters

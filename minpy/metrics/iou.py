@@ -10,7 +10,15 @@ import numpy
 from minpy.errors import ShapeError
 from minpy.metrics.metric import Metric, value_of
 
-__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
+__all__ = [
+    "BinaryIoU",
+    "CohenKappa",
+    "ConfusionMatrix",
+    "IoU",
+    "MeanIoU",
+    "OneHotIoU",
+    "OneHotMeanIoU",
+]
 
 
 class IoU(Metric):
@@ -244,3 +252,129 @@ class BinaryIoU(IoU):
             "target_class_ids": self.target_class_ids,
             "threshold": self.threshold,
         }
+
+
+# --- tables and agreement -------------------------------------------------------------------------
+
+
+class ConfusionMatrix(IoU):
+    """Counts how often each class was taken for each.
+
+    Keras has it as a function only. Its result is a matrix, so it stands by itself and not in
+    ``compile(metrics=…)``, whose logs are numbers.
+
+    Parameters
+    ----------
+    num_classes
+        Number of classes.
+    normalize
+        None for counts; ``'true'``, ``'pred'`` or ``'all'`` for shares of a target's row, of a
+        prediction's column, or of everything.
+    name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
+        As of `IoU`.
+
+    Examples
+    --------
+    >>> metric = ConfusionMatrix(num_classes=2)
+    >>> metric.update_state([0, 0, 1], [0, 1, 1])
+    >>> metric.result()
+    array([[1., 1.],
+           [0., 1.]])
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        normalize: str | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        if normalize not in (None, "true", "pred", "all"):
+            raise ValueError(
+                "ConfusionMatrix: expected normalize to be 'true', 'pred', 'all' or None, got "
+                f"{normalize!r}"
+            )
+        super().__init__(
+            num_classes, [], name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
+        )
+        self.normalize = normalize
+
+    def result(self) -> Any:
+        """Return the table, targets by row and predictions by column; empty rows are zero."""
+        counts = self.total_cm
+        if self.normalize is None:
+            return counts.copy()
+        axis = {"true": 1, "pred": 0, "all": None}[self.normalize]
+        total = counts.sum(axis, keepdims=True)
+        return numpy.divide(counts, total, out=numpy.zeros_like(counts), where=total != 0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal metric."""
+        config = _without(super().get_config(), "target_class_ids")
+        return {**config, "normalize": self.normalize}
+
+
+class CohenKappa(IoU):
+    """Agreement of predictions and targets beyond that of chance.
+
+    Parameters
+    ----------
+    num_classes
+        Number of classes.
+    weightage
+        None counts any disagreement alike, ``'linear'`` by the distance of the class numbers and
+        ``'quadratic'`` by its square.
+    name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
+        As of `IoU`.
+
+    Notes
+    -----
+    Cohen, 1960, and 1968 for the weights. Keras 3 has no such class; the arguments are those that
+    TensorFlow Addons gave it.
+
+    Examples
+    --------
+    >>> metric = CohenKappa(num_classes=2)
+    >>> metric.update_state([0, 0, 1, 1], [0, 1, 1, 1])
+    >>> metric.result()
+    0.5
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        weightage: str | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        if weightage not in (None, "linear", "quadratic"):
+            raise ValueError(
+                "CohenKappa: expected weightage to be 'linear', 'quadratic' or None, got "
+                f"{weightage!r}"
+            )
+        super().__init__(
+            num_classes, [], name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
+        )
+        self.weightage = weightage
+
+    def result(self) -> float:
+        """Return one minus observed over expected disagreement; 0 where none is expected."""
+        counts, classes = self.total_cm, numpy.arange(self.num_classes)
+        apart = numpy.abs(classes[:, None] - classes).astype(numpy.float64)
+        cost = {None: apart > 0, "linear": apart, "quadratic": apart**2}[self.weightage]
+        total = counts.sum()
+        expected = (cost * numpy.outer(counts.sum(1), counts.sum(0))).sum()
+        return float(1.0 - (cost * counts).sum() * total / expected) if expected else 0.0
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal metric."""
+        config = _without(super().get_config(), "target_class_ids")
+        return {**config, "weightage": self.weightage}
