@@ -478,6 +478,7 @@ def primitive(
     *,
     name: str | None = None,
     mxnet: Callable[..., Any] | None = None,
+    only_mxnet: bool = False,
     **options: Any,
 ) -> Any:
     """Make a primitive of a function on NumPy arrays, for which derivative rules can be given.
@@ -489,7 +490,13 @@ def primitive(
     name
         Its name in messages; the function's own by default.
     mxnet
-        An MXNet kernel ``mxnet(F, *args, **kwargs)``, see `minpy.primitive`.
+        An MXNet kernel ``mxnet(F, *args, **kwargs)``: ``F('relu', x)`` runs MXNet's operator of
+        that name on arrays, and puts it into the graph when a function is compiled.
+    only_mxnet
+        Whether `function` is an MXNet kernel, and there is none for NumPy. The primitive then
+        raises an error where MXNet can't be used.
+    options
+        Of `minpy.primitives.Primitive`.
 
     Returns
     -------
@@ -507,12 +514,35 @@ def primitive(
     12.0
     """
     if function is None:
-        return functools.partial(primitive, name=name, mxnet=mxnet, **options)
+        return functools.partial(
+            primitive, name=name, mxnet=mxnet, only_mxnet=only_mxnet, **options
+        )
+    name = name or getattr(function, "__name__", "primitive")
+    if only_mxnet:
+        if mxnet is not None:
+            raise TypeError(f"primitive {name}: two MXNet kernels; leave mxnet= or only_mxnet= out")
+        function, mxnet = _no_kernel(name), function
+        options.setdefault("faster_on_mxnet", True)
     own = Primitive(
-        name or getattr(function, "__name__", "primitive"),
+        name,
         function,
         mxnet=mxnet,
         register=False,
         **options,
     )
     return own
+
+
+def _no_kernel(name: str) -> Callable[..., Any]:
+    """Return what stands in the place of a NumPy kernel where there is none."""
+
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        if not runtime.available():
+            why = "mxnet isn't installed, or can't be imported"
+        elif policy_state.name == "only_numpy":
+            why = "policy is only_numpy"
+        else:
+            why = "MXNet can't take these arguments"
+        raise PolicyError(f"{name} has an MXNet kernel alone, and {why}")
+
+    return kernel

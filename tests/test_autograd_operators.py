@@ -12,7 +12,7 @@ import pytest
 import minpy
 import minpy.numpy as np
 from minpy import autograd
-from minpy.errors import DifferentiationError, MinpyError, NoDerivativeError
+from minpy.errors import DifferentiationError, MinpyError, NoDerivativeError, PolicyError
 
 
 @pytest.fixture(autouse=True)
@@ -20,8 +20,8 @@ def _double():
     minpy.set_default_dtype("float64")
 
 
-def close(found, expected):
-    numpy.testing.assert_allclose(np.asarray(found).asnumpy(), expected, rtol=1e-10, atol=1e-12)
+def close(found, expected, rtol=1e-10):
+    numpy.testing.assert_allclose(np.asarray(found).asnumpy(), expected, rtol, atol=1e-12)
 
 
 X = numpy.array([0.5, -1.2, 0.8])
@@ -430,6 +430,35 @@ def test_a_primitive_with_a_numpy_kernel_alone():
     assert set(seen) == {numpy.ndarray}
     assert type(softplus(np.array(X))) is np.ndarray
     minpy.check_grads(lambda x: minpy.grad(lambda y: np.sum(softplus(y) * x))(x), order=2)(X)
+
+
+def test_a_primitive_with_an_mxnet_kernel_alone():
+    pytest.importorskip("mxnet")
+
+    @minpy.primitive(only_mxnet=True)
+    def softsign(F, x):
+        return F("softsign", x)
+
+    minpy.defvjp(softsign, lambda ans, x: lambda g: g / (1.0 + np.abs(x)) ** 2)
+    x = np.array(numpy.array([0.5, -2.0], "float32"))
+    close(softsign(x), x.asnumpy() / (1 + abs(x.asnumpy())), 1e-6)
+    close(minpy.grad(lambda x: np.sum(softsign(x)))(x), (1 + abs(x.asnumpy())) ** -2.0, 1e-6)
+    assert softsign.ran_mxnet == 2 and softsign.ran_numpy == 0
+    compiled = minpy.jit(lambda x: softsign(x) * 2.0)
+    close(compiled(x), 2 * x.asnumpy() / (1 + abs(x.asnumpy())), 1e-6)
+    with minpy.policy.use_policy("only_numpy"), pytest.raises(PolicyError, match="only_numpy"):
+        softsign(x)
+    with pytest.raises(TypeError, match="two MXNet kernels"):
+        minpy.primitive(lambda F, x: x, mxnet=lambda F, x: x, only_mxnet=True)
+
+
+def test_without_mxnet_its_kernel_says_so(monkeypatch):
+    from minpy import runtime
+
+    identity = minpy.primitive(lambda F, x: x, name="identity", only_mxnet=True)
+    monkeypatch.setattr(runtime, "available", lambda: False)
+    with pytest.raises(PolicyError, match="identity has an MXNet kernel alone, and mxnet isn't"):
+        identity(np.ones(2))
 
 
 def test_all_forms_of_rules():
