@@ -190,7 +190,7 @@ def test_initial_kernels_scale_with_the_fans_that_keras_counts(layer, fan_in, fa
 @pytest.mark.parametrize(
     ("layer", "shape", "message"),
     [
-        (lambda: layers.Conv1D(4, 3), (2, 3, 5, 5), r"expected signals of shape \(batch, channels"),
+        (lambda: layers.Conv1D(4, 3), (2, 3, 5, 5), r"expected signals of shape \(batch, steps, c"),
         (lambda: layers.Conv2D(4, 3), (2, 5, 5), "need a channel axis"),
         (lambda: layers.Conv3D(4, 3), (2, 3, 5, 5), r"volumes of shape \(batch, channels, depth"),
         (lambda: layers.Conv2D(4, 6), (2, 3, 5, 5), "use padding='same' or fewer layers"),

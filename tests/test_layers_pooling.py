@@ -103,6 +103,25 @@ def test_global_average_counts_the_steps_that_a_mask_keeps(data_format):
     numpy.testing.assert_allclose(numpy.asarray(found), expected, rtol=1e-6)
 
 
+def test_padding_of_texts_does_not_count_in_their_average():
+    minpy.random.seed(0)
+    model = Sequential(
+        [layers.Embedding(5, 3, mask_zero=True), layers.GlobalAveragePooling1D(), layers.Dense(1)]
+    )
+    model.compile(SGD(0.1), "mse")
+    texts = numpy.array([[3, 1, 0, 0], [2, 2, 4, 1]])
+    y = numpy.array([[1.0], [0.0]], "float32")
+    for _ in range(2):
+        loss = model.evaluate(texts, y, verbose=0)
+        words, kernel, bias = model.get_weights()
+        average = numpy.stack([words[[3, 1]].mean(0), words[[2, 2, 4, 1]].mean(0)])
+        expected = ((average @ kernel + bias - y) ** 2).mean()
+        assert numpy.isclose(loss, expected, rtol=1e-5)
+        model.fit(texts, y, epochs=1, verbose=0)
+    if runtime.available():
+        assert model.jit_status == "compiled"
+
+
 def test_saved_models_pool_as_before(tmp_path):
     model = Sequential(
         [

@@ -41,10 +41,13 @@ def one_of(value: Any, choices: tuple[str, ...], what: str) -> str:
     return value
 
 
-def data_format_of(value: str | None, by: str) -> str:
-    """Return a data format, the one set for all of minpy where it is None."""
+def data_format_of(value: str | None, by: str, rank: int = 2) -> str:
+    """Return a data format; where it is None, that of minpy's images, or of sequences.
+
+    Signals are (batch, steps, channels) as all sequences are: those of `Embedding` and `LSTM` too.
+    """
     if value is None:
-        return image_data_format()
+        return "channels_last" if rank == 1 else image_data_format()
     return one_of(value, ("channels_first", "channels_last"), f"{by}: data_format")
 
 

@@ -39,7 +39,7 @@ class ConvolutionalLayer(KernelLayer):
         self.kernel_size = one_per_axis(kernel_size, self.rank, f"{kind}: kernel_size")
         self.strides = one_per_axis(strides, self.rank, f"{kind}: strides")
         self.padding = one_of(padding, self._paddings, f"{kind}: padding")
-        self.data_format = data_format_of(data_format, kind)
+        self.data_format = data_format_of(data_format, kind, self.rank)
         self.dilation_rate = one_per_axis(dilation_rate, self.rank, f"{kind}: dilation_rate")
 
     def check_input(self, shape: Any) -> None:

@@ -109,10 +109,14 @@ class Conv1D(_Convolution):
 
     Parameters
     ----------
-    filters, strides, data_format, dilation_rate, groups, activation, use_bias, …
+    filters, strides, dilation_rate, groups, activation, use_bias, …
         As in `Conv2D`.
     kernel_size
         Length of the kernel.
+    data_format
+        ``'channels_last'`` (batch, steps, channels), the default of all one-dimensional layers,
+        whatever that of images is: sequences come so from `Embedding` and `LSTM` too. Or
+        ``'channels_first'`` (batch, channels, steps).
     padding
         ``'valid'``, ``'same'``, or ``'causal'``: all before the first step, so that no output
         depends on later steps (van den Oord et al., "WaveNet", 2016).
@@ -125,7 +129,7 @@ class Conv1D(_Convolution):
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import Conv1D
-    >>> Conv1D(8, 3, padding='causal', data_format='channels_last')(np.zeros((2, 20, 4))).shape
+    >>> Conv1D(8, 3, padding='causal')(np.zeros((2, 20, 4))).shape
     (2, 20, 8)
     """
 

@@ -110,8 +110,10 @@ class DepthwiseConv1D(_Depthwise):
 
     Parameters
     ----------
-    kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate, activation, …
+    kernel_size, strides, padding, depth_multiplier, dilation_rate, activation, …
         As in `DepthwiseConv2D`, with one axis.
+    data_format
+        As in `Conv1D`.
 
     Notes
     -----
@@ -121,7 +123,7 @@ class DepthwiseConv1D(_Depthwise):
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import DepthwiseConv1D
-    >>> DepthwiseConv1D(3, depth_multiplier=2)(np.zeros((2, 4, 10))).shape
+    >>> DepthwiseConv1D(3, depth_multiplier=2)(np.zeros((2, 10, 4))).shape
     (2, 8, 8)
     """
 
@@ -271,8 +273,10 @@ class SeparableConv1D(_Separable):
 
     Parameters
     ----------
-    filters, kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier, …
+    filters, kernel_size, strides, padding, dilation_rate, depth_multiplier, activation, …
         As in `SeparableConv2D`, with one axis.
+    data_format
+        As in `Conv1D`.
 
     Notes
     -----
@@ -283,8 +287,8 @@ class SeparableConv1D(_Separable):
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import SeparableConv1D
-    >>> SeparableConv1D(8, 3)(np.zeros((2, 4, 10))).shape
-    (2, 8, 8)
+    >>> SeparableConv1D(6, 3)(np.zeros((2, 10, 4))).shape
+    (2, 8, 6)
     """
 
     rank = 1

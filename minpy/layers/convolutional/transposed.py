@@ -157,8 +157,10 @@ class Conv1DTranspose(_Transposed):
 
     Parameters
     ----------
-    filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, …
+    filters, kernel_size, strides, padding, output_padding, dilation_rate, groups, …
         As in `Conv2DTranspose`, with one axis.
+    data_format
+        As in `Conv1D`.
 
     Notes
     -----
@@ -168,8 +170,8 @@ class Conv1DTranspose(_Transposed):
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import Conv1DTranspose
-    >>> Conv1DTranspose(8, 4, strides=2, padding='same')(np.zeros((2, 3, 10))).shape
-    (2, 8, 20)
+    >>> Conv1DTranspose(8, 4, strides=2, padding='same')(np.zeros((2, 10, 3))).shape
+    (2, 20, 8)
     """
 
     rank = 1

@@ -36,7 +36,7 @@ class _AdaptivePooling(Layer):
         super().__init__(**kwargs)
         kind = type(self).__name__
         self.output_size = one_per_axis(output_size, self.rank, f"{kind}: output_size")
-        self.data_format = data_format_of(data_format, kind)
+        self.data_format = data_format_of(data_format, kind, self.rank)
 
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` unless the input is a batch of this rank, with elements."""
@@ -95,15 +95,18 @@ class AdaptiveAveragePooling1D(_AdaptiveAverage):
 
     Parameters
     ----------
-    output_size, data_format
-        As in `AdaptiveAveragePooling2D`, with one axis.
+    output_size
+        Number of steps of the output.
+    data_format
+        As in `Conv1D`.
 
     Examples
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import AdaptiveAveragePooling1D
-    >>> AdaptiveAveragePooling1D(2)(np.arange(5.).reshape(1, 1, 5))
-    array([[[1., 3.]]])
+    >>> AdaptiveAveragePooling1D(2)(np.arange(5.).reshape(1, 5, 1))
+    array([[[1.],
+            [3.]]])
     """
 
     rank = 1
@@ -159,15 +162,18 @@ class AdaptiveMaxPooling1D(_AdaptiveMax):
 
     Parameters
     ----------
-    output_size, data_format
-        As in `AdaptiveAveragePooling2D`, with one axis.
+    output_size
+        Number of steps of the output.
+    data_format
+        As in `Conv1D`.
 
     Examples
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import AdaptiveMaxPooling1D
-    >>> AdaptiveMaxPooling1D(2)(np.arange(5.).reshape(1, 1, 5))
-    array([[[2., 4.]]])
+    >>> AdaptiveMaxPooling1D(2)(np.arange(5.).reshape(1, 5, 1))
+    array([[[2.],
+            [4.]]])
     """
 
     rank = 1

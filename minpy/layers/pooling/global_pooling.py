@@ -26,7 +26,7 @@ class _GlobalPooling(Layer):
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.data_format = data_format_of(data_format, type(self).__name__)
+        self.data_format = data_format_of(data_format, type(self).__name__, self.rank)
         self.keepdims = bool(keepdims)
 
     def check_input(self, shape: Any) -> None:
@@ -77,8 +77,10 @@ class GlobalAveragePooling1D(_GlobalAverage):
 
     Parameters
     ----------
-    data_format, keepdims
-        As in `GlobalAveragePooling2D`.
+    data_format
+        As in `Conv1D`.
+    keepdims
+        Whether the steps stay, as 1.
 
     Notes
     -----
@@ -88,7 +90,7 @@ class GlobalAveragePooling1D(_GlobalAverage):
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import GlobalAveragePooling1D
-    >>> GlobalAveragePooling1D(data_format='channels_last')(np.arange(6.).reshape(1, 3, 2))
+    >>> GlobalAveragePooling1D()(np.arange(6.).reshape(1, 3, 2))
     array([[2., 3.]])
     """
 
@@ -158,14 +160,14 @@ class GlobalMaxPooling1D(_GlobalMax):
     Parameters
     ----------
     data_format, keepdims
-        As in `GlobalAveragePooling2D`.
+        As in `GlobalAveragePooling1D`.
 
     Examples
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import GlobalMaxPooling1D
-    >>> GlobalMaxPooling1D()(np.arange(6.).reshape(1, 2, 3))
-    array([[2., 5.]])
+    >>> GlobalMaxPooling1D()(np.arange(6.).reshape(1, 3, 2))
+    array([[4., 5.]])
     """
 
     rank = 1

@@ -47,7 +47,7 @@ class _Pooling(Layer):
             else one_per_axis(strides, self.rank, f"{kind}: strides")
         )
         self.padding = one_of(padding, ("valid", "same"), f"{kind}: padding")
-        self.data_format = data_format_of(data_format, kind)
+        self.data_format = data_format_of(data_format, kind, self.rank)
 
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` unless the input is a batch that the window fits into."""
@@ -81,15 +81,18 @@ class MaxPooling1D(_Pooling):
 
     Parameters
     ----------
-    pool_size, strides, padding, data_format
+    pool_size, strides, padding
         As in `MaxPooling2D`, with one axis.
+    data_format
+        As in `Conv1D`.
 
     Examples
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import MaxPooling1D
-    >>> MaxPooling1D(2)(np.arange(6.).reshape(1, 1, 6))
-    array([[[1., 3., 5.]]])
+    >>> MaxPooling1D(2)(np.array([[[1., 8.], [3., 2.], [0., 5.], [4., 4.]]]))
+    array([[[3., 8.],
+            [4., 5.]]])
     """
 
     rank = 1
@@ -148,15 +151,18 @@ class AveragePooling1D(_Pooling):
 
     Parameters
     ----------
-    pool_size, strides, padding, data_format
+    pool_size, strides, padding
         As in `MaxPooling2D`, with one axis.
+    data_format
+        As in `Conv1D`.
 
     Examples
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import AveragePooling1D
-    >>> AveragePooling1D(2)(np.arange(6.).reshape(1, 1, 6))
-    array([[[0.5, 2.5, 4.5]]])
+    >>> AveragePooling1D(2)(np.array([[[1., 8.], [3., 2.], [0., 5.], [4., 4.]]]))
+    array([[[2. , 5. ],
+            [2. , 4.5]]])
     """
 
     rank = 1

@@ -18,6 +18,7 @@ from minpy.layers.preprocessing.python_layer import PythonLayer, as_result, coun
 __all__ = ["IntegerLookup", "StringLookup", "TokenCounts", "hashed", "salt_of"]
 
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
+_MASKED = -2  # a number that no token has
 
 
 def salt_of(salt: Any, by: str) -> tuple[int, int] | None:
@@ -253,16 +254,17 @@ class _Lookup(PythonLayer):
     def numbers_of(self, values: numpy.ndarray) -> numpy.ndarray:
         """Return the number of each value."""
         self._require_vocabulary()
-        distinct, where = numpy.unique(values.ravel(), return_inverse=True)
-        found = numpy.array([self._numbers.get(v, -1) for v in distinct.tolist()], "int64")
-        masked = numpy.array([v == self.mask_token for v in distinct.tolist()], bool)
-        if self.mask_token is None:
-            masked[:] = False
-        unknown = (found < 0) & ~masked
+        given = values.ravel()
+        numbers = self._numbers
+        found = numpy.array([numbers.get(value, -1) for value in given.tolist()], "int64")
+        if self.mask_token is not None:
+            masked = numpy.asarray(given == self.mask_token, bool)
+            found[masked] = _MASKED
+        unknown = found == -1
         if unknown.any():
-            found[unknown] = self._numbers_of_unknown(distinct[unknown])
-        found[masked] = 0 if self._masked else -1
-        return found[where].reshape(values.shape)
+            found[unknown] = self._numbers_of_unknown(given[unknown])
+        found[found == _MASKED] = 0 if self._masked else -1
+        return found.reshape(values.shape)
 
     def _numbers_of_unknown(self, values: numpy.ndarray) -> Any:
         first = int(self._masked)

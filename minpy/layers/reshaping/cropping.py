@@ -19,7 +19,7 @@ class _Cropping(Layer):
         super().__init__(**kwargs)
         kind = type(self).__name__
         self.cropping = edges(cropping, self.rank, f"{kind}: cropping")
-        self.data_format = data_format_of(data_format, kind)
+        self.data_format = data_format_of(data_format, kind, self.rank)
 
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` unless something is left of the input."""
@@ -64,7 +64,7 @@ class Cropping1D(_Cropping):
     cropping
         How many at each end, or a pair (start, end).
     data_format
-        As in `Conv2D`, but ``'channels_last'`` if not given, as Keras has no other here.
+        As in `Conv1D`.
 
     Examples
     --------
@@ -75,11 +75,6 @@ class Cropping1D(_Cropping):
     """
 
     rank = 1
-
-    def __init__(
-        self, cropping: Any = (1, 1), data_format: str = "channels_last", **kwargs: Any
-    ) -> None:
-        super().__init__(cropping, data_format, **kwargs)
 
 
 class Cropping2D(_Cropping):

@@ -33,7 +33,7 @@ class _UpSampling(Layer):
         super().__init__(**kwargs)
         kind = type(self).__name__
         self.size = one_per_axis(size, self.rank, f"{kind}: size")
-        self.data_format = data_format_of(data_format, kind)
+        self.data_format = data_format_of(data_format, kind, self.rank)
 
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` unless the input is a batch of this rank."""
@@ -79,7 +79,7 @@ class UpSampling1D(_UpSampling):
     size
         How often.
     data_format
-        As in `Conv2D`, but ``'channels_last'`` if not given, as Keras has no other here.
+        As in `Conv1D`.
 
     Examples
     --------
@@ -90,9 +90,6 @@ class UpSampling1D(_UpSampling):
     """
 
     rank = 1
-
-    def __init__(self, size: Any = 2, data_format: str = "channels_last", **kwargs: Any) -> None:
-        super().__init__(size, data_format, **kwargs)
 
 
 class UpSampling2D(_UpSampling):

@@ -38,7 +38,7 @@ class _ZeroPadding(Layer):
         super().__init__(**kwargs)
         kind = type(self).__name__
         self.padding = edges(padding, self.rank, f"{kind}: padding")
-        self.data_format = data_format_of(data_format, kind)
+        self.data_format = data_format_of(data_format, kind, self.rank)
 
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` unless the input is a batch of this rank."""
@@ -74,14 +74,14 @@ class ZeroPadding1D(_ZeroPadding):
     padding
         How many at each end, or a pair (start, end).
     data_format
-        As in `Conv2D`.
+        As in `Conv1D`.
 
     Examples
     --------
     >>> import minpy.numpy as np
     >>> from minpy.layers import ZeroPadding1D
-    >>> ZeroPadding1D((1, 2))(np.ones((1, 1, 3)))
-    array([[[0., 1., 1., 1., 0., 0.]]])
+    >>> ZeroPadding1D((1, 2))(np.ones((2, 3, 4))).shape
+    (2, 6, 4)
     """
 
     rank = 1
