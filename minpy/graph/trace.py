@@ -164,9 +164,9 @@ class SymbolTrace(Trace):
         self.work += count_work(inner, ans)
         if type(ans) is tuple:
             symbols = symbol if isinstance(symbol, tuple) else (symbol,)
-            return tuple(self._boxed(a, s) for a, s in zip(ans, symbols, strict=True))
-        return self._boxed(ans, symbol)
+            return tuple(self._boxed(a, s, args) for a, s in zip(ans, symbols, strict=True))
+        return self._boxed(ans, symbol, args)
 
-    def _boxed(self, ans: ndarray, symbol: runtime.SymbolValue) -> ndarray:
+    def _boxed(self, ans: ndarray, symbol: runtime.SymbolValue, args: tuple) -> ndarray:
         symbol.shape, symbol.dtype = ans.shape, ans.dtype
-        return box(ans, Node(self, symbol))
+        return self.boxed(ans, Node(self, symbol), args)  # linked, where it is a view

@@ -13,6 +13,7 @@ import numpy
 from minpy import runtime
 from minpy.array import ndarray
 from minpy.autograd.rules import def_linear, defjvp, defvjp
+from minpy.config import settings
 from minpy.inplace import overwrite
 from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import unbroadcast_f
@@ -81,8 +82,8 @@ isposinf = _constant("isposinf", mx.unary("_npi_isposinf"))
 isneginf = _constant("isneginf", mx.unary("_npi_isneginf"))
 iscomplex = _constant("iscomplex")
 isreal = _constant("isreal")
-logical_not = _constant("logical_not", mx.unary("_npi_logical_not"))
-invert = _constant("invert")
+logical_not = _constant("logical_not", mx.logical_not)
+invert = _constant("invert", mx.inverted)
 spacing = _constant("spacing")
 floor_divide = _constant("floor_divide")
 equal = _constant("equal", mx.binary("_npi_equal"))
@@ -95,12 +96,12 @@ greater = _constant("greater", mx.binary("_npi_greater", reflected="_npi_less_sc
 greater_equal = _constant(
     "greater_equal", mx.binary("_npi_greater_equal", reflected="_npi_less_equal_scalar")
 )
-logical_and = _constant("logical_and")
-logical_or = _constant("logical_or")
-logical_xor = _constant("logical_xor")
-bitwise_and = _constant("bitwise_and")
-bitwise_or = _constant("bitwise_or")
-bitwise_xor = _constant("bitwise_xor")
+logical_and = _constant("logical_and", mx.logical("_npi_bitwise_and", True))
+logical_or = _constant("logical_or", mx.logical("_npi_bitwise_or", True))
+logical_xor = _constant("logical_xor", mx.logical("_npi_bitwise_xor", True))
+bitwise_and = _constant("bitwise_and", mx.logical("_npi_bitwise_and", False))
+bitwise_or = _constant("bitwise_or", mx.logical("_npi_bitwise_or", False))
+bitwise_xor = _constant("bitwise_xor", mx.logical("_npi_bitwise_xor", False))
 left_shift = _constant("left_shift")
 right_shift = _constant("right_shift")
 gcd = _constant("gcd")
@@ -115,7 +116,7 @@ _LN2 = float(numpy.log(2.0))
 _LN10 = float(numpy.log(10.0))
 _DEGREES = float(180.0 / numpy.pi)
 
-positive = _linear_unary("positive", lambda g: g)
+positive = _linear_unary("positive", lambda g: g, mx.unary("_np_copy"))
 negative = _linear_unary("negative", lambda g: -g, mx.unary("_npi_negative"))
 # MXNet's own operators for these know π to single precision.
 for _name, _factor in (
@@ -128,6 +129,7 @@ for _name, _factor in (
 
 exp = _unary("exp", of_ans=lambda ans: ans, mxnet="_npi_exp")
 exp2 = _unary("exp2", of_ans=lambda ans: ans * _LN2)
+exp2.mxnet = mx.exp2
 expm1 = _unary("expm1", of_ans=lambda ans: ans + 1, mxnet="_npi_expm1")
 log = _unary("log", of_x=lambda x: 1 / x, mxnet="_npi_log")
 log2 = _unary("log2", of_x=lambda x: 1 / (x * _LN2), mxnet="_npi_log2")
@@ -148,7 +150,9 @@ cosh = _unary("cosh", of_x=lambda x: sinh(x), mxnet="_npi_cosh")
 tanh = _unary("tanh", of_ans=lambda ans: 1 - ans * ans)
 tanh.mxnet = mx.tanh
 arcsinh = _unary("arcsinh", of_x=lambda x: 1 / sqrt(x * x + 1), mxnet="_npi_arcsinh")
-arccosh = _unary("arccosh", of_x=lambda x: 1 / sqrt(x * x - 1), mxnet="_npi_arccosh")
+arccosh = _unary(  # two roots: the branch that complex numbers want
+    "arccosh", of_x=lambda x: 1 / (sqrt(x - 1) * sqrt(x + 1)), mxnet="_npi_arccosh"
+)
 arctanh = _unary("arctanh", of_x=lambda x: 1 / (1 - x * x), mxnet="_npi_arctanh")
 
 
@@ -363,6 +367,20 @@ logaddexp = _binary(
     lambda ans, x, y: exp(x - _finite(ans)),
     lambda ans, x, y: exp(y - _finite(ans)),
 )
+
+
+def _mx_logaddexp(F: Any, x: Any, y: Any, **options: Any) -> Any:
+    if options or isinstance(x, mx.NUMBER) or isinstance(y, mx.NUMBER):
+        raise runtime.Unsupported("left to NumPy")
+    mx.require_floats("logaddexp", x, y)
+    # Less the larger one, which counts as a constant: the two slopes are then right at ties too.
+    largest = F("BlockGrad", F("_npi_maximum", x, y))
+    largest = F("_npi_where", F("_npi_isfinite", largest), largest, F("zeros_like", largest))
+    parts = [F("_npi_exp", F("_npi_subtract", operand, largest)) for operand in (x, y)]
+    return F("_npi_add", F("_npi_log", F("_npi_add", *parts)), largest)
+
+
+logaddexp.mxnet = _mx_logaddexp
 logaddexp2 = _binary(
     "logaddexp2",
     lambda ans, x, y: exp2(x - _finite(ans)),
@@ -489,7 +507,28 @@ def _nan_to_num_kernel(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any
     return numpy.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
-_nan_to_num = Function("nan_to_num", _nan_to_num_kernel, arrays=1, doc=numpy.nan_to_num.__doc__)
+def _mx_nan_to_num(F: Any, x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    mx.require_floats("nan_to_num", x)
+    limits = numpy.finfo(numpy.dtype(x.dtype))
+    made = x
+    for test, number in (
+        ("_npi_isnan", nan),
+        ("_npi_isposinf", limits.max if posinf is None else posinf),
+        ("_npi_isneginf", limits.min if neginf is None else neginf),
+    ):
+        # The test is of the argument, so no replacement is replaced.
+        filled = F("_npi_add_scalar", F("zeros_like", x), scalar=repr(float(number)), is_int=False)
+        made = F("_npi_where", F(test, x), filled, made)
+    return made
+
+
+_nan_to_num = Function(
+    "nan_to_num",
+    _nan_to_num_kernel,
+    arrays=1,
+    mxnet=_mx_nan_to_num,
+    doc=numpy.nan_to_num.__doc__,
+)
 defvjp(_nan_to_num, lambda ans, x, *a, **kw: lambda g: g * isfinite(x))
 defjvp(_nan_to_num, lambda g, ans, x, *a, **kw: g * isfinite(x))
 
@@ -514,7 +553,7 @@ def _mx_where(F: Any, condition: Any, x: Any, y: Any) -> Any:
     if isinstance(condition, mx.NUMBER):
         raise runtime.Unsupported("MXNet takes no number as a condition")
     if isinstance(x, mx.NUMBER) and isinstance(y, mx.NUMBER):
-        raise runtime.Unsupported("MXNet takes no two numbers")
+        return _mx_one_of_two(F, condition, x, y)
     # Its operators for scalars have a wrong derivative.
     if isinstance(x, mx.NUMBER):
         x = _mx_filled(F, y, x)
@@ -523,6 +562,16 @@ def _mx_where(F: Any, condition: Any, x: Any, y: Any) -> Any:
     else:
         mx.require_floats("where", x, y)
     return F("_npi_where", condition, x, y)
+
+
+def _mx_one_of_two(F: Any, condition: Any, x: Any, y: Any) -> Any:
+    """Choose between two numbers."""
+    dtype = numpy.result_type(x, y)
+    if dtype.kind != "f" or any(isinstance(n, numpy.generic) for n in (x, y)):
+        raise runtime.Unsupported("MXNet chooses between Python's floats only")
+    zeros = F("zeros_like", F("Cast", condition, dtype=settings.float_dtype.name))
+    filled = [F("_npi_add_scalar", zeros, scalar=repr(float(n)), is_int=False) for n in (x, y)]
+    return F("_npi_where", condition, *filled)
 
 
 def _mx_filled(F: Any, like: Any, number: Any) -> Any:

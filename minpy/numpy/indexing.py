@@ -15,6 +15,8 @@ from minpy.array import as_ndarray, is_tracked, ndarray, read_value
 from minpy.autograd.rules import def_linear, defjvp, defvjp
 from minpy.errors import DifferentiationError
 from minpy.inplace import assign, is_free, overwrite
+from minpy.numpy import mxnet_gather
+from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_arrays, broadcast_to, unbroadcast_f
 from minpy.numpy.elementwise import where, zeros_like
 from minpy.numpy.function import Function
@@ -104,12 +106,86 @@ def _tuple(values: Sequence[Any]) -> str:
 
 
 def _mx_getitem(F: Any, x: Any, index: Any) -> Any:
-    slices = _Slices(index, x.shape)
+    parts = index if isinstance(index, tuple) else (index,)
+    arrays = [p for p in parts if isinstance(p, numpy.ndarray | numpy.bool_ | bool)]
+    if arrays:
+        return _mx_indexed_by_arrays(F, x, parts, arrays)
+    plain = tuple(p for p in parts if p is not None)
+    added = len(plain) < len(parts)
+    if not added:
+        slices = _Slices(index, x.shape)
+    elif all(p is Ellipsis for p in plain):  # nothing but new axes
+        return F("_np_reshape", x, newshape=mxnet_gather.shape_of(_read, x.shape, index))
+    else:
+        slices = _Slices(plain, x.shape)
     out = F("_npi_slice", x, **slices.attributes())
+    if added:
+        return F("_np_reshape", out, newshape=mxnet_gather.shape_of(_read, x.shape, index))
     return F("_np_squeeze", out, axis=_tuple(slices.gone)) if slices.gone else out
 
 
+def _read(x: Any, index: Any) -> Any:
+    return x[index]
+
+
+def _mx_indexed_by_arrays(F: Any, x: Any, parts: tuple, arrays: list[Any]) -> Any:
+    """Read by arrays of integers or booleans: rows of the first axis, or any elements."""
+    numbers = parts[0]
+    if len(parts) == 1 and isinstance(numbers, numpy.ndarray) and numbers.dtype.kind in "iu":
+        length = x.shape[0] if x.shape else 0
+        if (
+            numbers.size
+            and -length <= numbers.min()
+            and numbers.max() < length
+            and 0 not in x.shape
+        ):
+            at = mxnet_gather.constant(F, (numbers % length).astype("int32").reshape(-1), x)
+            out = F("take", x, at, axis=0, mode="clip")
+            return F("_np_reshape", out, newshape=(*numbers.shape, *x.shape[1:]))
+    return _mx_anywhere(F, x, parts)
+
+
+_mx_anywhere = mxnet_gather.rearranging(_read)
+
 getitem = Primitive("getitem", lambda x, index: x[index], arrays=1, is_view=True, mxnet=_mx_getitem)
+
+
+# getitem_at(x, *numbers): x[numbers], by arrays of integers that a graph gets anew at each run.
+getitem_at = Primitive(
+    "getitem_at",
+    lambda x, *numbers: x[numbers],
+    mxnet=lambda F, x, *numbers: mxnet_gather.taken_at(F, x, numbers),
+)
+
+
+def is_traced(index: Any) -> bool:
+    """Say whether an index has arrays whose numbers must not be read: a graph is being traced."""
+    if type(index) is ndarray:
+        return index.dtype.kind in "iu" and _refuses_reading(index)
+    return any(type(part) is ndarray and _refuses_reading(part) for part in index)
+
+
+def _refuses_reading(array: ndarray) -> bool:
+    return array._box is not None and hasattr(array._box, "refuse") and is_tracked(array)
+
+
+def getitem_by_traced(x: ndarray, index: Any) -> Any:
+    """Read by arrays of integers along one axis, or along all of the first axes.
+
+    Returns
+    -------
+    ndarray or None
+        None for other indices.
+    """
+    parts = index if type(index) is tuple else (index,)
+    at = [i for i, part in enumerate(parts) if not (type(part) is slice and part == slice(None))]
+    if len(at) == 1:
+        return take(x, parts[at[0]], axis=at[0])
+    arrays = [p for p in parts if isinstance(p, ndarray | numpy.ndarray | list)]
+    if len(arrays) < len(parts):
+        return None
+    numbers = [as_ndarray(a) for a in arrays]
+    return getitem_at(x, *numbers) if all(n.dtype.kind in "iu" for n in numbers) else None
 
 
 def _scatter_add(g: numpy.ndarray, index: Any, shape: tuple[int, ...]) -> numpy.ndarray:
@@ -136,6 +212,13 @@ def _getitem_vjp(ans: Any, x: ndarray, index: Any) -> Callable[[Any], Any]:
     return lambda g: scatter_add(g, index, shape)
 
 
+def _getitem_at_vjp(ans: Any, x: ndarray, *numbers: Any) -> Callable[[Any], Any]:
+    shape, index = x.shape, tuple(numpy.array(_plain(n)) for n in numbers)
+    return lambda g: scatter_add(g, index, shape)
+
+
+defvjp(getitem_at, _getitem_at_vjp)
+def_linear(getitem_at)
 defvjp(getitem, _getitem_vjp)
 def_linear(getitem)
 defvjp(scatter_add, lambda ans, g, index, shape: lambda h: getitem(h, index))
@@ -163,8 +246,8 @@ def _updated(
 
 
 def _mx_updated(F: Any, base: Any, value: Any, operation: Primitive, args: tuple, kwargs: dict):
-    if operation is not getitem or F.symbolic:
-        raise runtime.Unsupported("MXNet writes to slices only")
+    if F.symbolic or operation is not getitem or not isinstance(args[0], slice | tuple | int):
+        return _mx_updated_anywhere(F, base, value, operation, args, kwargs)
     slices = _Slices(args[0], base.shape)
     if any(s < 0 for s in slices.step):
         raise runtime.Unsupported("MXNet writes to slices with positive steps only")
@@ -176,6 +259,36 @@ def _mx_updated(F: Any, base: Any, value: Any, operation: Primitive, args: tuple
         raise runtime.Unsupported("MXNet writes values of the array's own dtype and shape")
     value = F("_np_reshape", F("_npi_broadcast_to", value, shape=seen), newshape=full)
     return F("_npi_slice_assign", base, value, **slices.attributes())
+
+
+def _mx_updated_anywhere(
+    F: Any, base: Any, value: Any, operation: Primitive, args: tuple, kwargs: dict
+) -> Any:
+    """Choose each element from the base or, by the last writer's place there, from the value."""
+    mx.require_floats("a write", base)
+    places = numpy.arange(_size(base.shape), dtype="int64").reshape(base.shape)
+    part = numpy.asarray(operation.kernel(places, *args, **kwargs))
+    if not part.size:
+        raise runtime.Unsupported("left to NumPy: nothing is written")
+    if not isinstance(value, mx.NUMBER):
+        mx.require_floats("a write", base, value)
+        ours = numpy.arange(_size(value.shape)).reshape(value.shape)
+    else:
+        value = constant_of(F, value, base)
+        ours = numpy.zeros((), int)
+    while ours.ndim > part.ndim and ours.shape[0] == 1:
+        ours = ours[0]
+    source = numpy.zeros(base.shape, "int32")
+    written = numpy.zeros(base.shape, bool)
+    source.reshape(-1)[part.ravel()] = numpy.broadcast_to(ours, part.shape).ravel()
+    written.reshape(-1)[part.ravel()] = True
+    new = mxnet_gather.gathered(F, value, source)
+    return F("_npi_where", mxnet_gather.constant(F, written, base), new, base)
+
+
+def constant_of(F: Any, number: Any, like: Any) -> Any:
+    """Return a number as an array of one element, of the dtype of `like`."""
+    return mxnet_gather.constant(F, numpy.full(1, number, numpy.dtype(like.dtype)), like)
 
 
 # updated(base, value, operation, args, kwargs): a copy of `base` in which the part that
@@ -225,10 +338,13 @@ defjvp(
 # --- take -----------------------------------------------------------------------------------------
 
 
+_mx_taken_anywhere = mxnet_gather.rearranging(numpy.take)
+
+
 def _mx_take(F: Any, x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
-    if axis is None or mode == "raise" or not hasattr(indices, "handle"):
-        raise runtime.Unsupported("MXNet's take doesn't check its indices")
-    return F("take", x, indices, axis=axis, mode=mode)
+    if hasattr(indices, "handle") or hasattr(indices, "symbol"):
+        return mxnet_gather.taken(F, x, indices, axis, mode)
+    return _mx_taken_anywhere(F, x, indices, axis=axis, mode=mode)
 
 
 take = Function("take", arrays=2, mxnet=_mx_take)
@@ -249,7 +365,18 @@ def _take_vjp(ans: Any, x: ndarray, indices: Any, axis: int | None = None, mode:
 defvjp(take, _take_vjp)
 def_linear(take)
 
-take_along_axis = Function("take_along_axis", arrays=2)
+
+def _mx_take_along_axis(F: Any, arr: Any, indices: Any, axis: int | None) -> Any:
+    if not (hasattr(indices, "handle") or hasattr(indices, "symbol")):
+        raise runtime.Unsupported("left to NumPy")
+    if numpy.dtype(indices.dtype).kind not in "iu":
+        raise runtime.Unsupported("left to NumPy, which raises the right error")
+    if axis is None:
+        return mxnet_gather.taken(F, arr, indices, None, "raise")
+    return mxnet_gather.taken_along(F, arr, indices, axis, tuple(indices.shape))
+
+
+take_along_axis = Function("take_along_axis", arrays=2, mxnet=_mx_take_along_axis)
 
 
 def _along_axis(indices: numpy.ndarray, axis: int, shape: tuple[int, ...]) -> tuple:

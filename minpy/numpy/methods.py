@@ -136,8 +136,15 @@ ndarray.__hash__ = None  # as NumPy's: equality is element by element
 # --- indexing and iteration -----------------------------------------------------------------------
 
 
+_MAY_BE_TRACED = frozenset([ndarray, tuple])
+
+
 def _getitem(self: ndarray, index: Any) -> Any:
     if type(index) is not int:
+        if type(index) in _MAY_BE_TRACED and indexing.is_traced(index):
+            found = indexing.getitem_by_traced(self, index)
+            if found is not None:
+                return found
         index = inplace.plain_index(index, keep=self._box is not None)
     return indexing.getitem(self, index)
 

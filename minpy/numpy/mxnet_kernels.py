@@ -16,7 +16,20 @@ import numpy
 from minpy.config import settings
 from minpy.runtime import Unsupported
 
-__all__ = ["NUMBER", "binary", "keeps_dtype", "reduction", "require_floats", "scaling", "unary"]
+__all__ = [
+    "NUMBER",
+    "binary",
+    "exp2",
+    "inverted",
+    "keeps_dtype",
+    "logical",
+    "logical_not",
+    "reduction",
+    "require_floats",
+    "scaling",
+    "tanh",
+    "unary",
+]
 
 NUMBER = bool | int | float | numpy.generic
 
@@ -55,6 +68,13 @@ def tanh(F: Any, x: Any, **options: Any) -> Any:
     return F("Activation", x, act_type="tanh")
 
 
+def exp2(F: Any, x: Any, **options: Any) -> Any:
+    """Return the kernel's result: a power of two."""
+    _require_no_options("exp2", options)
+    require_floats("exp2", x)
+    return F("_npi_rpower_scalar", x, scalar=2.0, is_int=False)
+
+
 def scaling(factor: float) -> Kernel:
     """Make the kernel of a product with a number."""
 
@@ -90,10 +110,62 @@ def binary(op: str, scalar: str | None = None, reflected: str | None = None) -> 
                     raise Unsupported(f"{op} takes no number {number!r} here")
                 # As text: the attributes are kept, and -0.0 is equal to 0.0.
                 return F(name, array, scalar=repr(float(number)), is_int=isinstance(number, int))
+        if _is_bool(x) != _is_bool(y):  # as a mask, 0 or 1
+            mask, other = (x, y) if _is_bool(x) else (y, x)
+            require_floats(op, other)
+            mask = F("Cast", mask, dtype=numpy.dtype(other.dtype).name)
+            return F(op, mask, y) if _is_bool(x) else F(op, x, mask)
         require_floats(op, x, y)
         return F(op, x, y)
 
     return kernel
+
+
+def _is_bool(x: Any) -> bool:
+    return numpy.dtype(getattr(x, "dtype", "object")) == bool
+
+
+def logical(op: str, of_floats: bool) -> Kernel:
+    """Make the kernel of a logical operator of two arrays.
+
+    Parameters
+    ----------
+    op
+        MXNet's operator for two arrays of booleans.
+    of_floats
+        Whether floats are taken too, for true where they aren't zero.
+    """
+
+    def kernel(F: Any, x: Any, y: Any, **options: Any) -> Any:
+        _require_no_options(op, options)
+        given = []
+        for operand in (x, y):
+            if isinstance(operand, NUMBER):
+                raise Unsupported(f"{op} takes two arrays")
+            if not _is_bool(operand):
+                if not of_floats:
+                    raise Unsupported(f"{op} takes booleans")
+                require_floats(op, operand)
+                operand = F("_npi_not_equal_scalar", operand, scalar=0.0)
+            given.append(operand)
+        return F(op, *given)
+
+    return kernel
+
+
+def logical_not(F: Any, x: Any, **options: Any) -> Any:
+    """Return the kernel's result for booleans and floats."""
+    _require_no_options("logical_not", options)
+    if not _is_bool(x):
+        require_floats("logical_not", x)
+    return F("_npi_logical_not", x)
+
+
+def inverted(F: Any, x: Any, **options: Any) -> Any:
+    """Return the kernel's result of ``~`` for booleans."""
+    if not _is_bool(x):
+        raise Unsupported("MXNet inverts booleans only")
+    return logical_not(F, x, **options)
 
 
 def keeps_dtype(array: Any, number: Any) -> bool:

@@ -13,6 +13,7 @@ import numpy
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.rules import def_linear, defjvp_argnums, defvjp, defvjp_argnums
 from minpy.inplace import overwrite
+from minpy.numpy import mxnet_einsum
 from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_to, unbroadcast
 from minpy.numpy.elementwise import conjugate
@@ -266,13 +267,7 @@ def _einsum_kernel(*operands: Any, subscripts: str, optimize: Any = False) -> nu
 
 def _mx_einsum(F: Any, *operands: Any, subscripts: str, optimize: Any = False) -> Any:
     mx.require_floats("einsum", *operands)
-    return F(
-        "_npi_einsum",
-        *operands,
-        subscripts=subscripts,
-        optimize=int(bool(optimize)),
-        num_args=len(operands),
-    )
+    return mxnet_einsum.einsum(F, subscripts, operands)
 
 
 _einsum = Primitive("einsum", _einsum_kernel, mxnet=_mx_einsum)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy
 
-from minpy.array import as_ndarray, ndarray, read_value
+from minpy import runtime
+from minpy.array import as_ndarray, ndarray, numpy_value, read_value
 from minpy.autograd.rules import def_linear, defjvp, defvjp
 from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_to
@@ -165,7 +166,7 @@ def average(
         spread[axis] = -1
         weights = broadcast_to(reshape(weights, tuple(spread)), a.shape)
     total = sum(weights, axis, keepdims=keepdims)
-    if (read_value(total) == 0).any():
+    if (numpy_value(total) == 0).any():
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     result = sum(multiply(a, weights), axis, keepdims=keepdims) / total
     return (result, broadcast_to(total, result.shape)) if returned else result
@@ -255,8 +256,41 @@ def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 # --- spread ---------------------------------------------------------------------------------------
 
-var = Function("var", arrays=1)
-std = Function("std", arrays=1)
+
+def _mx_var(
+    F: Any,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    **options: Any,
+) -> Any:
+    if options or dtype is not None or 0 in a.shape or not a.shape:
+        raise runtime.Unsupported("left to NumPy")
+    mx.require_floats("var", a)
+    axes = _axes(axis, len(a.shape))
+    freedom = _count(a.shape, axis) - ddof
+    if freedom <= 0 or not axes:
+        raise runtime.Unsupported("left to NumPy, which warns")
+    apart = F("_npi_subtract", a, F("_npi_mean", a, axis=axes, keepdims=True))
+    mean_square = F("_npi_mean", F("_npi_square", apart), axis=axes, keepdims=bool(keepdims))
+    if not ddof:
+        return mean_square
+    share = _count(a.shape, axis) / freedom
+    return F("_npi_multiply_scalar", mean_square, scalar=repr(share), is_int=False)
+
+
+def _mx_std(F: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
+    var = _mx_var(F, a, *args, **kwargs)
+    # One is added where it is zero, and taken off again: the slope there is zero, not nan.
+    name = numpy.dtype(a.dtype).name
+    zero = F("Cast", F("_npi_equal_scalar", var, scalar=0.0), dtype=name)
+    return F("_npi_subtract", F("_npi_sqrt", F("_npi_add", var, zero)), zero)
+
+
+var = Function("var", arrays=1, mxnet=_mx_var)
+std = Function("std", arrays=1, mxnet=_mx_std)
 
 
 def _deviation(x: ndarray, axis: Any, ddof: Any, mask: Any) -> Any:
@@ -302,7 +336,15 @@ defjvp(std, _std_jvp)
 
 # --- running sums and products --------------------------------------------------------------------
 
-cumsum = Function("cumsum", arrays=1)
+
+def _mx_cumsum(F: Any, a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    mx.require_floats("cumsum", a)
+    if dtype is not None or 0 in a.shape or not a.shape:
+        raise runtime.Unsupported("left to NumPy")
+    return F("_np_cumsum", a, axis=axis)
+
+
+cumsum = Function("cumsum", arrays=1, mxnet=_mx_cumsum)
 cumprod = Function("cumprod", arrays=1)
 
 
@@ -420,14 +462,39 @@ nanstd = _moment_of_numbers("nanstd", (_std_vjp, _std_jvp))
 # --- no derivative by nature ----------------------------------------------------------------------
 
 
-def _constant(name: str) -> Function:
-    return Function(name, arrays=1, differentiable=False)
+def _constant(name: str, mxnet: Any = None) -> Function:
+    return Function(name, arrays=1, mxnet=mxnet, differentiable=False)
 
 
-any = _constant("any")
-all = _constant("all")
-argmax = _constant("argmax")
-argmin = _constant("argmin")
+def _mx_arg(op: str) -> Any:
+    """Make the kernel of the place of an extreme."""
+
+    def kernel(F: Any, a: Any, axis: Any = None, keepdims: Any = False, **options: Any) -> Any:
+        mx.require_floats(op, a)
+        if options or 0 in a.shape or not a.shape:
+            raise runtime.Unsupported("left to NumPy")
+        return F(op, a, axis=axis, keepdims=bool(keepdims))
+
+    return kernel
+
+
+def _mx_logic(op: str) -> Any:
+    """Make the kernel of ``any`` or ``all``."""
+
+    def kernel(F: Any, a: Any, axis: Any = None, keepdims: Any = False, **options: Any) -> Any:
+        if options or 0 in a.shape or not a.shape:
+            raise runtime.Unsupported("left to NumPy")
+        if numpy.dtype(a.dtype) != bool:
+            mx.require_floats(op, a)
+        return F(op, a, axis=axis, keepdims=bool(keepdims))
+
+    return kernel
+
+
+any = _constant("any", _mx_logic("_np_any"))
+all = _constant("all", _mx_logic("_np_all"))
+argmax = _constant("argmax", _mx_arg("_npi_argmax"))
+argmin = _constant("argmin", _mx_arg("_npi_argmin"))
 nanargmax = _constant("nanargmax")
 nanargmin = _constant("nanargmin")
 count_nonzero = _constant("count_nonzero")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy
@@ -12,9 +13,11 @@ from minpy.array import as_ndarray, ndarray, numpy_value, read_value
 from minpy.autograd.rules import def_linear, defjvp, defjvp_argnums, defvjp, defvjp_argnums
 from minpy.errors import NoDerivativeError
 from minpy.inplace import overwrite
+from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.elementwise import astype, zeros_like
 from minpy.numpy.function import Function, composition
 from minpy.numpy.indexing import scatter_add
+from minpy.numpy.mxnet_gather import constant, gathered, rearranging, shape_of
 from minpy.primitives import Primitive, registry
 
 __all__ = [
@@ -147,10 +150,22 @@ swapaxes = Function(
 )
 defvjp(swapaxes, lambda ans, x, axis1, axis2: lambda g: swapaxes(g, axis1, axis2))
 
-moveaxis = Function("moveaxis", arrays=1, is_view=True)
+
+def _mx_moved(function: Any) -> Any:
+    """Make the kernel of a function that puts axes in another order."""
+
+    def kernel(F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        # The order of the axes, read off a result whose axes are told apart by their lengths.
+        stand_in = numpy.broadcast_to(0, range(len(x.shape)))
+        return F("_np_transpose", x, axes=function(stand_in, *args, **kwargs).shape)
+
+    return kernel
+
+
+moveaxis = Function("moveaxis", arrays=1, is_view=True, mxnet=_mx_moved(numpy.moveaxis))
 defvjp(moveaxis, lambda ans, x, source, destination: lambda g: moveaxis(g, destination, source))
 
-rollaxis = Function("rollaxis", arrays=1, is_view=True)
+rollaxis = Function("rollaxis", arrays=1, is_view=True, mxnet=_mx_moved(numpy.rollaxis))
 
 
 def _rollaxis_vjp(ans: Any, x: ndarray, axis: int, start: int = 0) -> Any:
@@ -170,32 +185,32 @@ squeeze = Function(
 )
 
 
-def _one_axis(axis: Any) -> int:
-    if isinstance(axis, int):
-        return axis
-    if len(axis) == 1:
-        return axis[0]
-    raise runtime.Unsupported("MXNet adds one axis at a time")
+def _mx_expand_dims(F: Any, x: Any, axis: Any) -> Any:
+    return F("_np_reshape", x, newshape=shape_of(numpy.expand_dims, x.shape, axis))
 
 
-expand_dims = Function(
-    "expand_dims",
-    arrays=1,
-    is_view=True,
-    mxnet=lambda F, x, axis: F("expand_dims", x, axis=_one_axis(axis)),
-)
+expand_dims = Function("expand_dims", arrays=1, is_view=True, mxnet=_mx_expand_dims)
 for _op in (squeeze, expand_dims):
     defvjp(_op, lambda ans, x, axis=None: _reshape_vjp(x.shape))
 
-flip = Function("flip", arrays=1, is_view=True)
+
+def _mx_flip(F: Any, x: Any, axis: Any = None) -> Any:
+    axes = tuple(range(len(x.shape))) if axis is None else axis
+    axes = tuple(int(a) for a in (axes if isinstance(axes, tuple) else (axes,)))
+    if not axes or 0 in x.shape or any(not -len(x.shape) <= a < len(x.shape) for a in axes):
+        raise runtime.Unsupported("left to NumPy")
+    return F("reverse", x, axis=tuple(a % len(x.shape) for a in axes))
+
+
+flip = Function("flip", arrays=1, is_view=True, mxnet=_mx_flip)
 defvjp(flip, lambda ans, x, axis=None: lambda g: flip(g, axis))
-fliplr = Function("fliplr", arrays=1, is_view=True)
-flipud = Function("flipud", arrays=1, is_view=True)
+fliplr = Function("fliplr", arrays=1, is_view=True, mxnet=rearranging(numpy.fliplr))
+flipud = Function("flipud", arrays=1, is_view=True, mxnet=rearranging(numpy.flipud))
 defvjp(fliplr, lambda ans, x: lambda g: fliplr(g))
 defvjp(flipud, lambda ans, x: lambda g: flipud(g))
-rot90 = Function("rot90", arrays=1, is_view=True)
+rot90 = Function("rot90", arrays=1, is_view=True, mxnet=rearranging(numpy.rot90))
 defvjp(rot90, lambda ans, x, k=1, axes=(0, 1): lambda g: rot90(g, -k, axes))
-roll = Function("roll", arrays=1)
+roll = Function("roll", arrays=1, mxnet=rearranging(numpy.roll))
 defvjp(
     roll,
     lambda ans, x, shift, axis=None: lambda g: roll(g, _negated(shift), axis),
@@ -206,7 +221,7 @@ def _negated(shift: Any) -> Any:
     return tuple(-s for s in shift) if isinstance(shift, tuple | list) else -shift
 
 
-diagonal = Function("diagonal", arrays=1, is_view=True)
+diagonal = Function("diagonal", arrays=1, is_view=True, mxnet=rearranging(numpy.diagonal))
 
 
 def _diagonal_vjp(ans: Any, x: ndarray, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
@@ -233,13 +248,39 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
     return registry["sum"](diagonal(as_ndarray(a), offset, axis1, axis2), -1, dtype=dtype)
 
 
-triu = Function("triu", arrays=1)
-tril = Function("tril", arrays=1)
+def _mx_triangle(function: Any) -> Any:
+    """Make the kernel of ``triu`` or ``tril``."""
+
+    def kernel(F: Any, m: Any, k: int = 0) -> Any:
+        mx.require_floats("a triangle", m)
+        if 0 in m.shape or len(m.shape) < 2:
+            raise runtime.Unsupported("left to NumPy")
+        kept = function(numpy.ones(m.shape, bool), k)
+        return F("_npi_where", constant(F, kept, m), m, F("zeros_like", m))
+
+    return kernel
+
+
+triu = Function("triu", arrays=1, mxnet=_mx_triangle(numpy.triu))
+tril = Function("tril", arrays=1, mxnet=_mx_triangle(numpy.tril))
 defvjp(triu, lambda ans, x, k=0: lambda g: triu(g, k))
 defvjp(tril, lambda ans, x, k=0: lambda g: tril(g, k))
 
-diag = Function("diag", arrays=1, is_view=True)
-diagflat = Function("diagflat", arrays=1)
+
+def _mx_among_zeros(function: Any) -> Any:
+    """Make the kernel of a function that moves elements and puts zeros between."""
+
+    def kernel(F: Any, v: Any, k: int = 0) -> Any:
+        mx.require_floats("a diagonal", v)
+        places = function(numpy.arange(1, math.prod(v.shape) + 1).reshape(v.shape), k)
+        found = gathered(F, v, numpy.maximum(places, 1) - 1)
+        return F("_npi_where", constant(F, places > 0, v), found, F("zeros_like", found))
+
+    return kernel
+
+
+diag = Function("diag", arrays=1, is_view=True, mxnet=_mx_among_zeros(numpy.diag))
+diagflat = Function("diagflat", arrays=1, mxnet=_mx_among_zeros(numpy.diagflat))
 
 
 def _diag_vjp(ans: Any, x: ndarray, k: int = 0) -> Any:
@@ -499,7 +540,15 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 
 # --- repeating, inserting, deleting, padding ------------------------------------------------------
 
-tile = Function("tile", arrays=1)
+
+def _mx_tile(F: Any, A: Any, reps: Any) -> Any:
+    counts = tuple(int(n) for n in (reps if isinstance(reps, tuple | list) else (reps,)))
+    if not counts or any(n < 1 for n in counts) or 0 in A.shape or not A.shape:
+        raise runtime.Unsupported("left to NumPy")
+    return F("_npi_tile", A, reps=counts)
+
+
+tile = Function("tile", arrays=1, mxnet=_mx_tile)
 
 
 def _tile_vjp(ans: Any, x: ndarray, reps: Any) -> Any:
@@ -514,7 +563,7 @@ def _tile_vjp(ans: Any, x: ndarray, reps: Any) -> Any:
 
 defvjp(tile, _tile_vjp)
 
-repeat = Function("repeat", arrays=1)
+repeat = Function("repeat", arrays=1, mxnet=rearranging(numpy.repeat))
 
 
 def _repeat_vjp(ans: Any, x: ndarray, repeats: Any, axis: int | None = None) -> Any:
@@ -548,7 +597,7 @@ def _moving_vjp(name: str) -> Any:
     return rule
 
 
-delete = Function("delete", arrays=1)
+delete = Function("delete", arrays=1, mxnet=rearranging(numpy.delete))
 defvjp(delete, _moving_vjp("delete"))
 for _op in (tile, repeat, delete):
     def_linear(_op)
@@ -604,8 +653,26 @@ def _pad_kernel(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: An
     return numpy.pad(array, pad_width, mode, **kwargs)
 
 
-pad = Function("pad", _pad_kernel, arrays=1, doc=numpy.pad.__doc__)
 _COPYING_PADS = ("constant", "empty", "edge", "reflect", "symmetric", "wrap")
+_mx_copying_pad = rearranging(_pad_kernel)
+
+
+def _mx_pad(F: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    if mode not in _COPYING_PADS or kwargs.get("reflect_type", "even") != "even":
+        raise runtime.Unsupported(f"MXNet pads by copying only, not by {mode!r}")
+    if mode not in ("constant", "empty"):
+        return _mx_copying_pad(F, array, pad_width, mode, **kwargs)
+    number = kwargs.get("constant_values", 0)
+    mx.require_floats("pad", array)
+    widths = _pad_width(pad_width, len(array.shape))
+    if not isinstance(number, mx.NUMBER) or 0 in array.shape or not array.shape:
+        raise runtime.Unsupported("MXNet pads an array that isn't empty with one number")
+    if any(n < 0 for pair in widths for n in pair):
+        raise runtime.Unsupported("left to NumPy, which raises the right error")
+    return F("_npi_pad", array, pad_width=tuple(widths), mode="constant", constant_value=number)
+
+
+pad = Function("pad", _pad_kernel, arrays=1, mxnet=_mx_pad, doc=numpy.pad.__doc__)
 
 
 def _pad_width(pad_width: Any, ndim: int) -> list[tuple[int, int]]:

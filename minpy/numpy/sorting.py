@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy
 
+from minpy import runtime
 from minpy.array import as_ndarray, is_tracked, ndarray, read_value
 from minpy.autograd.rules import defjvp, defvjp
+from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.function import Function
 from minpy.numpy.indexing import take, take_along_axis
+from minpy.numpy.mxnet_gather import taken_along
 from minpy.numpy.shaping import ravel, reshape
 
 __all__ = [
@@ -25,7 +28,26 @@ __all__ = [
     "unique",
 ]
 
-argsort = Function("argsort", arrays=1, differentiable=False)
+
+def _mx_order(F: Any, a: Any, axis: Any = -1, kind: Any = None, order: Any = None) -> Any:
+    """Return the numbers along an axis of the elements in order, nan last."""
+    mx.require_floats("argsort", a)
+    if axis is None or kind is not None or order is not None or 0 in a.shape or not a.shape:
+        raise runtime.Unsupported("MXNet sorts along one axis, with no choice of the algorithm")
+    if not -len(a.shape) <= axis < len(a.shape):
+        raise runtime.Unsupported("left to NumPy, which raises the right error")
+    zeros = F("zeros_like", a)
+    last = F("_npi_add_scalar", zeros, scalar="inf", is_int=False)
+    keys = F("_npi_where", F("_npi_isnan", a), last, a)
+    return F("argsort", keys, axis=axis, is_ascend=True, dtype="int64")
+
+
+def _mx_sort(F: Any, a: Any, axis: Any = -1, kind: Any = None, order: Any = None) -> Any:
+    numbers = _mx_order(F, a, axis, kind, order)
+    return taken_along(F, a, numbers, axis, tuple(a.shape))
+
+
+argsort = Function("argsort", arrays=1, mxnet=_mx_order, differentiable=False)
 argpartition = Function("argpartition", arrays=1, differentiable=False)
 searchsorted = Function("searchsorted", arrays=2, differentiable=False)
 
@@ -38,9 +60,9 @@ def _origin(ans: ndarray, x: ndarray, axis: int) -> numpy.ndarray:
     return numpy.take_along_axis(from_x, rank, axis)
 
 
-def _rearranging(name: str) -> Function:
+def _rearranging(name: str, mxnet: Any = None) -> Function:
     """Make ``sort`` or ``partition``: equal elements keep their order in the derivative."""
-    made = Function(name, arrays=1)
+    made = Function(name, arrays=1, mxnet=mxnet)
 
     def flattened(x: Any, axis: int | None) -> tuple[Any, int]:
         return (reshape(x, (-1,)), 0) if axis is None else (x, axis)
@@ -59,7 +81,7 @@ def _rearranging(name: str) -> Function:
     return made
 
 
-_sort = _rearranging("sort")
+_sort = _rearranging("sort", _mx_sort)
 _partition = _rearranging("partition")
 
 
