@@ -6,10 +6,13 @@ import numpy
 import pytest
 
 import minpy
+import minpy.nn.model_builder as builder
 import minpy.numpy as np
 from minpy import datasets
+from minpy.nn import layers
 from minpy.nn.io import NDArrayIter
 from minpy.nn.model_builder import Layer, Model, Sequential, Updater
+from minpy.nn.solver import Solver
 
 mx = pytest.importorskip("mxnet")
 
@@ -332,3 +335,117 @@ def test_modules_can_be_rearranged():
     net.reverse()
     assert repr(net) == "[c, b, a, d]" and net.pop().name == "d" and len(net) == 3
     assert [m.name for m in net] == ["c", "b", "a"]
+
+
+# --- the layers up to 0.3.3, which the tutorials use ----------------------------------------------
+
+
+def solved(model, digits, epochs, rule="sgd_momentum", rate=0.1):
+    np.random.seed(0)
+    data = [NDArrayIter(*digits, batch_size=64, shuffle=i == 0) for i in range(2)]
+    solver = Solver(
+        model,
+        *data,
+        num_epochs=epochs,
+        init_rule="gaussian",
+        init_config={"stdvar": 0.001},
+        update_rule=rule,
+        optim_config={"learning_rate": rate},
+        verbose=False,
+    )
+    solver.init()
+    solver.train()
+    return solver.val_acc_history[-1]
+
+
+def test_the_tutorials_convolutional_network(digits):
+    net = builder.Sequential(
+        builder.Reshape((1, 8, 8)),
+        builder.Convolution((3, 3), 8),
+        builder.ReLU(),
+        builder.Pooling("max", (2, 2), (2, 2)),
+        builder.Flatten(),
+        builder.Affine(32),
+        builder.Affine(10),
+    )
+    model = builder.Model(net, "softmax", (64,))
+    assert sorted(p.shape for p in model.params.values()) == [
+        (8,),
+        (8, 1, 3, 3),
+        (10,),
+        (32,),
+        (32, 10),
+        (72, 32),
+    ]
+    assert solved(model, digits, epochs=4) > 0.85  # chance is 0.1
+    # It is compiled by fit, too.
+    model.compile(minpy.optimizers.SGD(0.01))
+    history = model.fit(*digits, batch_size=64, epochs=1, verbose=0)
+    assert model.jit_status.startswith("compiled") and history.history["loss"][0] < 0.7
+
+
+def test_the_gallerys_residual_network(digits):
+    def normalized(kernels, *after):
+        return builder.Sequential(
+            builder.Convolution((3, 3), kernels, (1, 1), (1, 1)),
+            builder.SpatialBatchNormalization(),
+            *after,
+        )
+
+    net = builder.Sequential(builder.Reshape((1, 8, 8)), normalized(8, builder.ReLU()))
+    net.append(
+        builder.Add(
+            builder.Sequential(normalized(8, builder.ReLU()), normalized(8)), builder.Identity()
+        )
+    )
+    net.append(builder.Pooling("avg", (2, 2), (2, 2)))
+    net.append(builder.Reshape((128,)))
+    net.append(builder.Affine(10))
+    model = builder.Model(net, "softmax", (64,))
+    assert solved(model, digits, epochs=2, rule="adam", rate=0.01) > 0.9
+    means = [v for k, v in model.aux_params.items() if "mean" in k]
+    assert len(means) == 3 and all(float(np.abs(m).max()) > 0 for m in means)
+
+
+def test_the_gallerys_perceptron_exports_what_it_computes(digits):
+    storage = {}
+    net = builder.Sequential(
+        builder.Affine(24, {"bias": {"init_rule": "constant", "init_config": {"value": 0.5}}}),
+        builder.Export("affine0", storage),
+        builder.Tanh(),
+        builder.BatchNormalization(),
+        builder.Dropout(0.1),
+        builder.Sigmoid(),
+        builder.Affine(10),
+    )
+    model = builder.Model(net, lambda predict, y: layers.svm_loss(predict, y), 64)
+    x = np.array(digits[0][:64])
+    model.forward(x, mode="test")
+    weight = next(v for v in model.params.values() if v.shape == (64, 24))
+    expected = x.asnumpy() @ weight.asnumpy() + 0.5
+    numpy.testing.assert_allclose(storage["affine0"].asnumpy(), expected, rtol=1e-4, atol=1e-5)
+    assert solved(model, digits, epochs=3, rule="adam", rate=0.03) > 0.9
+    with pytest.raises(ValueError, match="affine0"):
+        builder.Export("affine0", storage)
+
+
+@pytest.mark.parametrize("mode", ["max", "avg", "sum"])
+def test_pooling_is_mxnets(mode):
+    x = rng.randn(2, 3, 7, 6).astype("float32")
+    args = {"kernel": (3, 2), "stride": (2, 2), "pad": (1, 1)}
+    expected = mx.nd.Pooling(mx.nd.array(x), pool_type=mode, **args).asnumpy()
+    found = builder.Pooling(mode, (3, 2), (2, 2), (1, 1))(np.array(x))
+    numpy.testing.assert_allclose(found.asnumpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_mistakes_in_models_of_one_module_are_named():
+    with pytest.raises(TypeError, match="shape of a sample"):
+        builder.Model(builder.Affine(3), "softmax")
+    with pytest.raises(ValueError, match="Reshape"):
+        builder.Model(builder.Convolution((3, 3), 2), "l2", (5,))
+    with pytest.raises(ValueError, match="'median'"):
+        builder.Pooling("median", (2, 2))
+    with pytest.raises(TypeError, match="two modules"):
+        builder.Add(builder.Identity())
+    with pytest.raises(AttributeError, match="Nothing"):
+        builder.Nothing  # noqa: B018

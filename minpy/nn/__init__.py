@@ -9,6 +9,7 @@
 `minpy.nn.io`             ``NDArrayIter``, and MXNet's iterators
 `minpy.nn.model_builder`  models of layers that find their shapes in the first call
 `minpy.nn.modules`        the layers for it
+`minpy.nn.builder_layers` the layers that it had before, which the tutorials use
 ========================= ========================================================================
 """
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import collections
 import copy
+import functools
+import importlib
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import minpy.numpy as np
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.containers import flatten, map_leaves
 from minpy.autograd.reverse import record
@@ -30,6 +33,7 @@ _STARTS = (
     ("weight", {"init_rule": "xavier"}),
     ("gamma", {"init_rule": "constant", "value": 1}),
     ("moving_var", {"init_rule": "constant", "value": 1}),
+    ("running_var", {"init_rule": "constant", "value": 1}),
 )
 
 
@@ -153,41 +157,43 @@ class Sequential(Container):
         return args[0] if len(args) == 1 else args
 
 
-class Binary(Container):
-    """Two modules on the same input, and what becomes of their outputs."""
+class Parallel(Container):
+    """Modules on the same input, and what becomes of their outputs."""
 
     operator: Callable[[Any, Any], Any]
 
-    def __init__(self, left: Module, right: Module, name: str | None = None) -> None:
+    def __init__(self, *modules: Module, name: str | None = None) -> None:
         super().__init__(name)
-        self._left, self._right = left, right
+        if len(modules) < 2:
+            raise TypeError(f"{type(self).__name__}: expected two modules or more")
+        self._parts = modules
 
     def __repr__(self) -> str:
-        return f"{self._left} {self._module_name} {self._right}"
+        return f" {self._module_name} ".join(map(str, self._parts))
 
     def _modules_inside(self) -> Iterable[Module]:
-        return self._left, self._right
+        return self._parts
 
     def forward(self, X: Any) -> Any:
-        """Compute both and combine them."""
-        return type(self).operator(self._left(X), self._right(X))
+        """Compute all and combine them, from left to right."""
+        return functools.reduce(type(self).operator, [module(X) for module in self._parts])
 
 
-class Add(Binary):
-    """The sum of two modules' outputs."""
+class Add(Parallel):
+    """The sum of modules' outputs."""
 
     _module_name = "add"
     operator = operator.add
 
 
-class Sub(Binary):
+class Sub(Parallel):
     """The difference of two modules' outputs."""
 
     _module_name = "sub"
     operator = operator.sub
 
 
-class Mul(Binary):
+class Mul(Parallel):
     """The product of two modules' outputs, element by element."""
 
     _module_name = "mul"
@@ -350,6 +356,10 @@ class Model(ModelBase):
 
     Parameters
     ----------
+    args
+        Nothing, or the loss. Or, as up to minpy 0.3.3, a module, ``'l2'``, ``'softmax'``, ``'svm'``
+        or a function as the loss, and the shape of a sample: ``Model(net, 'softmax', (3, 32, 32))``
+        is that module, without a subclass.
     loss
         A function of the predictions and the labels, or the name of one in `minpy.nn.layers`. A
         subclass may define ``loss`` instead.
@@ -375,7 +385,8 @@ class Model(ModelBase):
     {'b_variable': array([2., 2.])}
     """
 
-    def __init__(self, loss: Any = None) -> None:
+    def __init__(self, *args: Any, loss: Any = None) -> None:
+        container, loss, input_shape = _told(args, loss)
         for name, value in {
             "_update_configs": {},
             "_affiliated": [],
@@ -387,6 +398,10 @@ class Model(ModelBase):
             object.__setattr__(self, name, value)
         super().__init__()
         self._given_loss = getattr(layers, loss) if isinstance(loss, str) else loss
+        self.container = container
+        if container is not None:
+            self.inference()
+            container(np.zeros((1, *input_shape)))  # makes the parameters
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._find_modules(value)
@@ -410,7 +425,10 @@ class Model(ModelBase):
     def _make_param(self, name: str, shape: tuple, config: dict[str, Any]) -> None:
         if name not in self._params:  # else it was loaded
             super().add_param(name, shape)
-            self.params[name] = init.find_rule(config["init_rule"])(shape, config)
+            rule = config["init_rule"]
+            self.params[name] = init.find_rule(rule)(shape, config)
+            settings = {k: v for k, v in config.items() if k != "init_rule"}
+            self.param_configs[name].update(init_rule=rule, init_config=settings)
 
     def _make_aux_param(self, name: str, shape: tuple, config: dict[str, Any]) -> None:
         if name not in self._aux:
@@ -433,7 +451,13 @@ class Model(ModelBase):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the predictions."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward")
+        if self.container is None:
+            raise NotImplementedError(f"{type(self).__name__} has no forward")
+        return self._run_container(*args, **kwargs)
+
+    def _run_container(self, X: Any, mode: str = "training") -> Any:
+        (self.training if mode in ("train", "training") else self.inference)()
+        return self.container(X)
 
     def loss(self, *args: Any) -> Any:
         """Return the loss of predictions and labels."""
@@ -584,10 +608,33 @@ class Model(ModelBase):
             module.inference()
 
 
+def _told(args: tuple, loss: Any) -> tuple[Module | None, Any, tuple]:
+    """Return the module, the loss and the shape of a sample that a model was made of."""
+    if args and isinstance(args[0], Module):
+        if len(args) != 3:
+            raise TypeError("Model: expected Model(module, loss, shape of a sample)")
+        container, loss, shape = args
+        if loss in ("l2", "softmax", "svm"):
+            loss = f"{loss}_loss"
+        return container, loss, (shape,) if isinstance(shape, int) else tuple(shape)
+    if len(args) > 1:
+        raise TypeError("Model: expected Model(loss) or Model(module, loss, shape of a sample)")
+    return None, args[0] if args else loss, ()
+
+
 def _tuple(value: Any) -> tuple:
     if value is None:
         return ()
     return value if isinstance(value, tuple) else (value,)
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    earlier = importlib.import_module("minpy.nn.builder_layers")
+    if name in earlier.__all__:
+        return getattr(earlier, name)
+    raise AttributeError(f"module 'minpy.nn.model_builder' has no attribute {name!r}")
 
 
 class _Settings:
