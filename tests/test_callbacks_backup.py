@@ -83,7 +83,7 @@ def train(
             [drawn.standard_normal(w.shape) * 0.5 if w.ndim > 1 else w for w in model.get_weights()]
         )
     model.compile(
-        optimizer() if optimizer else "adam", "binary_crossentropy", ["accuracy", "auc"], jit=False
+        optimizer() if optimizer else "adam", "binary_crossentropy", metrics=["accuracy", "auc"], jit=False
     )
     best = ModelCheckpoint(folder / "best.h5", monitor="val_loss", save_best_only=True)
     stop = EarlyStopping("val_loss", patience=2, restore_best_weights=True)

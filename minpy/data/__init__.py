@@ -1,16 +1,23 @@
-"""Where batches come from: arrays in memory and in files, gathered ahead of the step that runs."""
+"""Where batches come from: arrays in memory and in files, generators, data sets of many kinds."""
 
 from minpy.data.arrays import ArrayBatches
 from minpy.data.batch import Batch, Layout
-from minpy.data.class_weights import class_weights
 from minpy.data.prefetch import prefetched
+from minpy.data.source import Casting, Source, class_weights
+from minpy.data.sources import source_of
+from minpy.data.streams import PyDataset, unpack_x_y_sample_weight
 from minpy.data.validation_split import split_validation
 
 __all__ = [
     "ArrayBatches",
     "Batch",
+    "Casting",
     "Layout",
+    "PyDataset",
+    "Source",
     "class_weights",
     "prefetched",
+    "source_of",
     "split_validation",
+    "unpack_x_y_sample_weight",
 ]

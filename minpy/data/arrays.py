@@ -7,17 +7,15 @@ the uninterrupted one would have seen.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy
 
-from minpy.array import ndarray, numpy_value
 from minpy.autograd.containers import flatten, leaves_with_paths
-from minpy.config import settings
 from minpy.data.batch import Batch, Layout
 from minpy.data.prefetch import prefetched
+from minpy.data.source import Casting, Source, tidy
 
 __all__ = ["ArrayBatches"]
 
@@ -26,45 +24,6 @@ __all__ = ["ArrayBatches"]
 _WORTH_A_THREAD = 200_000
 # Batches that may be ready beside the one in use.
 _AHEAD = 2
-
-
-def as_numpy(value: Any, what: str) -> Any:
-    """Return an array of numbers: NumPy's own, or a data set in a file, which is read by parts."""
-    if type(value) is ndarray:
-        return numpy_value(value)
-    array = value if isinstance(value, numpy.ndarray) or _in_file(value) else _convert(value, what)
-    if array.dtype.kind not in "biufc":
-        hint = ""
-        if array.dtype.kind in "USO":
-            hint = (
-                "; number the classes first, for example with "
-                "numpy.unique(labels, return_inverse=True)[1]"
-            )
-        raise TypeError(f"{what}: expected an array of numbers, got dtype {array.dtype}{hint}")
-    return array
-
-
-def _in_file(value: Any) -> bool:
-    h5py = sys.modules.get("h5py")
-    return h5py is not None and isinstance(value, h5py.Dataset)
-
-
-def _convert(value: Any, what: str) -> numpy.ndarray:
-    try:
-        return numpy.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{what}: {error}; samples must have equal shapes") from None
-
-
-def tidy(data: Any, what: str) -> Any:
-    """Turn what was given for x or y into arrays in their containers."""
-    if isinstance(data, list) and data and not hasattr(data[0], "shape"):
-        return as_numpy(data, what)  # a list of numbers, not of inputs
-    leaves, unflatten = flatten(data)
-    paths = [path for path, _ in leaves_with_paths(data)]
-    return unflatten(
-        [as_numpy(leaf, f"{what}{path}") for path, leaf in zip(paths, leaves, strict=True)]
-    )
 
 
 class _Column:
@@ -96,7 +55,7 @@ class _Column:
             out[order] = self.array[rows[order]]
 
 
-class ArrayBatches:
+class ArrayBatches(Source):
     """Batches of arrays that have the samples along their first axis.
 
     Parameters
@@ -154,7 +113,8 @@ class ArrayBatches:
         self.seed = seed
         self.keep_integers = keep_integers
         self.ahead = ahead
-        self.samples = self._count()
+        self.samples: int = self._count()
+        self.steps: int = -(-self.samples // self.batch_size)
         self.layout = Layout(self.x, self.y, self.sample_weight)
 
     def _count(self) -> int:
@@ -174,7 +134,7 @@ class ArrayBatches:
         return samples
 
     def __len__(self) -> int:
-        return -(-self.samples // self.batch_size)
+        return self.steps
 
     def order(self, epoch: int) -> numpy.ndarray | None:
         """Return the order of the samples in an epoch, None for their own."""
@@ -220,8 +180,9 @@ class ArrayBatches:
             if data is not None
             for leaf in flatten(data)[0]
         ]
+        cast = Casting(self.keep_integers)
         return [
-            _Column(leaf, _target_dtype(leaf) if part else self._input_dtype(leaf))
+            _Column(leaf, cast.target(leaf.dtype) if part else cast.input(leaf.dtype))
             for part, leaf in leaves
         ]
 
@@ -249,13 +210,3 @@ class ArrayBatches:
             batch = Batch(buffers, self.layout, signatures.get(last - first))
             signatures[last - first] = batch.signature
             yield batch
-
-    def _input_dtype(self, array: Any) -> numpy.dtype:
-        dtype = array.dtype
-        if self.keep_integers and dtype.kind in "iu" and dtype != numpy.uint8:
-            return dtype
-        return settings.complex_dtype if dtype.kind == "c" else settings.float_dtype
-
-
-def _target_dtype(array: Any) -> numpy.dtype:
-    return settings.float_dtype if array.dtype.kind == "f" else array.dtype

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minpy.autograd.containers import flatten, map_leaves
-from minpy.data.arrays import tidy
+from minpy.data.source import tidy
 
 __all__ = ["split_validation"]
 

@@ -127,9 +127,8 @@ class CompiledStep:
                 loss = None
                 if ty is not None:
                     loss = model.total_loss(tx, ty, predictions, tw, extra)
-            return GraphReplay(
-                trace, self.buffers, inputs, loss, predictions, updates, self._handles()
-            )
+                outputs = model.outputs_of_step(predictions)
+            return GraphReplay(trace, self.buffers, inputs, loss, outputs, updates, self._handles())
 
     def _handles(self) -> dict[str, Any]:
         """Return MXNet's handles on the weights, with the gradients marked."""

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
 from minpy import metrics as metric_table
-from minpy.autograd.containers import flatten
 from minpy.data.batch import Batch
+from minpy.models.outputs import Outputs, output_names, parts_of, per_output
 
 __all__ = ["MetricSet"]
+
+
+class _Entry(NamedTuple):
+    """One metric: its name in the logs, and the output that it looks at, None for the only one."""
+
+    name: str
+    metric: Any
+    weighted: bool
+    output: int | None
 
 
 class MetricSet(Mapping):
@@ -19,59 +28,105 @@ class MetricSet(Mapping):
 
     Parameters
     ----------
+    model
+        Whose outputs they are of.
     given
-        What ``compile(metrics=…)`` got.
+        What ``compile(metrics=…)`` got: a list, or for several outputs a dict or a list of lists.
     weighted
         What ``compile(weighted_metrics=…)`` got: these count the sample weights.
     """
 
-    def __init__(self, given: Any, weighted: Any = None) -> None:
-        self._given = [(spec, False) for spec in _listed(given)]
-        self._given += [(spec, True) for spec in _listed(weighted)]
-        self._metrics: list[tuple[str, Any, bool]] | None = None
+    def __init__(self, model: Any, given: Any, weighted: Any = None) -> None:
+        self._model = model
+        self._given = given, weighted
+        self._metrics: list[_Entry] | None = None
+        self._names: list[str] | None = None  # of the outputs
         self._loss = 0.0
         self._weight = 0
-        self._shapes: tuple[Any, Any] | None = None
+        self._parts: dict[str, float] = {}
+        self._shapes: Any = None
 
     def reset(self) -> None:
         """Forget everything that was counted."""
         self._loss, self._weight = 0.0, 0
-        for _, metric, _ in self._metrics or ():
-            metric.reset_state()
+        self._parts = dict.fromkeys(self._parts, 0.0)
+        for entry in self._metrics or ():
+            entry.metric.reset_state()
 
-    def update(self, loss: float, batch: Batch, predictions: Any) -> None:
+    def update(self, loss: float, batch: Batch, outputs: Outputs) -> None:
         """Count one batch."""
-        self._loss += loss * batch.size
-        self._weight += batch.size
+        size = batch.size
+        self._loss += loss * size
+        self._weight += size
         if self._metrics is None:
-            self._resolve(batch.y, predictions)
+            self._resolve(batch.y, outputs)
+        if outputs.parts:
+            for name, part in zip(self._parts, outputs.parts, strict=True):
+                self._parts[name] += float(part) * size
         if self._metrics and (y := batch.y) is not None:
-            sample_weight = batch.sample_weight
-            for _, metric, weighted in self._metrics:
-                metric.update_state(y, predictions, sample_weight if weighted else None)
+            predictions, weights = outputs.predictions, batch.sample_weight
+            if self._names is None:
+                for entry in self._metrics:
+                    entry.metric.update_state(y, predictions, weights if entry.weighted else None)
+            else:
+                self._update_each(y, predictions, weights)
 
-    def _resolve(self, y: Any, predictions: Any) -> None:
+    def _update_each(self, y: Any, predictions: Any, weights: Any) -> None:
+        names = self._names
+        predicted, targets = parts_of(predictions, names, "predictions"), _by_name(y, names)
+        if isinstance(weights, Mapping | list | tuple):
+            weights = per_output(weights, names, "sample_weight")
+        else:
+            weights = [weights] * len(names)
+        for entry in self._metrics:
+            i = entry.output
+            weight = weights[i] if entry.weighted else None
+            entry.metric.update_state(targets[i], predicted[i], weight)
+
+    def _resolve(self, y: Any, outputs: Outputs) -> None:
         """Make the metrics: what 'accuracy' means depends on the shapes."""
-        y_shape = numpy.shape(flatten(y)[0][0]) if y is not None else None
-        shape = numpy.shape(flatten(predictions)[0][0])
-        self._make(y_shape, shape)
+        predictions = outputs.predictions
+        self._names = output_names(self._model, predictions)
+        if self._names is None:
+            shapes = [(None if y is None else numpy.shape(_only(y)), numpy.shape(predictions))]
+        else:
+            targets = [None] * len(self._names) if y is None else _by_name(y, self._names)
+            predicted = parts_of(predictions, self._names, "predictions")
+            shapes = [
+                (None if t is None else numpy.shape(t), numpy.shape(p))
+                for t, p in zip(targets, predicted, strict=True)
+            ]
+        self._make(self._names, shapes, len(outputs.parts))
 
-    def _make(self, y_shape: Any, shape: Any) -> None:
-        self._shapes = y_shape, shape
+    def _make(self, names: list[str] | None, shapes: list, parts: int) -> None:
+        self._names, self._shapes = names, (names, shapes, parts)
+        if names is not None and parts:
+            with_loss = self._model._losses_of(names)
+            self._parts = dict.fromkeys((f"{n}_loss" for n in with_loss), 0.0)
         self._metrics = []
-        for spec, weighted in self._given:
-            metric = metric_table.get(spec, y_shape, shape)
-            name = spec if isinstance(spec, str) else metric.name
-            self._metrics.append((name, metric, weighted))
+        for given, weighted in zip(self._given, (False, True), strict=True):
+            if names is None:
+                each = [_flat(given)]
+            else:
+                what = "weighted_metrics" if weighted else "metrics"
+                each = [_listed(v) for v in per_output(given, names, what)]
+            for i, specs in enumerate(each):
+                for spec in specs:
+                    metric = metric_table.get(spec, *shapes[i])
+                    name = spec if isinstance(spec, str) else metric.name
+                    if names is not None:
+                        name = f"{names[i]}_{name}"
+                    output = None if names is None else i
+                    self._metrics.append(_Entry(name, metric, weighted, output))
 
     def get_state(self) -> dict[str, Any]:
         """Return what was counted, as JSON can hold it."""
-        counted = [metric.get_state() for _, metric, _ in self._metrics or ()]
         return {
             "loss": self._loss,
             "weight": self._weight,
+            "parts": list(self._parts.values()),
             "shapes": self._shapes,
-            "metrics": counted,
+            "metrics": [entry.metric.get_state() for entry in self._metrics or ()],
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -79,34 +134,61 @@ class MetricSet(Mapping):
         self._loss, self._weight = state["loss"], state["weight"]
         if self._metrics is None and state["shapes"] is not None:
             self._make(*state["shapes"])
-        for (_, metric, _), own in zip(self._metrics or (), state["metrics"], strict=True):
-            metric.set_state(own)
+        self._parts = dict(zip(self._parts, state["parts"], strict=True))
+        for entry, own in zip(self._metrics or (), state["metrics"], strict=True):
+            entry.metric.set_state(own)
 
     def check(self) -> None:
         """Raise `ValueError` for a metric that doesn't exist."""
-        for spec, _ in self._given:
-            metric_table.get(spec, None, None)
+        for given in self._given:
+            for spec in _flat(given):
+                metric_table.get(spec, None, None)
 
     # --- reading --------------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> float:
         if name == "loss":
             return self._loss / self._weight if self._weight else 0.0
-        for known, metric, _ in self._metrics or ():
-            if known == name:
-                return float(metric.result())
+        if name in self._parts:
+            return self._parts[name] / self._weight if self._weight else 0.0
+        for entry in self._metrics or ():
+            if entry.name == name:
+                return float(entry.metric.result())
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
         yield "loss"
-        for name, _, _ in self._metrics or ():
-            yield name
+        yield from self._parts
+        for entry in self._metrics or ():
+            yield entry.name
 
     def __len__(self) -> int:
-        return 1 + len(self._metrics or ())
+        return 1 + len(self._parts) + len(self._metrics or ())
+
+
+def _by_name(y: Any, names: list[str]) -> list[Any]:
+    """Return the targets of each output, None for those of a dict that has none."""
+    if isinstance(y, Mapping):
+        return [y.get(n) for n in names]
+    return parts_of(y, names, "y")
+
+
+def _only(y: Any) -> Any:
+    if isinstance(y, Mapping):
+        return next(iter(y.values()))
+    return y[0] if isinstance(y, list | tuple) and len(y) == 1 else y
 
 
 def _listed(given: Any) -> list[Any]:
     if given is None:
         return []
     return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _flat(given: Any) -> list[Any]:
+    """Return all metrics of nested lists and dicts."""
+    if isinstance(given, Mapping):
+        return [spec for value in given.values() for spec in _flat(value)]
+    if isinstance(given, list | tuple):
+        return [spec for value in given for spec in _flat(value)]
+    return _listed(given)

@@ -70,10 +70,11 @@ class ProgramReplay:
                 values = [*trained, *weights[len(buffers.trained) :]]
                 with bound(parameters, values), forward_pass(training) as extra:
                     predictions = model(x, training=training)
-                    kept.append(predictions)
-                    if y is None:
-                        return []
-                    return [as_ndarray(model.total_loss(x, y, predictions, w, extra))]
+                    found = []
+                    if y is not None:
+                        found.append(as_ndarray(model.total_loss(x, y, predictions, w, extra)))
+                    kept.append(model.outputs_of_step(predictions))
+                    return found
 
             gradients: list[Any] = []
             with collect_updates() as updates:

@@ -16,6 +16,7 @@ import numpy
 from minpy import checkpoint, losses, metrics, optimizers
 from minpy.errors import CheckpointError, CheckpointFormatError, CheckpointMismatchError
 from minpy.layers.serialization import deserialize, serialize
+from minpy.models.outputs import map_nested
 
 __all__ = ["load_model", "load_weights", "restore", "save_model", "save_weights"]
 
@@ -107,21 +108,21 @@ def _compile_config(model: Any) -> dict[str, Any] | None:
     arguments = model._compile_arguments
     return {
         "optimizer": optimizers.serialize(model._optimizer),
-        "loss": None
-        if arguments["loss"] is None
-        else losses.serialize(losses.get(arguments["loss"]))
-        if not isinstance(arguments["loss"], str)
-        else arguments["loss"],
-        "metrics": _metric_configs(arguments["metrics"]),
-        "weighted_metrics": _metric_configs(arguments["weighted_metrics"]),
+        "loss": map_nested(arguments["loss"], _loss_config),
+        "loss_weights": arguments["loss_weights"],
+        "metrics": map_nested(arguments["metrics"], lambda v: _by_name(metrics.serialize, v)),
+        "weighted_metrics": map_nested(
+            arguments["weighted_metrics"], lambda v: _by_name(metrics.serialize, v)
+        ),
     }
 
 
-def _metric_configs(given: Any) -> Any:
-    if given is None:
-        return None
-    listed = given if isinstance(given, list | tuple) else [given]
-    return [spec if isinstance(spec, str) else metrics.serialize(spec) for spec in listed]
+def _loss_config(loss: Any) -> Any:
+    return loss if isinstance(loss, str) else losses.serialize(losses.get(loss))
+
+
+def _by_name(serialize: Any, value: Any) -> Any:
+    return value if isinstance(value, str) else serialize(value)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -235,23 +236,26 @@ def _apply(model: Any, found: checkpoint.Checkpoint, usable: Mapping, slots: Map
 
 def _compile(model: Any, config: Mapping, path: str, custom: Mapping[str, Any] | None) -> None:
     try:
-        loss = config["loss"]
         model.compile(
             optimizer=optimizers.deserialize(config["optimizer"], custom),
-            loss=loss
-            if loss is None or isinstance(loss, str)
-            else losses.deserialize(loss, custom),
-            metrics=_metrics(config["metrics"], custom),
-            weighted_metrics=_metrics(config["weighted_metrics"], custom),
+            loss=_made(config["loss"], losses.deserialize, custom),
+            loss_weights=config.get("loss_weights"),
+            metrics=_made(config["metrics"], metrics.deserialize, custom),
+            weighted_metrics=_made(config["weighted_metrics"], metrics.deserialize, custom),
         )
     except ValueError as error:
         raise CheckpointFormatError(f"{path}: {error}") from error
 
 
-def _metrics(specs: Any, custom: Mapping[str, Any] | None) -> Any:
-    if specs is None:
-        return None
-    return [s if isinstance(s, str) else metrics.deserialize(s, custom) for s in specs]
+def _made(config: Any, deserialize: Any, custom: Mapping[str, Any] | None) -> Any:
+    """Return what a configuration was made of: names, objects, and lists and dicts of them."""
+    if isinstance(config, Mapping) and "class_name" not in config:
+        return {name: _made(v, deserialize, custom) for name, v in config.items()}
+    if isinstance(config, list):
+        return [_made(v, deserialize, custom) for v in config]
+    if config is None or isinstance(config, str):
+        return config
+    return deserialize(config, custom)
 
 
 def load_model(

@@ -64,7 +64,7 @@ class EagerStep:
             with bound(self.buffers.trained, weights), forward_pass(training=True) as extra:
                 predictions = model(x, training=True)
                 loss = model.total_loss(x, y, predictions, sample_weight, extra)
-            kept.append(predictions)
+            kept.append(model.outputs_of_step(predictions))
             return [loss]
 
         with random.scope(seed, step), collect_updates() as updates:
@@ -96,7 +96,8 @@ class EagerStep:
             loss = None
             if y is not None:
                 loss = float(model.total_loss(x, y, predictions, sample_weight, extra))
-        return loss, map_leaves(_plain, predictions)
+            outputs = model.outputs_of_step(predictions)
+        return loss, map_leaves(_plain, outputs)
 
 
 def _arrays(batch: Batch) -> list[Any]:

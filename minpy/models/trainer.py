@@ -6,29 +6,43 @@ how an optimizer changes a weight.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from typing import Any
 
 import numpy
 
-from minpy import losses, optimizers, random, runtime
-from minpy.array import as_ndarray
+from minpy import optimizers, random, runtime
+from minpy.array import as_ndarray, numpy_value
 from minpy.autograd.containers import flatten, map_leaves
+from minpy.autograd.reverse import record
 from minpy.callbacks import CallbackList
 from minpy.config import settings
-from minpy.data import ArrayBatches, Batch, class_weights, split_validation
-from minpy.errors import ShapeError
-from minpy.layers.layer import Layer
-from minpy.layers.parameter import collect_updates, structure
+from minpy.data import (
+    ArrayBatches,
+    Batch,
+    Casting,
+    Source,
+    class_weights,
+    source_of,
+    split_validation,
+    unpack_x_y_sample_weight,
+)
+from minpy.data.streams import ran_out
+from minpy.errors import DifferentiationError, ShapeError
+from minpy.layers.layer import Layer, forward_pass
+from minpy.layers.parameter import bound, collect_updates, structure
 from minpy.models import saving
 from minpy.models.compiled_step import CompiledStep
 from minpy.models.denormals import flushed_denormals
 from minpy.models.flat_buffers import FlatBuffers
 from minpy.models.interrupts import BetweenSteps
 from minpy.models.metric_set import MetricSet
+from minpy.models.outputs import OutputLosses, Outputs
 from minpy.models.step import EagerStep
 from minpy.policy import current_policy
+from minpy.primitives import registry
 
 __all__ = ["Trainer"]
 
@@ -51,6 +65,8 @@ class Trainer(Layer):
             self._buffers: FlatBuffers | None = None
             self._step: EagerStep | CompiledStep | None = None
             self._jit = True
+            self._steps_per_execution = 1
+            self._loss_parts: list[Any] = []
             self._seed: int | None = None
             self._ready_at: tuple[int, Any, bool] = (-1, None, True)
             self._epochs_done = 0
@@ -63,9 +79,13 @@ class Trainer(Layer):
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
+        loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
-        jit: str | bool = "auto",
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: str | bool = "auto",
+        jit: str | bool | None = None,
     ) -> None:
         """Say how to train.
 
@@ -74,14 +94,23 @@ class Trainer(Layer):
         optimizer
             A name or an `Optimizer`.
         loss
-            A name, a `Loss`, or a function of ``(y_true, y_pred)``.
+            A name, a `Loss`, or a function of ``(y_true, y_pred)``; for several outputs one for
+            all, or a list or dict of them. The total is their sum.
+        loss_weights
+            A list or dict of numbers that the losses of several outputs count with.
         metrics
-            Names, `Metric` objects or functions to report beside the loss.
+            Names, `Metric` objects or functions to report beside the loss; for several outputs
+            a dict of them, or a list of lists.
         weighted_metrics
             The same, with the sample weights counted in.
-        jit
+        run_eagerly
+            True runs the model operation by operation: Keras' word for ``jit=False``.
+        steps_per_execution
+            Callbacks see every so many batches as one.
+        jit_compile, jit
             ``'auto'`` compiles the model's forward pass and loss into a graph where that can be
-            done, and runs it operation by operation otherwise; False never compiles.
+            done, and runs it operation by operation otherwise; False never compiles. The second is
+            the short name of the first.
 
         Raises
         ------
@@ -96,18 +125,29 @@ class Trainer(Layer):
         >>> model.compile('adam', 'mse', metrics=['mae'])
         """
         chosen = optimizers.get(optimizer)
-        loss_function = None if loss is None else losses.get(loss)
-        metric_set = MetricSet(metrics, weighted_metrics)
+        loss_function = None if loss is None else OutputLosses(loss, loss_weights)
+        metric_set = MetricSet(self, metrics, weighted_metrics)
         metric_set.check()
+        jit = jit_compile if jit is None else jit
         if jit not in ("auto", True, False):
             raise ValueError(f"compile: expected jit='auto', True or False, got {jit!r}")
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(
+                "compile: expected a positive integer as steps_per_execution, got "
+                f"{steps_per_execution!r}"
+            )
         self._prepare()
-        self._jit = bool(jit)
+        if loss_function is not None and getattr(self, "_graph", None) is not None:
+            several = len(self.output_names) > 1
+            loss_function.check(self.output_names if several else None)
+        self._jit = bool(jit) and not run_eagerly
+        self._steps_per_execution = steps_per_execution
         self._optimizer = chosen
         self._loss = loss_function
         self._metrics = metric_set
         self._compile_arguments = {
             "loss": loss,
+            "loss_weights": loss_weights,
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
@@ -152,10 +192,20 @@ class Trainer(Layer):
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the loss of a batch as one number; a subclass may compute its own."""
-        return self._loss(y, y_pred, sample_weight=sample_weight)
+        return self._loss(self, y, y_pred, sample_weight, self._loss_parts)
+
+    def _losses_of(self, names: list[str]) -> list[str]:
+        """Return the names of those outputs that have a loss."""
+        return [] if self._loss is None else self._loss.outputs_with_one(names)
+
+    def outputs_of_step(self, predictions: Any) -> Outputs:
+        """Return a forward pass's predictions, with the losses of each output that it added up."""
+        parts, self._loss_parts[:] = tuple(self._loss_parts), []
+        return Outputs(predictions, parts)
 
     def total_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, extra: list[Any]) -> Any:
         """Return the loss with the terms of layers and regularizers."""
+        self._loss_parts.clear()
         total = as_ndarray(self.compute_loss(x, y, y_pred, sample_weight))
         for term in (*extra, *self.regularization_losses()):
             total = total + term
@@ -171,7 +221,7 @@ class Trainer(Layer):
             self._build_on(x)
         self._ready_to_train()
 
-    def _ready_for(self, data: ArrayBatches) -> None:
+    def _ready_for(self, data: Source) -> None:
         self._ready(data.first().x)
 
     def _build_on(self, x: Any) -> None:
@@ -258,14 +308,17 @@ class Trainer(Layer):
 
     # --- one batch ------------------------------------------------------------------------------
 
-    def _train_step(self, batch: Batch) -> tuple[float, Any]:
+    def _train_step(self, batch: Batch) -> tuple[float, Outputs]:
         optimizer = self._optimizer
         scale = self._gradient_scale = optimizer.loss_scale
         # By batches, not steps: those whose gradients are added up draw dropout of their own.
-        loss, predictions, updates = self._step.gradients(
-            batch, self._seed, optimizer.batches, scale
-        )
+        loss, outputs, updates = self._step.gradients(batch, self._seed, optimizer.batches, scale)
+        self._update_weights(updates)
+        return loss, outputs
+
+    def _update_weights(self, updates: list[tuple[Any, Any]]) -> None:
         # From here on nothing can fail: the step happens whole or not at all.
+        optimizer = self._optimizer
         if self._buffers.blocks:
             block = self._buffers.blocks[0]
             optimizer.apply(block.values, block.gradients, block.segments)
@@ -274,7 +327,6 @@ class Trainer(Layer):
                     p.assign(p.constraint(p.value))
         for p, value in updates:
             p.assign(value)
-        return loss, predictions
 
     def gradients(self) -> dict[str, numpy.ndarray]:
         """Return the gradients of the last training step, by the weights' paths."""
@@ -296,6 +348,8 @@ class Trainer(Layer):
     ) -> Any:
         """Train on one batch; return the loss, or the loss and the metrics since the last reset.
 
+        A model with a `train_step` of its own does that.
+
         Parameters
         ----------
         x, y, sample_weight, class_weight
@@ -308,9 +362,7 @@ class Trainer(Layer):
             sample_weight = class_weights(y, class_weight, sample_weight)
         batch = self._one_batch(x, y, sample_weight)
         self._ready(batch.x)
-        loss, predictions = self._train_step(batch)
-        self._metrics.update(loss, batch, predictions)
-        return self._result(return_dict)
+        return _as_asked(self._count_training(batch), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -319,32 +371,205 @@ class Trainer(Layer):
         self._require_compiled("test_on_batch")
         batch = self._one_batch(x, y, sample_weight)
         self._ready(batch.x)
-        loss, predictions = self._step.evaluate(batch)
-        self._metrics.update(loss, batch, predictions)
-        return self._result(return_dict)
+        return _as_asked(self._count_test(batch), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the predictions for one batch, as NumPy arrays."""
         batch = self._one_batch(x, None, None)
         self._ready(batch.x)
-        return self._step.evaluate(batch)[1]
+        return self._predict(batch)
+
+    def _count_training(self, batch: Batch) -> Mapping[str, float]:
+        """Train on a batch and count it; return the logs so far."""
+        if self._own_steps["train_step"]:
+            return self._run_own_step("train_step", batch)
+        loss, outputs = self._train_step(batch)
+        self._metrics.update(loss, batch, outputs)
+        return self._metrics
+
+    def _count_test(self, batch: Batch) -> Mapping[str, float]:
+        """Evaluate a batch and count it; return the logs so far."""
+        if self._own_steps["test_step"]:
+            return self._run_own_step("test_step", batch)
+        loss, outputs = self._step.evaluate(batch)
+        self._metrics.update(loss, batch, outputs)
+        return self._metrics
+
+    def _predict(self, batch: Batch) -> Any:
+        if self._own_steps["predict_step"]:
+            found = self._run_own_step("predict_step", batch)
+            return map_leaves(lambda a: numpy_value(as_ndarray(a)), found)
+        return self._step.evaluate(batch)[1].predictions
+
+    # --- steps of one's own ---------------------------------------------------------------------
+
+    @property
+    def _own_steps(self) -> dict[str, bool]:
+        """Which of the steps a subclass has written itself."""
+        found = _OWN_STEPS.get(type(self))
+        if found is None:
+            names = ("train_step", "test_step", "predict_step")
+            found = {n: getattr(type(self), n) is not getattr(Trainer, n) for n in names}
+            _OWN_STEPS[type(self)] = found
+        return found
+
+    def _run_own_step(self, name: str, batch: Batch) -> Any:
+        leaves = [as_ndarray(leaf.copy()) for leaf in batch.leaves]
+        data = tuple(batch.layout.part(i, leaves) for i in range(3))
+        step = 0 if self._optimizer is None else self._optimizer.batches
+        with random.scope(self._seed, step):
+            found = getattr(self, name)(data)
+        if name != "predict_step":
+            if not isinstance(found, Mapping):
+                raise TypeError(
+                    f"{self.name}: {name} must return a dict of names and numbers, got "
+                    f"{type(found).__name__}"
+                )
+            found = {key: float(value) for key, value in found.items()}
+        return found
+
+    def train_step(self, data: Any) -> Mapping[str, Any]:
+        """Train on one batch, and return the logs; a subclass may write its own.
+
+        Parameters
+        ----------
+        data
+            ``(x, y, sample_weight)``, None where there is none.
+
+        Returns
+        -------
+        dict
+            Name → number, shown and recorded as they are.
+
+        Notes
+        -----
+        `value_and_gradients` and `apply_gradients` are what one's own is written with. It runs
+        operation by operation.
+
+        Examples
+        --------
+        >>> import numpy
+        >>> from minpy.layers import Dense
+        >>> from minpy.models import Sequential
+        >>> class Halving(Sequential):
+        ...     def train_step(self, data):
+        ...         x, y, _ = data
+        ...         loss, gradients = self.value_and_gradients(
+        ...             lambda: self.compute_loss(x, y, self(x, training=True)))
+        ...         self.apply_gradients([g / 2 for g in gradients])
+        ...         return {'loss': loss}
+        >>> model = Halving([Dense(1)])
+        >>> model.compile('sgd', 'mse')
+        >>> x = numpy.linspace(-1, 1, 64).reshape(-1, 1)
+        >>> history = model.fit(x, 3 * x, epochs=9, verbose=0).history
+        >>> history['loss'][8] < history['loss'][0]
+        True
+        """
+        batch = Batch.of(*(map_leaves(_plain, part) for part in unpack_x_y_sample_weight(data)))
+        loss, outputs = self._train_step(batch)
+        self._metrics.update(loss, batch, outputs)
+        return dict(self._metrics)
+
+    def test_step(self, data: Any) -> Mapping[str, Any]:
+        """Evaluate one batch, and return the logs; a subclass may write its own."""
+        batch = Batch.of(*(map_leaves(_plain, part) for part in unpack_x_y_sample_weight(data)))
+        loss, outputs = self._step.evaluate(batch)
+        self._metrics.update(loss, batch, outputs)
+        return dict(self._metrics)
+
+    def predict_step(self, data: Any) -> Any:
+        """Return the predictions for one batch; a subclass may write its own."""
+        return self(unpack_x_y_sample_weight(data)[0], training=False)
+
+    def value_and_gradients(self, function: Callable[[], Any]) -> tuple[Any, list[Any]]:
+        """Return what a function of the weights computes, one number, and its gradients.
+
+        Parameters
+        ----------
+        function
+            Takes nothing and uses the model, for a `train_step` of one's own.
+
+        Returns
+        -------
+        value, gradients
+            The gradients in the order of `trainable_weights`, zeros for weights that have no part
+            in the value.
+        """
+        trained = self.trainable_weights
+
+        def with_weights(weights: list[Any]) -> list[Any]:
+            with bound(trained, weights), forward_pass(training=True):
+                return [as_ndarray(function())]
+
+        with collect_updates() as updates:
+            (value,), tape = record(with_weights, [p.value for p in trained])
+        if value.size != 1:
+            raise DifferentiationError(
+                f"{self.name}: expected a function that returns one number, got shape {value.shape}"
+            )
+        found = tape.back([registry["ones_like"](value)], once=True)
+        for p, new in updates:
+            p.assign(numpy_value(as_ndarray(new)))
+        pairs = zip(trained, found, strict=True)
+        return value, [registry["zeros_like"](p.value) if g is None else g for p, g in pairs]
+
+    def apply_gradients(self, gradients: Any) -> None:
+        """Let the optimizer do a step, for a `train_step` of one's own.
+
+        Parameters
+        ----------
+        gradients
+            In the order of `trainable_weights`.
+
+        Raises
+        ------
+        ShapeError
+            If one has another shape than its weight; nothing is changed then.
+        """
+        trained, given = self.trainable_weights, list(gradients)
+        if len(given) != len(trained):
+            raise ShapeError(
+                f"{self.name}: apply_gradients expected {len(trained)} gradients, got {len(given)}"
+            )
+        self._ready_to_train()
+        plain = [_plain(g) for g in given]
+        for p, g in zip(trained, plain, strict=True):
+            if g.shape != p.shape:
+                raise ShapeError(
+                    f"{self.name}: the gradient of {p.path!r} has shape {g.shape}, the weight "
+                    f"{p.shape}"
+                )
+        by_parameter = {id(p): g for p, g in zip(trained, plain, strict=True)}
+        for block in self._buffers.blocks:
+            for p, view in zip(block.parameters, block.gradient_views, strict=True):
+                numpy.multiply(by_parameter[id(p)], self._optimizer.loss_scale, out=view,
+                               casting="same_kind")  # fmt: skip
+        self._gradient_scale = self._optimizer.loss_scale
+        self._update_weights([])
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, loss: Any = 0.0
+    ) -> dict[str, float]:
+        """Count a batch in the metrics, and return the logs so far; for a step of one's own."""
+        plain = (map_leaves(_plain, part) for part in (x, y, sample_weight))
+        outputs = Outputs(map_leaves(_plain, y_pred), ())
+        self._metrics.update(float(loss), Batch.of(*plain), outputs)
+        return dict(self._metrics)
 
     def _one_batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
-        return self._data(x, y, sample_weight, batch_size=2**62).first()
-
-    def _result(self, return_dict: bool) -> Any:
-        values = dict(self._metrics)
-        if return_dict:
-            return values
-        return values["loss"] if len(values) == 1 else list(values.values())
+        casting = Casting(self._keeps_integers)
+        batch = casting.batch(x, y, sample_weight)
+        if batch.size == 0:
+            raise ValueError("the batch is empty: x has no samples")
+        return batch
 
     def reset_metrics(self) -> None:
         """Set the running loss and metrics to zero."""
         if self._metrics is not None:
             self._metrics.reset()
 
-    def _data(self, x: Any, y: Any, sample_weight: Any, **options: Any) -> ArrayBatches:
-        return ArrayBatches(x, y, sample_weight, keep_integers=self._keeps_integers, **options)
+    def _data(self, x: Any, y: Any, sample_weight: Any, **options: Any) -> Source:
+        return source_of(x, y, sample_weight, keep_integers=self._keeps_integers, **options)
 
     # --- fit ------------------------------------------------------------------------------------
 
@@ -365,7 +590,7 @@ class Trainer(Layer):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: int | Sequence[int] = 1,
     ) -> Any:
         """Train on data.
 
@@ -374,11 +599,15 @@ class Trainer(Layer):
         x
             Inputs with the samples along the first axis: an array, or a list or dict of them.
             Floats of other widths, and the integers of models of layers, are cast to the default
-            float dtype a batch at a time.
+            float dtype a batch at a time. Memory-mapped arrays and h5py data sets are read in
+            place; pandas frames are taken as arrays. Or a data set that yields batches: a
+            generator or iterable of ``(x, y)`` or ``(x, y, sample_weight)``, a `PyDataset`, a
+            PyTorch ``DataLoader``, an iterator of MXNet's.
         y
-            Targets of the same length.
+            Targets of the same length, where x are arrays.
         batch_size
-            Samples a step; 32 if not given. The last batch of an epoch may be smaller.
+            Samples a step; 32 if not given. The last batch of an epoch may be smaller. Data sets
+            make their batches themselves.
         epochs
             The epoch to train up to; with ``initial_epoch=3``, ``epochs=5`` trains two.
         verbose
@@ -389,21 +618,22 @@ class Trainer(Layer):
         validation_split
             The share of the samples, from the end, to validate on instead.
         validation_data
-            ``(x, y)`` or ``(x, y, sample_weight)`` to validate on after each epoch.
+            ``(x, y)`` or ``(x, y, sample_weight)`` to validate on after each epoch, or a data set
+            of any kind that `x` may be.
         shuffle
             Whether the samples come in another order each epoch, a function of seed and epoch.
         class_weight
             Class number → weight of its samples in the loss.
         sample_weight
-            Weight of each sample in the loss.
+            Weight of each sample in the loss, or of each time step, of shape (samples, steps).
         initial_epoch
             The number of the first epoch.
         steps_per_epoch, validation_steps
-            At most so many batches an epoch.
+            At most so many batches an epoch. A generator that never ends needs it.
         validation_batch_size
             Samples a validation step; `batch_size` if not given.
         validation_freq
-            Validate after every so many epochs.
+            Validate after every so many epochs, or after those that are listed, from 1.
 
         Returns
         -------
@@ -431,25 +661,30 @@ class Trainer(Layer):
         self._require_compiled("fit")
         if x is None:
             raise ValueError("fit: expected data, got x=None")
-        if y is None and not self._has_own_loss():
-            raise ValueError("fit: expected targets, got y=None")
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(
                 x, y, sample_weight, validation_split
             )
-        if class_weight is not None:
-            sample_weight = class_weights(y, class_weight, sample_weight)
-        batch_size = 32 if batch_size is None else batch_size
         if self._seed is None:
             self._seed = random.new_seed()
         data = self._data(
-            x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, seed=self._seed
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=self._seed,
+            class_weight=class_weight,
         )
+        self._check_targets(data, "fit")
+        steps = _fewer(data.steps, steps_per_epoch)
+        if steps is not None:
+            data.limit = steps * max(0, epochs - initial_epoch)
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size)
+        every = self._steps_per_execution
         self._ready_for(data)
-        steps = len(data) if steps_per_epoch is None else min(len(data), steps_per_epoch)
 
         self.stop_training = False
         run = CallbackList(
@@ -462,7 +697,7 @@ class Trainer(Layer):
             steps=steps,
         )
         logs: dict[str, float] = {}
-        with flushed_denormals(), run, BetweenSteps() as interrupt:
+        with closing(data), flushed_denormals(), run, BetweenSteps() as interrupt:
             run.on_train_begin()
             first_epoch, start, logs, counted = self._resume or (initial_epoch, 0, {}, None)
             self._resume = None
@@ -474,23 +709,31 @@ class Trainer(Layer):
                 self._metrics.reset()
                 if counted is not None:
                     self._metrics.set_state(counted)
+                found: Mapping[str, float] = self._metrics
+                done = start
                 with closing(data.batches(self._epochs_done, start)) as batches:
-                    for step, batch in enumerate(batches, start):
-                        if step == steps:
-                            break
-                        run.on_train_batch_begin(step)
-                        loss, predictions = self._train_step(batch)
-                        self._metrics.update(loss, batch, predictions)
-                        run.on_train_batch_end(step, self._metrics)
+                    left = None if steps is None else max(0, steps - start)
+                    for step, batch in enumerate(islice(batches, left), start):
+                        if step % every == 0 or step == start:
+                            run.on_train_batch_begin(step)
+                        found = self._count_training(batch)
+                        done = step + 1
+                        if done % every == 0 or done == steps:
+                            run.on_train_batch_end(step, found)
                         interrupt.check()
                         if self.stop_training:
                             break
+                if done < (steps or 1) and not self.stop_training:
+                    ran_out(steps or 1, done)
+                    self.stop_training = True
+                    if done == start:
+                        break
                 start, counted = 0, None
                 self._epochs_done += 1
-                logs = dict(self._metrics)
-                if validation is not None and (epoch - initial_epoch + 1) % validation_freq == 0:
-                    found = self._run_evaluation(validation, run, validation_steps, interrupt)
-                    logs.update({f"val_{name}": value for name, value in found.items()})
+                logs = dict(found)
+                if validation is not None and _is_due(validation_freq, epoch):
+                    on_test = self._run_evaluation(validation, run, validation_steps, interrupt)
+                    logs.update({f"val_{name}": value for name, value in on_test.items()})
                 run.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
@@ -533,34 +776,45 @@ class Trainer(Layer):
         for block in self._buffers.blocks:
             self._optimizer.swap_moving_average(block.values)
 
-    def _validation(self, data: Any, batch_size: int) -> ArrayBatches:
-        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+    def _validation(self, data: Any, batch_size: int | None) -> Source:
+        if isinstance(data, tuple | list):
+            if len(data) not in (2, 3):
+                raise ValueError(
+                    "validation_data: expected (x, y) or (x, y, sample_weight), got a "
+                    f"{type(data).__name__} of {len(data)}"
+                )
+            x, y, *rest = data
+            return self._data(x, y, rest[0] if rest else None, batch_size=batch_size)
+        found = self._data(data, None, None)
+        if isinstance(found, ArrayBatches):
             raise ValueError(
-                "validation_data: expected (x, y) or (x, y, sample_weight), got "
-                f"{type(data).__name__}"
-                + (f" of {len(data)}" if isinstance(data, tuple | list) else "")
+                "validation_data: expected (x, y), (x, y, sample_weight) or a data set that yields "
+                f"batches of them, got {type(data).__name__}"
             )
-        x, y, *rest = data
-        return self._data(x, y, rest[0] if rest else None, batch_size=batch_size)
+        return found
+
+    def _check_targets(self, data: Source, what: str) -> None:
+        """Raise `ValueError` if there is nothing to compare with."""
+        needed = not self._has_own_loss() and not self._own_steps["train_step"]
+        if needed and data.first().y is None:
+            raise ValueError(f"{what}: expected targets, got y=None")
 
     # --- evaluate and predict -------------------------------------------------------------------
 
     def _run_evaluation(
-        self, data: ArrayBatches, run: Any, steps: int | None, interrupt: BetweenSteps | None
+        self, data: Source, run: Any, steps: int | None, interrupt: BetweenSteps | None
     ) -> dict[str, float]:
         self._metrics.reset()
+        found: Mapping[str, float] = self._metrics
         run.on_test_begin()
         with closing(data.batches()) as batches:
-            for step, batch in enumerate(batches):
-                if step == steps:
-                    break
+            for step, batch in enumerate(islice(batches, steps)):
                 run.on_test_batch_begin(step)
-                loss, predictions = self._step.evaluate(batch)
-                self._metrics.update(loss, batch, predictions)
-                run.on_test_batch_end(step, self._metrics)
+                found = self._count_test(batch)
+                run.on_test_batch_end(step, found)
                 if interrupt is not None:
                     interrupt.check()
-        logs = dict(self._metrics)
+        logs = dict(found)
         run.on_test_end(logs)
         return logs
 
@@ -587,9 +841,10 @@ class Trainer(Layer):
             Whether to return names and values; otherwise a list, or the loss alone.
         """
         self._require_compiled("evaluate")
-        if x is None or (y is None and not self._has_own_loss()):
-            raise ValueError("evaluate: expected inputs and targets")
-        data = self._data(x, y, sample_weight, batch_size=batch_size or 32)
+        if x is None:
+            raise ValueError("evaluate: expected data, got x=None")
+        data = self._data(x, y, sample_weight, batch_size=batch_size)
+        self._check_targets(data, "evaluate")
         self._ready_for(data)
         run = CallbackList(
             callbacks,
@@ -597,11 +852,11 @@ class Trainer(Layer):
             model=self,
             verbose=verbose,
             epochs=1,
-            steps=len(data) if steps is None else min(steps, len(data)),
+            steps=_fewer(data.steps, steps),
         )
-        with run:
-            self._run_evaluation(data, run, steps, None)
-        return self._result(return_dict)
+        with closing(data), run:
+            found = self._run_evaluation(data, run, steps, None)
+        return _as_asked(found, return_dict)
 
     def predict(
         self,
@@ -620,7 +875,7 @@ class Trainer(Layer):
         steps
             At most so many batches.
         """
-        data = self._data(x, None, None, batch_size=batch_size or 32)
+        data = self._data(x, None, None, batch_size=batch_size)
         self._ready_for(data)
         run = CallbackList(
             callbacks,
@@ -628,21 +883,22 @@ class Trainer(Layer):
             model=self,
             verbose=verbose,
             epochs=1,
-            steps=len(data) if steps is None else min(steps, len(data)),
+            steps=_fewer(data.steps, steps),
         )
-        whole = _Outputs(data.samples, steps, data.batch_size)
-        with run, closing(data.batches()) as batches:
+        whole = _Outputs()
+        left = data.samples
+        with closing(data), run, closing(data.batches()) as batches:
             run.on_predict_begin()
-            for step, batch in enumerate(batches):
-                if step == steps:
-                    break
+            for step, batch in enumerate(islice(batches, steps)):
                 run.on_predict_batch_begin(step)
-                leaves, unflatten = flatten(self._step.evaluate(batch)[1])
+                leaves, unflatten = flatten(self._predict(batch))
                 self._check_length(leaves, batch.size)
-                whole.add(leaves)
+                if left is not None and steps is not None:
+                    left = min(left, steps * batch.size) if step == 0 else left
+                whole.add(leaves, left)
                 run.on_predict_batch_end(step, {"outputs": leaves})
             run.on_predict_end()
-        return unflatten(whole.leaves)
+        return unflatten(whole.joined())
 
     def _check_length(self, leaves: list[numpy.ndarray], samples: int) -> None:
         for leaf in leaves:
@@ -656,21 +912,61 @@ class Trainer(Layer):
 class _Outputs:
     """The outputs of all samples, filled batch by batch where they will lie in the end."""
 
-    def __init__(self, samples: int, steps: int | None, batch_size: int) -> None:
-        self._samples = samples if steps is None else min(samples, steps * batch_size)
+    def __init__(self) -> None:
         self._filled = 0
-        self.leaves: list[numpy.ndarray] = []
+        self._whole: list[numpy.ndarray] = []
 
-    def add(self, leaves: list[numpy.ndarray]) -> None:
-        """Copy the outputs of one batch to their place."""
-        if not self.leaves:
-            self.leaves = [numpy.empty((self._samples, *a.shape[1:]), a.dtype) for a in leaves]
+    def add(self, leaves: list[numpy.ndarray], samples: int | None) -> None:
+        """Copy the outputs of one batch to their place; `samples` is how many there will be."""
         after = self._filled + leaves[0].shape[0]
-        for out, a in zip(self.leaves, leaves, strict=True):
+        if not self._whole:
+            length = after if samples is None else samples
+            self._whole = [numpy.empty((length, *a.shape[1:]), a.dtype) for a in leaves]
+        for i, a in enumerate(leaves):
+            out = self._whole[i]
             if a.shape[1:] != out.shape[1:]:
                 raise ShapeError(
                     f"predict: a batch gave an output of shape {a.shape}, those before it "
                     f"(batch, {', '.join(map(str, out.shape[1:]))})"
                 )
+            if after > out.shape[0]:  # nobody knew how many there would be
+                larger = numpy.empty((max(after, 2 * out.shape[0]), *out.shape[1:]), out.dtype)
+                larger[: self._filled] = out[: self._filled]
+                self._whole[i] = out = larger
             out[self._filled : after] = a
         self._filled = after
+
+    def joined(self) -> list[numpy.ndarray]:
+        """Return the outputs of all samples."""
+        if not self._whole:
+            raise ValueError("predict: the data set is empty")
+        return [
+            out if out.shape[0] == self._filled else out[: self._filled].copy()
+            for out in self._whole
+        ]
+
+
+_OWN_STEPS: dict[type, dict[str, bool]] = {}
+
+
+def _plain(value: Any) -> Any:
+    return None if value is None else numpy_value(as_ndarray(value))
+
+
+def _fewer(first: int | None, second: int | None) -> int | None:
+    given = [n for n in (first, second) if n is not None]
+    return min(given) if given else None
+
+
+def _is_due(frequency: int | Sequence[int], epoch: int) -> bool:
+    """Say whether to validate after an epoch, counted from 0."""
+    if isinstance(frequency, int):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def _as_asked(logs: Mapping[str, float], return_dict: bool) -> Any:
+    values = dict(logs)
+    if return_dict:
+        return values
+    return next(iter(values.values())) if len(values) == 1 else list(values.values())

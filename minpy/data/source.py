@@ -1,0 +1,166 @@
+"""Where a training loop gets its batches: what all kinds of data sets offer, and how they cast."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+from minpy.array import ndarray, numpy_value
+from minpy.autograd.containers import flatten, leaves_with_paths
+from minpy.config import settings
+from minpy.data.batch import Batch
+
+__all__ = ["Casting", "Source", "as_numpy", "class_weights", "tidy"]
+
+
+class Source:
+    """A data set as batches.
+
+    Attributes
+    ----------
+    steps
+        Batches an epoch, None where only the end of the data tells.
+    samples
+        Samples an epoch, None where only the end of the data tells.
+    seed
+        What the order of a shuffled data set is a function of, with the epoch's number.
+    """
+
+    steps: int | None = None
+    samples: int | None = None
+    seed: int = 0
+    limit: int | None = None  # batches that will be asked for in all
+
+    def close(self) -> None:
+        """End what runs in the background."""
+
+    def first(self) -> Batch:
+        """Return the first batch, without using it up."""
+        raise NotImplementedError
+
+    def batches(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
+        """Give an epoch's batches in turn, from number `start` on."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Casting:
+    """The dtypes that batches have.
+
+    Parameters
+    ----------
+    keep_integers
+        Whether integer inputs stay integers (indices into a table) or become floats.
+    class_weight
+        Class number → weight of its samples, for data that come in batches.
+    """
+
+    keep_integers: bool = False
+    class_weight: dict[int, float] | None = None
+
+    def input(self, dtype: numpy.dtype) -> numpy.dtype:
+        """Return the dtype that inputs of a dtype get."""
+        if self.keep_integers and dtype.kind in "iu" and dtype != numpy.uint8:
+            return dtype
+        return settings.complex_dtype if dtype.kind == "c" else settings.float_dtype
+
+    def target(self, dtype: numpy.dtype) -> numpy.dtype:
+        """Return the dtype that targets and sample weights of a dtype get."""
+        return settings.float_dtype if dtype.kind == "f" else dtype
+
+    def batch(self, x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
+        """Return the batch of what a data set gave."""
+        if self.class_weight is not None:
+            sample_weight = class_weights(y, self.class_weight, sample_weight)
+        made = Batch.of(
+            tidy(x, "x"),
+            None if y is None else tidy(y, "y"),
+            None if sample_weight is None else tidy(sample_weight, "sample_weight"),
+        )
+        inputs = made.layout.inputs
+        leaves = []
+        for i, leaf in enumerate(made.leaves):
+            name = made.layout.names[i]
+            if leaf.ndim == 0:
+                raise ValueError(f"{name}: expected samples along an axis, got a number")
+            if leaf.shape[0] != made.size:
+                raise ValueError(
+                    f"expected as many targets and weights as samples: {made.layout.names[0]} has "
+                    f"{made.size}, {name} has {leaf.shape[0]}"
+                )
+            dtype = self.input(leaf.dtype) if i < inputs else self.target(leaf.dtype)
+            leaves.append(numpy.ascontiguousarray(leaf, dtype))
+        return Batch(leaves, made.layout)
+
+
+def as_numpy(value: Any, what: str) -> Any:
+    """Return an array of numbers: NumPy's own, or a data set in a file, which is read by parts."""
+    if type(value) is ndarray:
+        return numpy_value(value)
+    array = value if isinstance(value, numpy.ndarray) or _in_file(value) else _convert(value, what)
+    if array.dtype.kind not in "biufc":
+        hint = ""
+        if array.dtype.kind in "USO":
+            hint = (
+                "; number the classes first, for example with "
+                "numpy.unique(labels, return_inverse=True)[1]"
+            )
+        raise TypeError(f"{what}: expected an array of numbers, got dtype {array.dtype}{hint}")
+    return array
+
+
+def _in_file(value: Any) -> bool:
+    h5py = sys.modules.get("h5py")
+    return h5py is not None and isinstance(value, h5py.Dataset)
+
+
+def _convert(value: Any, what: str) -> numpy.ndarray:
+    # PyTorch's tensors, pandas' frames and MXNet's arrays each have a way of their own.
+    for name in ("detach", "to_numpy", "asnumpy"):
+        method = getattr(value, name, None)
+        if callable(method):
+            value = method()
+            if name == "detach":
+                value = value.cpu().numpy()
+            break
+    try:
+        return numpy.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}; samples must have equal shapes") from None
+
+
+def tidy(data: Any, what: str) -> Any:
+    """Turn what was given for x or y into arrays in their containers."""
+    if isinstance(data, list) and data and not hasattr(data[0], "shape"):
+        return as_numpy(data, what)  # a list of numbers, not of inputs
+    leaves, unflatten = flatten(data)
+    paths = [path for path, _ in leaves_with_paths(data)]
+    return unflatten(
+        [as_numpy(leaf, f"{what}{path}") for path, leaf in zip(paths, leaves, strict=True)]
+    )
+
+
+def class_weights(y: Any, weights: dict[int, float], given: Any = None) -> numpy.ndarray:
+    """Turn weights of classes into weights of samples, times those that were given.
+
+    Raises
+    ------
+    ValueError
+        If a class has no weight.
+    """
+    labels = as_numpy(y, "y")
+    if labels.ndim > 1 and labels.shape[-1] > 1:
+        labels = labels.argmax(-1)
+    labels = labels.reshape(-1).astype(int)
+    missing = sorted(set(labels.tolist()) - set(weights))
+    if missing:
+        raise ValueError(f"class_weight: no weight for the classes {missing}")
+    table = numpy.zeros(max(max(weights), int(labels.max())) + 1, settings.float_dtype)
+    for label, weight in weights.items():
+        table[label] = weight
+    found = table[labels]
+    return found if given is None else found * numpy.asarray(given, found.dtype)

@@ -1,0 +1,204 @@
+"""Models with several outputs: what belongs to which, and the sum of their losses."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy
+
+from minpy import losses
+from minpy.array import as_ndarray
+
+__all__ = ["OutputLosses", "Outputs", "map_nested", "output_names", "parts_of", "per_output"]
+
+
+class Outputs(NamedTuple):
+    """What a step computes beside the loss.
+
+    Attributes
+    ----------
+    predictions
+        The model's output.
+    parts
+        The loss of each output, where there are several.
+    """
+
+    predictions: Any
+    parts: tuple
+
+
+def output_names(model: Any, predictions: Any) -> list[str] | None:
+    """Return the names of a model's outputs; None where there is one."""
+    if isinstance(predictions, Mapping):
+        return list(predictions)
+    if isinstance(predictions, list | tuple):
+        if getattr(model, "_graph", None) is not None:
+            return list(model.output_names)
+        return [f"output_{i}" for i in range(len(predictions))]
+    return None
+
+
+def parts_of(value: Any, names: list[str], what: str) -> list[Any]:
+    """Return what belongs to each output: of a dict by name, of a list by place.
+
+    Raises
+    ------
+    ValueError
+        If an output has none, or there are too many.
+    """
+    if isinstance(value, Mapping):
+        missing = [n for n in names if n not in value]
+        if missing:
+            raise ValueError(
+                f"{what}: nothing for the output {missing[0]!r}; the outputs are {names}, given "
+                f"were {list(value)}"
+            )
+        return [value[n] for n in names]
+    if isinstance(value, list | tuple) and len(value) == len(names):
+        return list(value)
+    given = f"{len(value)}" if isinstance(value, list | tuple) else "one array"
+    raise ValueError(
+        f"{what}: the model has {len(names)} outputs, {names}; expected a list or dict with as "
+        f"many arrays, got {given}"
+    )
+
+
+def per_output(given: Any, names: list[str], what: str) -> list[Any]:
+    """Return what was told to `compile` for each output, None where nothing was.
+
+    Raises
+    ------
+    ValueError
+        If an output doesn't exist, or a list has another length.
+    """
+    if given is None:
+        return [None] * len(names)
+    if isinstance(given, Mapping):
+        for name in given:
+            if name not in names:
+                near = difflib.get_close_matches(str(name), names, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"{what}: there is no output {name!r} among {names}{hint}")
+        return [given.get(name) for name in names]
+    if isinstance(given, list | tuple):
+        if len(given) != len(names):
+            raise ValueError(
+                f"{what}: the model has {len(names)} outputs, {names}, got a list of {len(given)}"
+            )
+        return list(given)
+    return [given] * len(names)
+
+
+class OutputLosses:
+    """A loss for each output, and what each counts with.
+
+    Parameters
+    ----------
+    given
+        A loss for all outputs, or a list or dict of losses; None leaves an output out.
+    weights
+        A list or dict of numbers; 1 by default.
+
+    Raises
+    ------
+    ValueError
+        If a loss doesn't exist.
+    """
+
+    def __init__(self, given: Any, weights: Any = None) -> None:
+        self._given = map_nested(given, losses.get)
+        self._weights = map_nested(weights, _number)
+
+    def check(self, names: list[str] | None) -> None:
+        """Raise `ValueError` if something is told of an output that doesn't exist."""
+        if names is not None:
+            per_output(self._given, names, "loss")
+            per_output(self._weights, names, "loss_weights")
+
+    def outputs_with_one(self, names: list[str]) -> list[str]:
+        """Return the names of the outputs that have a loss."""
+        chosen = per_output(self._given, names, "loss")
+        return [n for n, loss in zip(names, chosen, strict=True) if loss is not None]
+
+    def __call__(
+        self, model: Any, y: Any, y_pred: Any, sample_weight: Any, parts: list[Any]
+    ) -> Any:
+        """Return the sum of the losses of all outputs, and put each into `parts`."""
+        names = output_names(model, y_pred)
+        if names is None:
+            return self._single(y, y_pred, sample_weight)
+        chosen = per_output(self._given, names, "loss")
+        factors = per_output(self._weights, names, "loss_weights")
+        predicted = parts_of(y_pred, names, "the model's output")
+        used = self.outputs_with_one(names)
+        if not used:
+            raise ValueError(f"loss: none of the outputs {names} has one")
+        targets = dict(zip(used, _targets(y, names, used), strict=True))
+        weights = [sample_weight] * len(names)
+        if isinstance(sample_weight, Mapping | list | tuple):
+            weights = per_output(sample_weight, names, "sample_weight")
+        total: Any = None
+        for name, loss, factor, p, w in zip(
+            names, chosen, factors, predicted, weights, strict=True
+        ):
+            if loss is None:
+                continue
+            part = as_ndarray(loss(targets[name], p, sample_weight=w))
+            parts.append(part)
+            term = part if factor is None else part * factor
+            total = term if total is None else total + term
+        return total
+
+    def _single(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        loss = self._given
+        if isinstance(loss, list | tuple | Mapping):
+            values = list(loss.values()) if isinstance(loss, Mapping) else list(loss)
+            if len(values) != 1:
+                raise ValueError(f"loss: the model has one output, got {len(values)} losses")
+            loss = values[0]
+        y = _unpacked(y)
+        value = loss(y, y_pred, sample_weight=_unpacked(sample_weight))
+        factor = self._weights
+        if isinstance(factor, list | tuple | Mapping):
+            factor = (list(factor.values()) if isinstance(factor, Mapping) else list(factor))[0]
+        return value if factor is None else value * factor
+
+
+def _targets(y: Any, names: list[str], used: list[str]) -> list[Any]:
+    """Return the targets of the outputs that have a loss: others need none."""
+    if isinstance(y, Mapping):
+        return parts_of(y, used, "y")
+    if isinstance(y, list | tuple) and len(y) == len(used):
+        return list(y)
+    everything = dict(zip(names, parts_of(y, names, "y"), strict=True))
+    return [everything[n] for n in used]
+
+
+def _unpacked(value: Any) -> Any:
+    """Return the array of a list or dict of one."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        return next(iter(value.values()))
+    if isinstance(value, list | tuple) and len(value) == 1:
+        return value[0]
+    return value
+
+
+def _number(value: Any) -> float | None:
+    if value is None or isinstance(value, int | float | numpy.number):
+        return None if value is None else float(value)
+    raise ValueError(
+        f"loss_weights: expected numbers, got {value!r}; metrics are given as metrics=[…]"
+    )
+
+
+def map_nested(given: Any, function: Callable[[Any], Any]) -> Any:
+    """Apply a function to what is in nested lists and dicts; None stays None."""
+    if given is None:
+        return None
+    if isinstance(given, Mapping):
+        return {name: map_nested(v, function) for name, v in given.items()}
+    if isinstance(given, list | tuple):
+        return [map_nested(v, function) for v in given]
+    return function(given)

@@ -1,0 +1,242 @@
+"""Several outputs, steps of one's own, and what else `compile` and `fit` can be told."""
+
+from __future__ import annotations
+
+import numpy
+import pytest
+
+import minpy.numpy as np
+from minpy import losses, random
+from minpy.callbacks import LambdaCallback
+from minpy.layers import Dense, Input
+from minpy.models import Model, Sequential, load_model
+
+rng = numpy.random.default_rng(0)
+X = rng.random((48, 3)).astype("float32")
+A, B = rng.random((48, 1)).astype("float32"), rng.integers(0, 2, 48)
+CROSS_ENTROPY = losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def two_outputs(kind="list"):
+    random.seed(2)
+    x = Input((3,))
+    h = Dense(5, activation="tanh")(x)
+    a, b = Dense(1, name="a")(h), Dense(2, name="b")(h)
+    return Model(x, {"a": a, "b": b} if kind == "dict" else [a, b])
+
+
+def by_hand(predictions, factors):
+    a, b = predictions.values() if isinstance(predictions, dict) else predictions
+    mse = float(((a - A) ** 2).mean())
+    shifted = b - b.max(1, keepdims=True)
+    logs = shifted - numpy.log(numpy.exp(shifted).sum(1, keepdims=True))
+    entropy = float(-logs[numpy.arange(48), B].mean())
+    return factors[0] * mse + factors[1] * entropy, mse, entropy
+
+
+@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("kind", ["list", "dict"])
+def test_each_output_has_its_loss_weight_and_metrics(kind, jit):
+    model = two_outputs(kind)
+    told = {
+        "list": {"loss": ["mse", CROSS_ENTROPY], "loss_weights": [2.0, 0.5],
+                 "metrics": [["mae"], ["accuracy"]]},
+        "dict": {"loss": {"a": "mse", "b": CROSS_ENTROPY}, "loss_weights": {"a": 2.0, "b": 0.5},
+                 "metrics": {"a": "mae", "b": ["accuracy"]}},
+    }[kind]  # fmt: skip
+    model.compile("sgd", **told, jit=jit)
+    y = {"a": A, "b": B} if kind == "dict" else [A, B]
+    predictions = model.predict(X, verbose=0)
+    total, mse, entropy = by_hand(predictions, (2.0, 0.5))
+    found = model.evaluate(X, y, batch_size=20, verbose=0, return_dict=True)
+    assert list(found) == ["loss", "a_loss", "b_loss", "a_mae", "b_accuracy"]
+    a, b = predictions.values() if kind == "dict" else predictions
+    expected = [total, mse, entropy, numpy.abs(a - A).mean(), (b.argmax(1) == B).mean()]
+    numpy.testing.assert_allclose(list(found.values()), expected, rtol=1e-5)
+    history = model.fit(X, y, epochs=20, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    numpy.testing.assert_allclose(
+        history["loss"],
+        2 * numpy.array(history["a_loss"]) + 0.5 * numpy.array(history["b_loss"]),
+        rtol=1e-5,
+    )
+    assert (model.jit_status == "compiled") == jit
+
+
+def test_an_output_without_a_loss_needs_no_target():
+    model = two_outputs("dict")
+    model.compile("sgd", loss={"a": "mse"})
+    found = model.evaluate(X, {"a": A}, verbose=0, return_dict=True)
+    assert list(found) == ["loss", "a_loss"]
+    model.fit(X, {"a": A}, verbose=0)
+
+
+def test_one_loss_serves_all_outputs():
+    model = two_outputs()
+    model.compile("sgd", "mse")
+    y = [A, rng.random((48, 2)).astype("float32")]
+    a, b = model.predict(X, verbose=0)
+    expected = ((a - y[0]) ** 2).mean() + ((b - y[1]) ** 2).mean()
+    assert model.evaluate(X, y, verbose=0)[0] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"loss": {"a": "mse", "c": "mse"}}, "no output 'c'"),
+        ({"loss": ["mse"]}, "list of 1"),
+        ({"loss": "mse", "loss_weights": ["accuracy", 1]}, "metrics="),
+        ({"loss": "mse", "steps_per_execution": 0}, "steps_per_execution"),
+        ({"loss": {"a": "meen_squared"}}, "meen_squared"),
+    ],
+)
+def test_what_compile_is_told_must_fit_the_outputs(told, message):
+    model = two_outputs()
+    with pytest.raises(ValueError, match=message):
+        model.compile("sgd", **told)
+    assert not model.compiled
+
+
+def test_targets_must_fit_the_outputs():
+    model = two_outputs()
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="2 outputs"):
+        model.fit(X, A, verbose=0)
+
+
+def test_a_model_with_several_losses_is_saved_and_loaded(tmp_path):
+    model = two_outputs("dict")
+    model.compile("adam", {"a": "mse", "b": CROSS_ENTROPY}, {"a": 3.0}, {"b": ["accuracy"]})
+    y = {"a": A, "b": B}
+    model.fit(X, y, verbose=0)
+    model.save(tmp_path / "m.h5")
+    again = load_model(tmp_path / "m.h5")
+    assert again.evaluate(X, y, verbose=0) == model.evaluate(X, y, verbose=0)
+    random.seed(5)
+    first = model.fit(X, y, epochs=2, shuffle=False, verbose=0).history
+    random.seed(5)
+    assert again.fit(X, y, epochs=2, shuffle=False, verbose=0).history == first
+
+
+# --- steps of one's own ---------------------------------------------------------------------------
+
+
+class OwnSteps(Sequential):
+    """Does by hand what `fit` does."""
+
+    def train_step(self, data):
+        x, y, _ = data
+        loss, gradients = self.value_and_gradients(
+            lambda: np.mean((self(x, training=True) - y) ** 2)
+        )
+        self.apply_gradients(gradients)
+        return self.compute_metrics(x, y, self(x), loss=loss)
+
+    def test_step(self, data):
+        x, y, _ = data
+        return {"distance": np.max(np.abs(self(x) - y))}
+
+    def predict_step(self, data):
+        return -self(data[0])
+
+
+def test_a_step_of_ones_own_replaces_that_of_fit():
+    found = []
+    for kind in (OwnSteps, Sequential):
+        random.seed(3)
+        model = kind([Dense(4, activation="tanh"), Dense(1)])
+        model.compile("adam", "mse", jit=False)
+        loss = model.fit(X, A, epochs=3, verbose=0).history["loss"]
+        found.append((loss, model.get_weights(), model))
+    numpy.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
+    for a, b in zip(found[0][1], found[1][1], strict=True):
+        numpy.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    own = found[0][2]
+    numpy.testing.assert_allclose(own.predict(X, verbose=0), -numpy.asarray(own(X)), rtol=1e-6)
+    assert list(own.evaluate(X, A, verbose=0, return_dict=True)) == ["distance"]
+
+
+def test_the_default_steps_can_be_called_by_a_subclass():
+    class Counting(Sequential):
+        steps = 0
+
+        def train_step(self, data):
+            self.steps += 1
+            return super().train_step(data)
+
+    random.seed(3)
+    model, plain = Counting([Dense(1)]), None
+    model.compile("sgd", "mse", metrics=["mae"])
+    history = model.fit(X, A, epochs=2, verbose=0).history
+    random.seed(3)
+    plain = Sequential([Dense(1)])
+    plain.compile("sgd", "mse", metrics=["mae"])
+    assert history == plain.fit(X, A, epochs=2, verbose=0).history
+    assert model.steps == 4
+
+
+def test_a_step_that_returns_no_dict_is_told_so():
+    class Silent(Sequential):
+        def train_step(self, data):
+            return None
+
+    model = Silent([Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="must return a dict"):
+        model.fit(X, A, verbose=0)
+
+
+def test_gradients_of_a_wrong_shape_change_nothing():
+    model = Sequential([Dense(1, input_shape=(3,))])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="has shape"):
+        model.apply_gradients([numpy.ones((3, 1)), numpy.ones(2)])
+    with pytest.raises(ValueError, match="expected 2 gradients"):
+        model.apply_gradients([numpy.ones((3, 1))])
+    for a, b in zip(before, model.get_weights(), strict=True):
+        numpy.testing.assert_array_equal(a, b)
+
+
+# --- the rest -------------------------------------------------------------------------------------
+
+
+def test_callbacks_see_several_steps_as_one():
+    seen = []
+    model = Sequential([Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=4)
+    callback = LambdaCallback(
+        on_train_batch_begin=lambda step, logs=None: seen.append(("begin", step)),
+        on_train_batch_end=lambda step, logs=None: seen.append(("end", step)),
+    )
+    model.fit(X, A, batch_size=8, verbose=0, callbacks=[callback])
+    assert seen == [("begin", 0), ("end", 3), ("begin", 4), ("end", 5)]
+    assert model.optimizer.iterations == 6
+
+
+def test_validation_after_listed_epochs():
+    model = Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    history = model.fit(
+        X, A, epochs=5, verbose=0, validation_data=(X, A), validation_freq=[2, 5]
+    ).history
+    assert len(history["val_loss"]) == 2
+    history = model.fit(X, A, epochs=5, verbose=0, validation_data=(X, A), validation_freq=2)
+    assert len(history.history["val_loss"]) == 2
+
+
+def test_each_time_step_can_have_a_weight():
+    model = Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = rng.random((6, 4, 3)).astype("float32"), rng.random((6, 4, 1)).astype("float32")
+    w = rng.random((6, 4)).astype("float32")
+    p = model.predict(x, verbose=0)
+    expected = (((p - y) ** 2)[..., 0] * w).mean()
+    assert model.evaluate(x, y, sample_weight=w, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_running_eagerly_is_keras_word_for_no_graph():
+    model = Sequential([Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(X, A, verbose=0)
+    assert model.jit_status != "compiled"
