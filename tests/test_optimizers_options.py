@@ -314,8 +314,23 @@ def test_rank_one_mean_squares_are_exact_for_rank_one_gradients():
     w = numpy.ones(12)
     optimizer = optimizers.Adafactor(0.01)
     optimizer.apply(w, g.ravel(), [(0, 12, "kernel", True, (3, 4))])
-    numpy.testing.assert_allclose(optimizer.slots["velocity"], (g**2).ravel(), rtol=1e-12)
+    means = numpy.concatenate([(g**2).mean(1), (g**2).mean(0)])
+    numpy.testing.assert_allclose(optimizer.slots["velocity"][:7], means, rtol=1e-12)
     numpy.testing.assert_allclose(w, 0.99)
+
+
+@pytest.mark.parametrize("shape", [(1, 6), (6, 1), (2, 1, 3), (2, 2), (3, 2, 2)])
+def test_means_of_thin_matrices_have_room(shape):
+    size = int(numpy.prod(shape))
+    w, g = numpy.ones(size), ask.numbers((size,), 3) + 2.0
+    optimizer = optimizers.Adafactor(0.01)
+    optimizer.apply(w, g, [(0, size, "kernel", True, shape)])
+    squares = g.reshape(shape) ** 2
+    rows, columns = squares.mean(-1, keepdims=True), squares.mean(-2, keepdims=True)
+    mean = rows / rows.mean(-2, keepdims=True) * columns
+    step = g.reshape(shape) / numpy.sqrt(mean)
+    step /= max(1.0, numpy.sqrt((step**2).mean()))
+    numpy.testing.assert_allclose(w, 1 - 0.01 * step.ravel(), rtol=1e-12)
 
 
 def test_a_transposed_matrix_takes_the_transposed_steps():

@@ -36,9 +36,9 @@ class Adafactor(Optimizer):
     Notes
     -----
     Shazeer and Stern, 2018, algorithms 4 and 5. Rows and columns are those of a weight's last two
-    axes, as in Keras; their means are kept as their product, in one slot as long as the weights:
-    a matrix of rank one, whose own means over rows and columns are they. It runs in NumPy, weight
-    by weight.
+    axes, as in Keras; their means lie at the beginning of the weight's part of the slot, whose rest
+    takes no memory. A matrix of one row or column, and a vector, has a mean for each element. It
+    runs in NumPy, weight by weight.
 
     Examples
     --------
@@ -109,41 +109,46 @@ class Adafactor(Optimizer):
                 part = slice(segment.start, segment.stop)
                 if segment.start == segment.stop:
                     continue
-                weight = w[part].astype(number)
+                # Views where nothing has to be changed first.
+                weight = w[part].astype(number, copy=False)
                 if decay:
-                    weight -= weight * decay
-                gradient = g[part].astype(number)
+                    weight = weight - weight * decay
+                gradient = g[part].astype(number, copy=False)
                 if factor != 1:
-                    gradient *= factor
+                    gradient = gradient * factor
                 if self.clipvalue is not None:
-                    numpy.clip(gradient, -self.clipvalue, self.clipvalue, out=gradient)
-                squares = gradient * gradient
-                squares += number(self.epsilon_1)
-                mean = velocity[part]
-                if segment.shape is not None and len(segment.shape) > 1:
-                    self._factor(
-                        mean.reshape(segment.shape), squares.reshape(segment.shape), kept, rest
-                    )
-                else:
-                    mean *= kept
-                    squares *= rest
-                    mean += squares
-                numpy.sqrt(mean, out=squares)
-                gradient /= squares
-                longest = max(1.0, _root_mean_square(gradient) / self.clip_threshold)
+                    gradient = numpy.clip(gradient, -self.clipvalue, self.clipvalue)
+                step = self._divided(gradient, velocity[part], segment.shape, kept, rest)
+                longest = max(1.0, _root_mean_square(step) / self.clip_threshold)
                 size = max(self.epsilon_2, _root_mean_square(weight))
-                gradient *= number(size * scalars["rate"] / longest)
-                weight -= gradient
-                w[part] = weight
+                step *= number(size * scalars["rate"] / longest)
+                numpy.subtract(weight, step, out=step)
+                w[part] = step
         return False
 
-    @staticmethod
-    def _factor(mean: numpy.ndarray, squares: numpy.ndarray, kept: Any, rest: Any) -> None:
-        """Move the product of row and column means towards that of new squares, in place."""
-        rows = kept * mean.mean(-1) + rest * squares.mean(-1)
-        columns = kept * mean.mean(-2) + rest * squares.mean(-2)
-        rows /= rows.mean(-1, keepdims=True)
-        numpy.multiply(rows[..., :, None], columns[..., None, :], out=mean)
+    def _divided(
+        self, g: numpy.ndarray, mean: numpy.ndarray, shape: Any, kept: Any, rest: Any
+    ) -> numpy.ndarray:
+        """Update a weight's mean square, in place, and return its gradient over the root of it."""
+        epsilon = g.dtype.type(self.epsilon_1)
+        places = _rows_and_columns(shape)
+        if places is None:
+            mean *= kept
+            mean += (g * g + epsilon) * rest
+            return g / numpy.sqrt(mean)
+        rows, columns = shape[-2:]
+        matrices = g.reshape(-1, rows, columns)
+        by_row = mean[places[0]].reshape(-1, rows)
+        by_column = mean[places[1]].reshape(-1, columns)
+        # Sums of squares in one pass each, without a matrix of squares.
+        by_row *= kept
+        by_row += (numpy.einsum("bij,bij->bi", matrices, matrices) / columns + epsilon) * rest
+        by_column *= kept
+        by_column += (numpy.einsum("bij,bij->bj", matrices, matrices) / rows + epsilon) * rest
+        rows_alone = by_row / by_row.mean(-1, keepdims=True)
+        step = matrices / numpy.sqrt(rows_alone)[:, :, None]
+        step /= numpy.sqrt(by_column)[:, None, :]
+        return step.reshape(-1)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer, without its state."""
@@ -159,3 +164,19 @@ class Adafactor(Optimizer):
 
 def _root_mean_square(x: numpy.ndarray) -> float:
     return norm(x) / math.sqrt(x.size)
+
+
+def _rows_and_columns(shape: Any) -> tuple[slice, slice] | None:
+    """Return where the means of rows and of columns lie in a slot; None for a mean an element.
+
+    They take the first places of the weight's part of the slot, whose other pages are never
+    touched and take no memory. A matrix of one row or column has no room for both.
+    """
+    if shape is None or len(shape) < 2:
+        return None
+    *leading, rows, columns = shape
+    matrices = math.prod(leading)
+    if rows + columns > rows * columns:
+        return None
+    between, end = matrices * rows, matrices * (rows + columns)
+    return slice(0, between), slice(between, end)

@@ -785,10 +785,11 @@ def _shorten(norm: float, longest: float) -> float:
 def aligned_full(size: int, dtype: Any, value: float) -> numpy.ndarray:
     """Return a 1-D array that begins on a cache line, so that vector loads don't cross one."""
     itemsize = numpy.dtype(dtype).itemsize
-    raw = numpy.empty(size * itemsize + 64, numpy.uint8)
+    raw = numpy.zeros(size * itemsize + 64, numpy.uint8)  # no memory until it is written to
     start = -raw.ctypes.data % 64
     made = raw[start : start + size * itemsize].view(dtype)
-    made[...] = value
+    if value:
+        made[...] = value
     return made
 
 
