@@ -40,8 +40,10 @@ def _lanes() -> int:
 
 LANES = _lanes()
 WIDTH = 2 * LANES  # columns of a panel
-GROUP = 16  # samples that a thread takes at a time
-DEPTH = 256  # rows of a panel that stay in the first cache
+# Samples that a thread takes at a time: few, so that a thread that comes late finds some left, and
+# more where the weights are too many for the second cache.
+GROUP, LARGE_GROUP, LARGE = 8, 32, 200_000
+DEPTH = 64  # rows that are read into the first cache at a time, for sums over all steps
 
 _FLOAT, _INT, _LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 _VECTOR, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
@@ -64,62 +66,69 @@ def _long(value: int) -> Any:
 def _make_block(rows: int) -> Callable[..., Any]:
     """Return the product of some rows with a panel, all sums in registers.
 
-    ``block(a, a_row, a_step, panel, c, c_row, depth, add)``: ``c[m, :]`` becomes, or with `add`
-    grows by, the sum over k of ``a[m * a_row + k * a_step] * panel[k, :]``. Addresses are
+    ``block(a, a_row, a_step, depth, b, b_row, more, panel, c, c_row, add)``: ``c[m, :]`` becomes,
+    or with `add` grows by, the sum over k of ``a[m * a_row + k * a_step] * panel[k, :]``, and then
+    over `more` rows of the panel of ``b[m * b_row + k] * panel[depth + k, :]``. Addresses are
     integers, strides count floats.
     """
 
     @intrinsic
-    def block(typing, a, a_row, a_step, panel, c, c_row, depth, add):
+    def block(typing, a, a_row, a_step, depth, b, b_row, more, panel, c, c_row, add):
         def generate(context, builder, signature, args):
-            a, a_row, a_step, panel, c, c_row, depth, add = args
+            a, a_row, a_step, depth, b, b_row, more, panel, c, c_row, add = args
             floats, vectors = _FLOAT.as_pointer(), _VECTOR.as_pointer()
-            a, panel, c = (builder.inttoptr(p, floats) for p in (a, panel, c))
+            a, b, panel, c = (builder.inttoptr(p, floats) for p in (a, b, panel, c))
             sums = [(m, v) for m in range(rows) for v in range(2)]
-            zero = ir.Constant(_VECTOR, None)
 
             def target(m, v):
                 offset = builder.add(builder.mul(_long(m), c_row), _long(v * LANES))
                 return builder.bitcast(builder.gep(c, [offset]), vectors)
 
-            starts = [builder.gep(a, [builder.mul(_long(m), a_row)]) for m in range(rows)]
-            before = builder.block
-            names = ("loop", "end", "add", "store", "out")
-            loop, end, adding, storing, out = map(builder.append_basic_block, names)
-            builder.cbranch(builder.icmp_signed(">", depth, _long(0)), loop, end)
+            def grown_by(found, left, left_row, left_step, panel, count):
+                starts = [builder.gep(left, [builder.mul(_long(m), left_row)]) for m in range(rows)]
+                before = builder.block
+                loop, end = (builder.append_basic_block(name) for name in ("loop", "end"))
+                builder.cbranch(builder.icmp_signed(">", count, _long(0)), loop, end)
+                builder.position_at_end(loop)
+                k = builder.phi(_LONG)
+                running = [builder.phi(_VECTOR) for _ in sums]
+                row = builder.gep(panel, [builder.mul(k, _long(WIDTH))])
+                right = []
+                for v in range(2):
+                    at = builder.bitcast(builder.gep(row, [_long(v * LANES)]), vectors)
+                    right.append(builder.load(at))
+                    right[-1].align = 4
+                offset = builder.mul(k, left_step)
+                numbers = []
+                for m in range(rows):
+                    number = builder.load(builder.gep(starts[m], [offset]))
+                    number.align = 4
+                    numbers.append(_splat(builder, number))
+                new = [
+                    builder.fadd(r, builder.fmul(numbers[m], right[v], _CONTRACT), _CONTRACT)
+                    for r, (m, v) in zip(running, sums, strict=True)
+                ]
+                following = builder.add(k, _long(1))
+                k.add_incoming(_long(0), before)
+                k.add_incoming(following, loop)
+                for r, old, n in zip(running, found, new, strict=True):
+                    r.add_incoming(old, before)
+                    r.add_incoming(n, loop)
+                builder.cbranch(builder.icmp_signed("<", following, count), loop, end)
+                builder.position_at_end(end)
+                out = [builder.phi(_VECTOR) for _ in sums]
+                for o, old, n in zip(out, found, new, strict=True):
+                    o.add_incoming(old, before)
+                    o.add_incoming(n, loop)
+                return out
 
-            builder.position_at_end(loop)
-            k = builder.phi(_LONG)
-            running = [builder.phi(_VECTOR) for _ in sums]
-            row = builder.gep(panel, [builder.mul(k, _long(WIDTH))])
-            right = []
-            for v in range(2):
-                at = builder.bitcast(builder.gep(row, [_long(v * LANES)]), vectors)
-                right.append(builder.load(at))
-                right[-1].align = 4
-            offset = builder.mul(k, a_step)
-            left = []
-            for m in range(rows):
-                number = builder.load(builder.gep(starts[m], [offset]))
-                number.align = 4
-                left.append(_splat(builder, number))
-            grown = [
-                builder.fadd(r, builder.fmul(left[m], right[v], _CONTRACT), _CONTRACT)
-                for r, (m, v) in zip(running, sums, strict=True)
-            ]
-            following = builder.add(k, _long(1))
-            k.add_incoming(_long(0), before)
-            k.add_incoming(following, loop)
-            for r, g in zip(running, grown, strict=True):
-                r.add_incoming(zero, before)
-                r.add_incoming(g, loop)
-            builder.cbranch(builder.icmp_signed("<", following, depth), loop, end)
-
-            builder.position_at_end(end)
-            found = [builder.phi(_VECTOR) for _ in sums]
-            for f, g in zip(found, grown, strict=True):
-                f.add_incoming(zero, before)
-                f.add_incoming(g, loop)
+            found = grown_by(
+                [ir.Constant(_VECTOR, None)] * len(sums), a, a_row, a_step, panel, depth
+            )
+            rest = builder.gep(panel, [builder.mul(depth, _long(WIDTH))])
+            found = grown_by(found, b, b_row, _long(1), rest, more)
+            names = ("add", "store", "out")
+            adding, storing, out = map(builder.append_basic_block, names)
             builder.cbranch(builder.icmp_signed("!=", add, _long(0)), adding, storing)
             for start, adds in ((adding, True), (storing, False)):
                 builder.position_at_end(start)
@@ -134,7 +143,7 @@ def _make_block(rows: int) -> Callable[..., Any]:
             builder.position_at_end(out)
             return context.get_dummy_value()
 
-        return types.void(*[types.intp] * 8), generate
+        return types.void(*[types.intp] * 11), generate
 
     return block
 
@@ -143,22 +152,26 @@ _block8, _block4, _block2, _block1 = map(_make_block, (8, 4, 2, 1))
 
 
 @numba.njit(error_model="numpy")
-def _product(a, a_row, a_step, rows, panels, count, c, c_row, depth, add):
-    """Multiply rows with all panels of a matrix."""
+def _product(a, a_row, depth, b, b_row, more, rows, panels, count, c, c_row, add):
+    """Multiply rows, each in one or two pieces, with all panels of a matrix."""
     for p in range(count):
-        panel, to = panels + p * depth * WIDTH * 4, c + p * WIDTH * 4
+        panel, to = panels + p * (depth + more) * WIDTH * 4, c + p * WIDTH * 4
         m = 0
         while m + 8 <= rows:
-            _block8(a + m * a_row * 4, a_row, a_step, panel, to + m * c_row * 4, c_row, depth, add)
+            _block8(a + m * a_row * 4, a_row, 1, depth, b + m * b_row * 4, b_row, more, panel,
+                    to + m * c_row * 4, c_row, add)  # fmt: skip
             m += 8
         if m + 4 <= rows:
-            _block4(a + m * a_row * 4, a_row, a_step, panel, to + m * c_row * 4, c_row, depth, add)
+            _block4(a + m * a_row * 4, a_row, 1, depth, b + m * b_row * 4, b_row, more, panel,
+                    to + m * c_row * 4, c_row, add)  # fmt: skip
             m += 4
         if m + 2 <= rows:
-            _block2(a + m * a_row * 4, a_row, a_step, panel, to + m * c_row * 4, c_row, depth, add)
+            _block2(a + m * a_row * 4, a_row, 1, depth, b + m * b_row * 4, b_row, more, panel,
+                    to + m * c_row * 4, c_row, add)  # fmt: skip
             m += 2
         if m < rows:
-            _block1(a + m * a_row * 4, a_row, a_step, panel, to + m * c_row * 4, c_row, depth, add)
+            _block1(a + m * a_row * 4, a_row, 1, depth, b + m * b_row * 4, b_row, more, panel,
+                    to + m * c_row * 4, c_row, add)  # fmt: skip
 
 
 # --- element-wise work ----------------------------------------------------------------------------
@@ -409,7 +422,18 @@ def _next(typing, counter):
 
     def generate(context, builder, signature, args):
         at = builder.inttoptr(args[0], _LONG.as_pointer())
-        return builder.atomic_rmw("add", at, _long(1), "monotonic")
+        return builder.atomic_rmw("add", at, _long(1), "acq_rel")
+
+    return types.intp(types.intp), generate
+
+
+@intrinsic
+def _read(typing, counter):
+    """Return a counter's value as other threads have left it."""
+
+    def generate(context, builder, signature, args):
+        at = builder.inttoptr(args[0], _LONG.as_pointer())
+        return builder.load_atomic(at, "acquire", 8)
 
     return types.intp(types.intp), generate
 
@@ -438,16 +462,41 @@ def _fill(target, value, count):
         b[i] = value
 
 
+@intrinsic
+def _copy_row(typing, source, target):
+    """Copy as many floats as a panel is wide."""
+
+    def generate(context, builder, signature, args):
+        pointers = [builder.inttoptr(a, _VECTOR.as_pointer()) for a in args]
+        for v in range(2):
+            source, target = (builder.gep(p, [_long(v)]) for p in pointers)
+            found = builder.load(source)
+            found.align = 4
+            builder.store(found, target).align = 4
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), generate
+
+
 @numba.njit(error_model="numpy")
-def _pack(matrix, rows, columns, panels):
-    """Lay a matrix out in panels of WIDTH columns, the last filled up with zeros."""
+def _pack_rows(source, step, rows, wide, panel):
+    """Lay a part of a matrix out as a panel, narrower ones filled up with zeros."""
+    if wide == WIDTH:
+        for k in range(rows):
+            _copy_row(source + k * step * 4, panel + k * WIDTH * 4)
+    else:
+        _fill(panel, numba.float32(0), rows * WIDTH)
+        for k in range(rows):
+            _copy(source + k * step * 4, panel + k * WIDTH * 4, wide)
+
+
+@numba.njit(error_model="numpy")
+def _pack(matrix, rows, columns, panels, before, depth):
+    """Lay a matrix out in panels of `depth` rows, behind `before` rows of other things."""
     for p in range((columns + WIDTH - 1) // WIDTH):
         wide = min(WIDTH, columns - p * WIDTH)
-        for k in range(rows):
-            to = panels + (p * rows + k) * WIDTH * 4
-            if wide < WIDTH:
-                _fill(to, numba.float32(0), WIDTH)
-            _copy(matrix + (k * columns + p * WIDTH) * 4, to, wide)
+        panel = panels + (p * depth + before) * WIDTH * 4
+        _pack_rows(matrix + p * WIDTH * 4, columns, rows, wide, panel)
 
 
 @numba.njit(error_model="numpy")
@@ -457,11 +506,16 @@ def _pack_transposed(matrix, rows, columns, panels):
     for p in range((rows + WIDTH - 1) // WIDTH):
         wide = min(WIDTH, rows - p * WIDTH)
         b = numba.carray(_floats(panels + p * columns * WIDTH * 4), (columns, WIDTH))
-        for k in range(columns):
+        if wide < WIDTH:
+            _fill(panels + p * columns * WIDTH * 4, numba.float32(0), columns * WIDTH)
+        # A line of the matrix at a time: rows a power of two apart would drive each other out of
+        # the first cache.
+        for start in range(0, columns, 16):
+            stop = min(start + 16, columns)
             for j in range(wide):
-                b[k, j] = a[p * WIDTH + j, k]
-            for j in range(wide, WIDTH):
-                b[k, j] = 0
+                row = a[p * WIDTH + j]
+                for k in range(start, stop):
+                    b[k, j] = row[k]
 
 
 # --- the recurrences ------------------------------------------------------------------------------
@@ -484,19 +538,22 @@ def _forward(told):
     columns = gates * units
     count = (columns + WIDTH - 1) // WIDTH
     wide = count * WIDTH
-    of_x = scratch
-    of_h = of_x + wide * features * 4
+    panels = scratch
+    of_h = panels + wide * features * 4  # a GRU's two products are apart
     z = of_h + wide * units * 4
-    inner = z + group * wide * 4 if kind == GRU else z
-    adds = 0 if kind == GRU else 1
+    inner = z + group * wide * 4
     ready = False
     while True:
         first = _next(begun) * group
         if first >= samples:
             break
         if not ready:
-            _pack(weights, features, columns, of_x)
-            _pack(kernel, units, columns, of_h)
+            if kind == GRU:
+                _pack(weights, features, columns, panels, 0, features)
+                _pack(kernel, units, columns, of_h, 0, units)
+            else:
+                _pack(weights, features, columns, panels, 0, features + units)
+                _pack(kernel, units, columns, panels, features, features + units)
             ready = True
         rows = min(group, samples - first)
         for t in range(steps):
@@ -505,8 +562,13 @@ def _forward(told):
             else:
                 before, row = h0 + first * units * 4, units
             start = x + (first * steps + t) * features * 4
-            _product(start, steps * features, 1, rows, of_x, count, z, wide, features, 0)
-            _product(before, row, 1, rows, of_h, count, inner, wide, units, adds)
+            if kind == GRU:
+                _product(start, steps * features, features, start, 0, 0, rows, panels, count, z,
+                         wide, 0)  # fmt: skip
+                _product(before, row, units, before, 0, 0, rows, of_h, count, inner, wide, 0)
+            else:
+                _product(start, steps * features, features, before, row, units, rows, panels,
+                         count, z, wide, 0)  # fmt: skip
             for m in range(rows):
                 at = (first + m) * steps + t
                 to, was = hs + at * units * 4, before + m * row * 4
@@ -541,16 +603,97 @@ def _forward(told):
                 _copy(cs + end, c + m * units * 4, units)
 
 
+@intrinsic
+def _longs(typing, pointer):
+    """Return a pointer to anything as one to int64."""
+
+    def generate(context, builder, signature, args):
+        return builder.bitcast(args[0], _LONG.as_pointer())
+
+    return types.CPointer(types.int64)(types.voidptr), generate
+
+
+@intrinsic
+def _address_of_longs(typing, address):
+    """Return an address as a pointer to int64."""
+
+    def generate(context, builder, signature, args):
+        return builder.inttoptr(args[0], _LONG.as_pointer())
+
+    return types.CPointer(types.int64)(types.intp), generate
+
+
+@numba.njit(error_model="numpy", nogil=True)
+def _weights(told):
+    """Sum the products of what each step reads and the gradients of that step.
+
+    What it reads are `features` numbers of the input, `units` of the state before, and a one, for
+    the bias.
+    """
+    samples, steps, features, units = told[1], told[2], told[3], told[4]
+    columns, share, x, h0, hs = told[5], told[6], told[9], told[10], told[11]
+    dz, dweights, dkernel, dbias = told[12], told[13], told[14], told[15]
+    counter = told.ctypes.data
+    scratch = told[7] + told[8] * _next(counter) * 4
+    begun = counter + 8 * (_SIZE - 1)
+    read = features + units + 1
+    blocks = (read + 7) // 8
+    row = blocks * 8
+    left, panel = scratch, scratch + row * DEPTH * 4
+    sums = panel + DEPTH * WIDTH * 4
+    a = numba.carray(_floats(left), (DEPTH, row))
+    total = samples * steps
+    panels = (columns + WIDTH - 1) // WIDTH
+    while True:
+        taken = _next(begun) * share
+        if taken >= panels:
+            break
+        _fill(left, numba.float32(0), row * DEPTH)
+        for k in range(DEPTH):
+            a[k, read - 1] = 1
+        for start in range(0, total, DEPTH):
+            depth = min(DEPTH, total - start)
+            n, t = start // steps, start % steps
+            for k in range(depth):
+                to = left + k * row * 4
+                if features:
+                    _copy(x + (start + k) * features * 4, to, features)
+                if units:
+                    was = hs + (start + k - 1) * units * 4 if t else h0 + n * units * 4
+                    _copy(was, to + features * 4, units)
+                t += 1
+                if t == steps:
+                    n, t = n + 1, 0
+            for p in range(taken, min(taken + share, panels)):
+                wide = min(WIDTH, columns - p * WIDTH)
+                source = dz + (start * columns + p * WIDTH) * 4
+                _pack_rows(source, columns, depth, wide, panel)
+                for m in range(blocks):
+                    c = sums + ((p - taken) * blocks + m) * 8 * WIDTH * 4
+                    _block8(left + m * 32, 1, row, depth, left, 0, 0, panel, c, WIDTH, start)
+        for p in range(taken, min(taken + share, panels)):
+            wide = min(WIDTH, columns - p * WIDTH)
+            for m in range(read):
+                c = sums + ((p - taken) * blocks * 8 + m) * WIDTH * 4
+                if m < features:
+                    into = dweights + m * columns * 4
+                elif m < read - 1:
+                    into = dkernel + (m - features) * columns * 4
+                else:
+                    into = dbias
+                _copy(c, into + p * WIDTH * 4, wide)
+
+
 @numba.njit(error_model="numpy", nogil=True)
 def _backward(told):
     kind, samples, steps, features, units = told[1], told[2], told[3], told[4], told[5]
     gates, group, g_hs, g_h, g_c = told[6], told[7], told[10], told[11], told[12]
     weights, kernel, h0, c0, mask = told[13], told[14], told[15], told[16], told[17]
     hs, kept, cs, dz, inner = told[18], told[19], told[20], told[21], told[22]
-    dx, dh0, dc0 = told[23], told[24], told[25]
+    dx, dh0, dc0, first_sum, second_sum = told[23], told[24], told[25], told[26], told[27]
     counter = told.ctypes.data
     scratch = told[8] + told[9] * _next(counter) * 4
-    begun = counter + 8 * (_SIZE - 1)
+    begun, finished = counter + 8 * (_SIZE - 1), counter + 8 * (_SIZE - 2)
     columns = gates * units
     count, count_x = (units + WIDTH - 1) // WIDTH, (features + WIDTH - 1) // WIDTH
     wide, wide_x = count * WIDTH, count_x * WIDTH
@@ -612,9 +755,10 @@ def _backward(told):
                         _relu_back(n, go, dhm + o, hs + at * units * 4 + o, dzm + o)
             start = (first * steps + t) * columns * 4
             row = steps * columns
-            _product(inner + start, row, 1, rows, of_h, count, dh, wide, columns, 1)
+            _product(inner + start, row, columns, inner, 0, 0, rows, of_h, count, dh, wide, 1)
             if dx:
-                _product(dz + start, row, 1, rows, of_x, count_x, dx_row, wide_x, columns, 0)
+                _product(dz + start, row, columns, dz, 0, 0, rows, of_x, count_x, dx_row, wide_x,
+                         0)  # fmt: skip
                 for m in range(rows):
                     to = dx + ((first + m) * steps + t) * features * 4
                     _copy(dx_row + m * wide_x * 4, to, features)
@@ -622,79 +766,13 @@ def _backward(told):
             _copy(dh + m * wide * 4, dh0 + (first + m) * units * 4, units)
             if kind == LSTM:
                 _copy(dc + m * wide * 4, dc0 + (first + m) * units * 4, units)
-
-
-@numba.njit(error_model="numpy", nogil=True)
-def _weights(told):
-    """Sum the products of what each step reads and the gradients of that step.
-
-    What it reads are `features` numbers of the input, `units` of the state before, and a one, for
-    the bias.
-    """
-    samples, steps, features, units = told[1], told[2], told[3], told[4]
-    columns, share, x, h0, hs = told[5], told[6], told[9], told[10], told[11]
-    dz, dweights, dkernel, dbias = told[12], told[13], told[14], told[15]
-    counter = told.ctypes.data
-    scratch = told[7] + told[8] * _next(counter) * 4
-    begun = counter + 8 * (_SIZE - 1)
-    read = features + units + 1
-    blocks = (read + 7) // 8
-    left, panel = scratch, scratch + blocks * 8 * DEPTH * 4
-    sums = panel + DEPTH * WIDTH * 4
-    a = numba.carray(_floats(left), (blocks, DEPTH, 8))
-    total = samples * steps
-    panels = (columns + WIDTH - 1) // WIDTH
-    while True:
-        taken = _next(begun) * share
-        if taken >= panels:
-            break
-        _fill(left, numba.float32(0), blocks * 8 * DEPTH)
-        for k in range(DEPTH):
-            a[blocks - 1, k, (read - 1) % 8] = 1
-        for start in range(0, total, DEPTH):
-            depth = min(DEPTH, total - start)
-            for k in range(depth):
-                n, t = (start + k) // steps, (start + k) % steps
-                if features:
-                    row = numba.carray(_floats(x + (start + k) * features * 4), (features,))
-                    for m in range(features):
-                        a[m // 8, k, m % 8] = row[m]
-                if units:
-                    was = hs + (start + k - 1) * units * 4 if t else h0 + n * units * 4
-                    row = numba.carray(_floats(was), (units,))
-                    for m in range(units):
-                        a[(features + m) // 8, k, (features + m) % 8] = row[m]
-            for p in range(taken, min(taken + share, panels)):
-                wide = min(WIDTH, columns - p * WIDTH)
-                for k in range(depth):
-                    to = panel + k * WIDTH * 4
-                    if wide < WIDTH:
-                        _fill(to, numba.float32(0), WIDTH)
-                    _copy(dz + ((start + k) * columns + p * WIDTH) * 4, to, wide)
-                for m in range(blocks):
-                    c = sums + ((p - taken) * blocks + m) * 8 * WIDTH * 4
-                    _block8(left + m * 8 * DEPTH * 4, 1, 8, panel, c, WIDTH, depth, start)
-        for p in range(taken, min(taken + share, panels)):
-            wide = min(WIDTH, columns - p * WIDTH)
-            for m in range(read):
-                c = sums + ((p - taken) * blocks * 8 + m) * WIDTH * 4
-                if m < features:
-                    into = dweights + m * columns * 4
-                elif m < read - 1:
-                    into = dkernel + (m - features) * columns * 4
-                else:
-                    into = dbias
-                _copy(c, into + p * WIDTH * 4, wide)
-
-
-@intrinsic
-def _longs(typing, pointer):
-    """Return a pointer to anything as one to int64."""
-
-    def generate(context, builder, signature, args):
-        return builder.bitcast(args[0], _LONG.as_pointer())
-
-    return types.CPointer(types.int64)(types.voidptr), generate
+        _next(finished)
+    # The sums over all steps wait for all groups, those that other threads have taken too.
+    while _read(finished) < (samples + group - 1) // group:
+        pass
+    _weights(numba.carray(_address_of_longs(first_sum), (_SIZE,)))
+    if second_sum:
+        _weights(numba.carray(_address_of_longs(second_sum), (_SIZE,)))
 
 
 _entry = numba.cfunc(types.void(types.voidptr), cache=True, error_model="numpy")
@@ -708,11 +786,6 @@ def _run_forward(pointer):
 @_entry
 def _run_backward(pointer):
     _backward(numba.carray(_longs(pointer), (_SIZE,)))
-
-
-@_entry
-def _run_weights(pointer):
-    _weights(numba.carray(_longs(pointer), (_SIZE,)))
 
 
 # --- calling them ---------------------------------------------------------------------------------
@@ -735,39 +808,45 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
-def _run(entry: Any, told: list[int], threads: int) -> None:
+def _told(*numbers: int) -> numpy.ndarray:
+    found = numpy.zeros(_SIZE, "int64")
+    found[: len(numbers)] = numbers
+    return found
+
+
+def _run(entry: Any, told: numpy.ndarray, threads: int) -> None:
     """Run a recurrence on OpenMP's threads, those that MXNet's operators have just used."""
-    numbers = numpy.zeros(_SIZE, "int64")
-    numbers[: len(told)] = told
     region = runtime.parallel_region() if threads > 1 else None
     if region is None:
-        entry.ctypes(numbers.ctypes.data)
+        entry.ctypes(told.ctypes.data)
     else:
-        region(entry.address, numbers.ctypes.data, threads, 0)
+        region(entry.address, told.ctypes.data, threads, 0)
 
 
 def _address(array: numpy.ndarray | None) -> int:
     return 0 if array is None else array.ctypes.data
 
 
-def _sharing(samples: int, work: int) -> tuple[int, int]:
+def _sharing(samples: int, steps: int, weights: int) -> tuple[int, int]:
     """Return how many threads to use, and how many samples one takes at a time."""
-    threads = runtime.threads() if work >= _WORTH_SHARING else 1
-    group = min(GROUP, max(4, -(-samples // threads)))
+    threads = runtime.threads() if samples * steps * weights >= _WORTH_SHARING else 1
+    group = min(LARGE_GROUP if weights > LARGE else GROUP, max(4, -(-samples // threads)))
     return max(1, min(threads, -(-samples // group))), group
+
+
+def _panels(columns: int) -> int:
+    return -(-columns // WIDTH)
 
 
 def _recur(kind, gates, x, weights, kernel, bias, inner, h0, c0, mask, hs, h, c, kept, cs) -> None:
     samples, steps, features = x.shape
     units, columns = kernel.shape
-    work = samples * steps * (features + units) * columns
-    threads, group = _sharing(samples, work)
-    wide = -(-columns // WIDTH) * WIDTH
-    room = wide * (features + units + 2 * group)
-    told = [0, kind, samples, steps, features, units, gates, group,
-            _address(_scratch.get(room * threads)), room,
-            *map(_address, (x, weights, kernel, bias, inner, h0, c0, mask, hs, h, c, kept,
-                            cs))]  # fmt: skip
+    threads, group = _sharing(samples, steps, (features + units) * columns)
+    room = _panels(columns) * WIDTH * (features + units + 2 * group)
+    scratch = _scratch.get(room * threads)
+    arrays = (scratch, x, weights, kernel, bias, inner, h0, c0, mask, hs, h, c, kept, cs)
+    first, *rest = map(_address, arrays)
+    told = _told(0, kind, samples, steps, features, units, gates, group, first, room, *rest)
     _run(_run_forward, told, threads)
 
 
@@ -777,38 +856,34 @@ def _recur_back(
 ) -> None:  # fmt: skip
     samples, steps, features = x.shape
     units, columns = kernel.shape
-    work = samples * steps * (features + units) * columns
-    threads, group = _sharing(samples, work)
-    wide, wide_x = -(-units // WIDTH) * WIDTH, -(-features // WIDTH) * WIDTH
-    room = wide * (columns + 2 * group)
+    threads, group = _sharing(samples, steps, (features + units) * columns)
+    room = _panels(units) * WIDTH * (columns + 2 * group)
     if dx is not None:
-        room += wide_x * (columns + group)
-    told = [0, kind, samples, steps, features, units, gates, group,
-            _address(_scratch.get(room * threads)), room,
-            *map(_address, (g_hs, g_h, g_c, weights, kernel, h0, c0, mask, hs, kept, cs, dz,
-                            inner, dx, dh0, dc0))]  # fmt: skip
-    _run(_run_backward, told, threads)
+        room += _panels(features) * WIDTH * (columns + group)
+    # Few shares of the sums: what they read is copied for each of them.
+    share = -(-_panels(columns) // threads)
+    rows = -(-(features + units + 1) // 8) * 8
+    room = max(room, rows * DEPTH + DEPTH * WIDTH + share * rows * WIDTH)
+    scratch = _address(_scratch.get(room * threads))
+
+    def sums(x, h0, hs, dz, dweights, dkernel, dbias):
+        sizes = 0 if x is None else features, 0 if hs is None else units
+        arrays = map(_address, (x, h0, hs, dz, dweights, dkernel, dbias))
+        return _told(0, samples, steps, *sizes, columns, share, scratch, room, *arrays)
+
     if dz is inner:
-        _sum(x, h0, hs, dz, dweights, dkernel, dbias, threads)
+        parts = [sums(x, h0, hs, dz, dweights, dkernel, dbias)]
     else:
-        _sum(x, None, None, dz, dweights, None, dbias, threads)
-        _sum(None, h0, hs, inner, None, dkernel, dinner, threads)
-
-
-def _sum(x, h0, hs, dz, dweights, dkernel, dbias, threads) -> None:
-    samples, steps, columns = dz.shape
-    features = 0 if x is None else x.shape[-1]
-    units = 0 if hs is None else hs.shape[-1]
-    blocks = -(-(features + units + 1) // 8)
-    panels = -(-columns // WIDTH)
-    # Few shares: what the products read is brought into order for each of them.
-    share = -(-panels // threads)
-    room = blocks * 8 * DEPTH + DEPTH * WIDTH + share * blocks * 8 * WIDTH
-    threads = -(-panels // share)
-    told = [0, samples, steps, features, units, columns, share,
-            _address(_scratch.get(room * threads)), room,
-            *map(_address, (x, h0, hs, dz, dweights, dkernel, dbias))]  # fmt: skip
-    _run(_run_weights, told, threads)
+        parts = [
+            sums(x, None, None, dz, dweights, None, dbias),
+            sums(None, h0, hs, inner, None, dkernel, dinner),
+        ]
+    arrays = (g_hs, g_h, g_c, weights, kernel, h0, c0, mask, hs, kept, cs, dz, inner, dx, dh0, dc0)
+    told = _told(
+        0, kind, samples, steps, features, units, gates, group, scratch, room,
+        *map(_address, arrays), *map(_address, parts),
+    )  # fmt: skip
+    _run(_run_backward, told, threads)
 
 
 def lstm_forward(x, weights, kernel, bias, h0, c0, mask, hs, h, c, kept, cs) -> None:
