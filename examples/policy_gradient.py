@@ -2,8 +2,7 @@
 
     python examples/policy_gradient.py [--small]
 
-REINFORCE (Williams, 1992) with the mean return of the other episodes at the same time as a
-baseline. The cart and pole are those of Barto, Sutton and Anderson, "Neuronlike adaptive elements
+REINFORCE (Williams, 1992) with the mean return of all episodes at the same time as a baseline. The cart and pole are those of Barto, Sutton and Anderson, "Neuronlike adaptive elements
 that can solve difficult learning control problems", 1983, many of them at once.
 """
 
@@ -84,7 +83,7 @@ def play(poles, params, rng):
 
 
 def advantages(alive):
-    """Return how much longer each cart lasts from each step on than the others do on average."""
+    """Return how much longer each cart lasts from each step on than all do on average."""
     returns = numpy.cumsum(alive[::-1], axis=0)[::-1]
     count = alive.sum(1, keepdims=True)
     mean = (returns * alive).sum(1, keepdims=True) / numpy.maximum(count, 1)

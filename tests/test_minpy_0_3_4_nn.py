@@ -340,6 +340,49 @@ def test_a_symbol_in_a_model_is_compiled_into_fits_graph(digits):
     assert found["auto"][1] < found["auto"][0]
 
 
+def test_a_symbol_that_normalizes_is_trained_by_fit_and_by_a_solver(digits):
+    mx = pytest.importorskip("mxnet")
+
+    class Net(ModelBase):
+        def __init__(self):
+            super().__init__()
+            net = mx.sym.FullyConnected(mx.sym.Variable("X"), name="fc1", num_hidden=32)
+            net = mx.sym.BatchNorm(net, name="bn", fix_gamma=False, momentum=0.8)
+            net = mx.sym.Activation(net, act_type="relu")
+            net = mx.sym.FullyConnected(net, name="fc2", num_hidden=10)
+            self.net = core.Function(net, input_shapes={"X": (64, 64)}, name="net")
+            self.add_params(self.net.get_params())
+            for name, shape in self.net.get_aux_shapes().items():
+                self.add_aux_param(name, numpy.ones(shape) * ("var" in name))
+
+        def forward(self, X, mode):
+            self.net.is_train = mode == "train"
+            return self.net(X=X, **self.params, **self.aux_params)
+
+        def loss(self, predict, y):
+            return layers.softmax_loss(predict, y)
+
+    def trained_by_fit(model):
+        minpy.random.seed(0)
+        model.params["bn_gamma"] = numpy.ones(32)
+        model.compile(minpy.optimizers.Adam(0.01))
+        model.fit(*digits[0], batch_size=64, epochs=4, verbose=0)
+        # In training it normalizes by the batch, in a prediction by what it has gathered: one
+        # graph can't do both, so it runs eagerly.
+        assert "BatchNorm" in model.jit_status
+
+    def trained_by_solver(model):
+        rules = {"init_rule": "xavier", "update_rule": "adam"}
+        solved(model, iterators(digits), **rules, optim_config={"learning_rate": 0.01})
+
+    for train in (trained_by_fit, trained_by_solver):
+        model = Net()
+        train(model)
+        assert float(np.abs(model.aux_params["bn_moving_mean"]).max()) > 0.1
+        predicted = model.predict(digits[1][0], verbose=0).argmax(axis=1)
+        assert (predicted == digits[1][1]).mean() > 0.85, train.__name__
+
+
 # --- models ---------------------------------------------------------------------------------------
 
 
