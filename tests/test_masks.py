@@ -129,6 +129,29 @@ def test_a_layer_that_does_not_support_masks_says_so_and_drops_the_mask():
     assert getattr(found, "_keras_mask", None) is None
 
 
+def test_layers_inside_of_one_that_sees_to_masks_do_not_warn():
+    class Blind(Layer):
+        def call(self, x):
+            return x + 1.0
+
+    class Outer(Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = Blind()
+
+        def call(self, x, mask=None):
+            return self.inner(x) * np.expand_dims(mask.astype("float32"), -1)
+
+    hidden = Lookup(5, 3)(np.array(IDS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = Outer()(hidden).asnumpy()
+    assert (found[IDS == 0] == 0).all() and (found[IDS != 0] != 0).any()
+    with pytest.warns(UserWarning, match="'blind'"):
+        Blind()(hidden)
+    assert (Dense(2)(hidden)._keras_mask.asnumpy() == (IDS != 0)).all()
+
+
 def test_a_mask_given_by_hand_wins_over_the_one_that_travels():
     hidden = Lookup(5, 3)(np.array(IDS))
     everything = np.array(numpy.ones((3, 4), bool))

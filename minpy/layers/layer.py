@@ -44,6 +44,7 @@ class _CallContext(threading.local):
     training: bool = False
     losses: list[Any] | None = None
     depth: int = 0
+    masks_seen_to: bool = False  # by the layer around: the ones inside needn't warn
 
 
 call_context = _CallContext()
@@ -470,6 +471,11 @@ class Layer:
                 previous = masks_of(first)
         if call_context.depth == 0 and call_context.losses is None:
             self._forget_losses()
+        seen_to = call_context.masks_seen_to
+        if self._handles_masks and (
+            signature.takes_mask or signature.masks or self.supports_masking
+        ):
+            call_context.masks_seen_to = True
         call_context.training = training
         call_context.depth += 1
         try:
@@ -477,10 +483,11 @@ class Layer:
         finally:
             call_context.depth -= 1
             call_context.training = before
+            call_context.masks_seen_to = seen_to
         if self._handles_masks:
             if self.supports_masking:
                 self._attach_masks(first, outputs, previous)
-            elif not signature.takes_mask and any_mask(previous):
+            elif not seen_to and not signature.takes_mask and any_mask(previous):
                 warnings.warn(
                     f"layer {self.name!r} ({type(self).__name__}) was given an input with a mask "
                     "and doesn't support masks, so the layers behind it will not see one; set "

@@ -47,6 +47,7 @@ class Dense(KernelLayer):
         if not isinstance(units, int) or units <= 0:
             raise ValueError(f"Dense: expected a positive number of units, got {units!r}")
         self.units = units
+        self.supports_masking = True
 
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` unless there are a batch axis and a known feature axis."""

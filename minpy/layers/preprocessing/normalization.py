@@ -53,6 +53,7 @@ class Normalization(NumericLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         if (mean is None) != (variance is None):
             raise ValueError(
                 "Normalization: expected both mean and variance, or neither and a call of adapt, "

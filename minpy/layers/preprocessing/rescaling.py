@@ -37,6 +37,7 @@ class Rescaling(NumericLayer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.scale = _number_or_list(scale, "scale")
         self.offset = _number_or_list(offset, "offset")
 
