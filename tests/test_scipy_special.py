@@ -235,6 +235,22 @@ def test_a_parameter_without_a_rule_is_an_error_and_not_zero(call, name):
         minpy.grad(call)(1.5)
 
 
+@pytest.mark.parametrize("name", ["erf", "erfinv", "gamma", "expit"])
+def test_what_mxnet_has_is_compiled(name):
+    pytest.importorskip("mxnet")
+    function = getattr(special, name)
+    x = numpy.linspace(0.05, 0.95, 7).astype("float32")
+    for dtype in ("float32", "float64"):
+        with minpy.policy.use_policy("only_mxnet"):
+            found = function(np.array(x.astype(dtype)))
+        expected = getattr(sp, name)(x.astype(dtype))
+        numpy.testing.assert_allclose(found.asnumpy(), expected, rtol=2e-6)
+    compiled = minpy.jit(lambda x: function(x) * 2.0)
+    numpy.testing.assert_allclose(
+        compiled(np.array(x)).asnumpy(), 2 * getattr(sp, name)(x), rtol=2e-6
+    )
+
+
 def test_what_is_not_there_says_where_it_is():
     with pytest.raises(AttributeError, match=r"scipy\.special\.airy takes minpy arrays"):
         special.airy  # noqa: B018

@@ -16,6 +16,7 @@ import numpy
 
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.rules import defjvp, defvjp
+from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_arrays, unbroadcast_f
 from minpy.numpy.elementwise import (
     cos,
@@ -43,9 +44,13 @@ _ROOT_2PI = math.sqrt(2 * math.pi)
 # --- how rows become primitives -------------------------------------------------------------------
 
 
-def _row(name: str, *derivatives: Callable[..., Any] | None) -> Ufunc:
+def _row(name: str, *derivatives: Callable[..., Any] | None, mxnet: str | None = None) -> Ufunc:
     """Make a primitive of partial derivatives ``f(ans, *args)``, one an argument; None: no rule."""
-    made = Ufunc(f"special.{name}", kernel=Kernel(f"special.{name}", len(derivatives)), arrays=-1)
+    made = Ufunc(
+        f"special.{name}",
+        kernel=Kernel(f"special.{name}", len(derivatives)),
+        mxnet=mx.unary(mxnet) if mxnet else None,
+    )
     for number, partial in enumerate(derivatives):
         if partial is None:
             continue
@@ -71,11 +76,11 @@ def _same_as(name: str, other: Ufunc) -> Ufunc:
 
 # --- error functions (7.2, 7.10) and the normal distribution --------------------------------------
 
-erf = _row("erf", lambda ans, x: 2 / _ROOT_PI * exp(-x * x))
+erf = _row("erf", lambda ans, x: 2 / _ROOT_PI * exp(-x * x), mxnet="erf")
 erfc = _row("erfc", lambda ans, x: -2 / _ROOT_PI * exp(-x * x))
 erfcx = _row("erfcx", lambda ans, x: 2 * x * ans - 2 / _ROOT_PI)
 dawsn = _row("dawsn", lambda ans, x: 1 - 2 * x * ans)
-erfinv = _row("erfinv", lambda ans, y: _ROOT_PI / 2 * exp(ans * ans))
+erfinv = _row("erfinv", lambda ans, y: _ROOT_PI / 2 * exp(ans * ans), mxnet="erfinv")
 erfcinv = _row("erfcinv", lambda ans, y: -_ROOT_PI / 2 * exp(ans * ans))
 ndtr = _row("ndtr", lambda ans, x: exp(-0.5 * x * x) / _ROOT_2PI)
 ndtri = _row("ndtri", lambda ans, y: _ROOT_2PI * exp(0.5 * ans * ans))
@@ -85,7 +90,7 @@ log_ndtr = _row("log_ndtr", lambda ans, x: exp(-0.5 * x * x - ans) / _ROOT_2PI)
 
 psi = _row("psi", lambda ans, x: polygamma(1, x))
 digamma = _same_as("digamma", psi)
-gamma = _row("gamma", lambda ans, x: ans * psi(x))
+gamma = _row("gamma", lambda ans, x: ans * psi(x), mxnet="gamma")
 gammaln = _row("gammaln", lambda ans, x: psi(x))
 loggamma = _row("loggamma", lambda ans, x: psi(x))
 
@@ -175,7 +180,7 @@ kve = _row("kve", None, lambda ans, v, x: ans - (kve(v - 1, x) + kve(v + 1, x)) 
 
 # --- logistic functions, entropies ----------------------------------------------------------------
 
-expit = _row("expit", lambda ans, x: ans * expit(-x))
+expit = _row("expit", lambda ans, x: ans * expit(-x), mxnet="sigmoid")
 log_expit = _row("log_expit", lambda ans, x: expit(-x))
 logit = _row("logit", lambda ans, x: 1 / (x * (1 - x)))
 
