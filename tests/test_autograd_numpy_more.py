@@ -206,3 +206,77 @@ def test_numpys_polynomial_objects_are_taken():
     p = numpy.poly1d([1.0, 2.0])
     assert numpy.asarray(np.polymul(p, p)).tolist() == [1.0, 4.0, 4.0]
     assert numpy.asarray(np.polyadd(p, p)).tolist() == [2.0, 4.0]
+
+
+# --- methods of ufuncs ----------------------------------------------------------------------------
+
+P = numpy.array([[0.7, 1.9, 1.2], [2.3, 0.4, 1.6]])
+B = numpy.array([0.8, 1.7, 1.1, 2.2])
+
+
+def at(xp: Any, name: str, index: Any) -> Any:
+    def function(x: Any, *b: Any) -> Any:
+        y = x * 1.0
+        getattr(xp, name).at(y, index, *b)
+        return y * y
+
+    return function
+
+
+METHODS: dict[str, tuple] = {
+    "logaddexp.reduce": (lambda xp: lambda x: xp.logaddexp.reduce(x, axis=1), P),
+    "hypot.reduce of all": (lambda xp: lambda x: xp.hypot.reduce(x, axis=None, keepdims=True), P),
+    "hypot.reduce of several": (
+        lambda xp: lambda x: xp.hypot.reduce(x[None], axis=(0, 2), keepdims=True),
+        P,
+    ),
+    "subtract.reduce from": (lambda xp: lambda x: xp.hypot.reduce(x, axis=-1, initial=0.5), P),
+    "hypot.reduce of none": (lambda xp: lambda x: xp.hypot.reduce(x[:, :0], axis=1), P),
+    "maximum.accumulate": (lambda xp: lambda x: xp.maximum.accumulate(x, axis=1), P),
+    "power.accumulate": (lambda xp: lambda x: xp.power.accumulate(x, axis=0), P),
+    "minimum.accumulate of none": (lambda xp: lambda x: xp.minimum.accumulate(x[:, :0], 1), P),
+    "add.reduceat": (lambda xp: lambda x: xp.add.reduceat(x, [0, 2, 1], axis=1), P),
+    "multiply.reduceat": (lambda xp: lambda x: xp.multiply.reduceat(x, [1, 0]), P),
+    "multiply.at": (lambda xp: at(xp, "multiply", [0, 2, 0, 0]), P[0], B),
+    "power.at of rows": (lambda xp: at(xp, "power", [1, 1]), P, B[:2, None]),
+    "divide.at of a mask": (lambda xp: at(xp, "divide", P[0] > 1.0), P[0], B[0]),
+    "maximum.at": (
+        lambda xp: at(xp, "maximum", (numpy.array([0, 0]), numpy.array([1, 1]))),
+        P,
+        B[:2],
+    ),
+    "exp.at": (lambda xp: at(xp, "exp", [0, 0, 1]), 0.3 * P[0]),
+    "multiply.at of none": (lambda xp: at(xp, "multiply", numpy.zeros(0, int)), P[0], B[0]),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_of_ufuncs(name):
+    minpy.set_default_dtype("float64")
+    make, *args = METHODS[name]
+    expected = make(numpy)(*args)
+    taped = minpy.make_vjp(lambda *a: make(np)(*a), range(len(args)))(*args)[1]
+    for found in (make(np)(*[np.array(a) for a in args]), taped):
+        assert found.shape == numpy.shape(expected)
+        numpy.testing.assert_allclose(found.asnumpy(), expected, rtol=1e-12)
+    minpy.check_grads(make(np), order=2, tol=5e-5, rtol=5e-5)(*args)
+
+
+def test_methods_of_ufuncs_have_numpys_errors():
+    for xp, x in ((numpy, P), (np, None)):
+
+        def run(call, xp=xp, x=x):
+            return call(xp, P) if x is not None else minpy.grad(lambda x: np.sum(call(xp, x)))(P)
+
+        with pytest.raises(IndexError, match="out-of-bounds"):
+            run(lambda xp, x: xp.hypot.reduceat(x, [3], axis=1))
+        with pytest.raises(numpy.AxisError, match="out of bounds"):
+            run(lambda xp, x: xp.hypot.accumulate(x, axis=2))
+        with pytest.raises(ValueError, match="no identity"):
+            run(lambda xp, x: xp.arctan2.reduce(x[:, :0], axis=1))
+
+
+def test_methods_of_ufuncs_without_a_derivative_are_constant():
+    f = lambda x: np.sum(np.floor_divide.accumulate(x, axis=1) * x)  # noqa: E731
+    found = minpy.grad(f)(P).asnumpy()
+    numpy.testing.assert_allclose(found, numpy.floor_divide.accumulate(P, axis=1))

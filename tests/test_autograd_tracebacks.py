@@ -110,11 +110,12 @@ def test_a_derivative_forward_fails_on_the_line_itself():
 
 def test_a_missing_rule_fails_on_the_line_itself():
     def f(x):
-        return np.sum(np.power.reduceat(x, [0]))  # no rule
+        y = np.polynomial.hermite.hermval(0.5, x)  # no rule
+        return np.sum(y)
 
     with pytest.raises(NotImplementedError) as caught:
         minpy.grad(f)(X)
-    assert "f: return np.sum(np.power.reduceat(x, [0]))  # no rule" in lines(caught.value)
+    assert "f: y = np.polynomial.hermite.hermval(0.5, x)  # no rule" in lines(caught.value)
 
 
 def test_a_program_without_a_file_has_its_line_too():

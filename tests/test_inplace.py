@@ -612,8 +612,8 @@ def test_what_cannot_be_right_is_an_error_that_names_the_operation():
         ("numpy.add", lambda x: numpy.add(x, 1.0, out=numpy.zeros(3))),
         ("put", lambda x: np.put(numpy.zeros(3), [0], x[0])),
         ("copyto", lambda x: np.copyto(numpy.zeros(3), x)),
-        ("multiply.at", lambda x: np.multiply.at(x, [0, 0], x[1])),
-        ("power.at", lambda x: np.power.at(np.zeros(3), [0], x[:1])),
+        ("multiply.at", lambda x: np.multiply.at(numpy.zeros(3), [0, 0], x[1])),
+        ("hypot.reduce", lambda x: np.hypot.reduce(x, out=numpy.zeros(()))),
     ]
     for name, write in cases:
         with pytest.raises(TypeError, match=name.replace(".", r"\.")):

@@ -14,6 +14,7 @@ import numpy
 from minpy.array import as_ndarray, is_tracked, ndarray, read_value
 from minpy.errors import NoDerivativeError
 from minpy.inplace import is_free, overwrite, plain_index
+from minpy.numpy import folds
 from minpy.numpy.fallback import arrays_in, operands, plain, wrapped
 from minpy.policy import state as policy_state
 from minpy.primitives import Primitive, registry
@@ -212,6 +213,9 @@ class Ufunc(Function):
                 kwargs["dtype"] = dtype
             operation = registry[_REDUCTIONS[self.name]]
             return operation(as_ndarray(array), axis=axis, keepdims=keepdims, out=out, **kwargs)
+        if self._follows(array) and kwargs.keys() <= {"initial"} and dtype is None:
+            result = folds.reduced(self, array, axis, keepdims, kwargs.get("initial"))
+            return result if out is None else overwrite(out, result, by=f"{self.name}.reduce")
         return self._plain_method(
             "reduce", out, array, axis=axis, dtype=dtype, keepdims=keepdims, **kwargs
         )
@@ -221,12 +225,18 @@ class Ufunc(Function):
         if self.name in _ACCUMULATIONS:
             running = registry[_ACCUMULATIONS[self.name]]
             return running(as_ndarray(array), axis=axis, dtype=dtype, out=out)
+        if self._follows(array) and dtype is None:
+            result = folds.accumulated(self, array, axis)
+            return result if out is None else overwrite(out, result, by=f"{self.name}.accumulate")
         return self._plain_method("accumulate", out, array, axis=axis, dtype=dtype)
 
     def reduceat(
         self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
     ) -> Any:
         """Reduce slices between indices, as `numpy.ufunc.reduceat`."""
+        if self._follows(array) and dtype is None:
+            result = folds.reduced_between(self, array, plain(indices), axis)
+            return result if out is None else overwrite(out, result, by=f"{self.name}.reduceat")
         return self._plain_method("reduceat", out, array, indices, axis=axis, dtype=dtype)
 
     def outer(self, A: Any, B: Any, /, **kwargs: Any) -> Any:
@@ -248,16 +258,19 @@ class Ufunc(Function):
                 overwrite(a, as_ndarray(target))
             return
         if self.name not in ("add", "subtract"):
-            raise NoDerivativeError(
-                f"{self.name}.at has no derivative (add.at and subtract.at have one); write the "
-                "update with x[index] = … where no index occurs twice"
-            )
+            overwrite(a, folds.applied_at(self, a, index, b))
+            return
         part = registry["getitem"](a, index)
         change = registry["broadcast_to"](as_ndarray(b), part.shape)
         overwrite(a, self(a, registry["scatter_add"](change, index, a.shape)))
 
+    def _follows(self, array: Any) -> bool:
+        """Say whether a derivative is taken through a method for which there is no primitive."""
+        tracked = type(array) is ndarray and is_tracked(array)
+        return tracked and self.differentiable and self.nin == 2 and self.nout == 1
+
     def _plain_method(self, method: str, out: Any, *args: Any, **kwargs: Any) -> Any:
-        if any(type(a) is ndarray and is_tracked(a) for a in args):
+        if self.differentiable and any(type(a) is ndarray and is_tracked(a) for a in args):
             raise NoDerivativeError(
                 f"{self.name}.{method} has no derivative; take x.asnumpy() where no gradient is "
                 "wanted"
