@@ -394,6 +394,21 @@ def test_a_part_of_a_model_comes_back_from_a_file(tmp_path):
     assert (again.predict(given, verbose=0) == head.predict(given, verbose=0)).all()
 
 
+def test_compile_settings_go_from_one_model_to_another():
+    from minpy import losses, metrics, optimizers
+
+    first, second = chain([Dense(2)]), chain([Dense(2)])
+    assert first.get_compile_config() is None
+    loss, mae = losses.Huber(delta=2.0), metrics.MeanAbsoluteError()
+    first.compile(optimizers.SGD(0.5, momentum=0.9), loss, metrics=[mae])
+    second.compile_from_config(json.loads(json.dumps(first.get_compile_config())))
+    assert second.get_compile_config() == first.get_compile_config()
+    second.set_weights(first.get_weights())
+    assert first.train_on_batch(X, Y) == second.train_on_batch(X, Y)
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        assert (a == b).all()
+
+
 def test_training_goes_on_after_loading_as_if_nothing_had_happened(tmp_path):
     model = chain([Dense(5, activation="tanh"), Dense(2)])
     model.compile("adam", "mse")
@@ -513,6 +528,22 @@ def test_an_input_of_another_shape():
         ValueError, match=r"'input_layer' expected shape \(None, 6\), got \(12, 5\)"
     ):
         model(X[:, :5])
+
+
+def test_none_in_the_place_of_an_input():
+    class Either(Layer):
+        def call(self, x, other=None):
+            return x if other is None else x + other
+
+        def compute_output_shape(self, input_shape):
+            return input_shape
+
+    x, y = Input((3,), name="x"), Input((3,), name="y", optional=True)
+    model = Model([x, y], Either()(x, y))
+    assert model([numpy.ones((1, 3)), None]).tolist() == [[1.0, 1.0, 1.0]]
+    assert model([numpy.ones((1, 3))] * 2).tolist() == [[2.0, 2.0, 2.0]]
+    with pytest.raises(ValueError, match="'x' expected an array, got None"):
+        model([None, numpy.ones((1, 3))])
 
 
 def test_two_layers_of_one_name():

@@ -230,6 +230,11 @@ class FunctionalGraph:
             self._check_shape(tensor, value.shape)
             return value
         if value is None:
+            if not tensor._node.layer.optional:
+                raise ValueError(
+                    f"{self.owner}: input {tensor.name!r} expected an array, got None; "
+                    "Input(…, optional=True) takes None"
+                )
             return None
         value = as_ndarray(value)
         mask = getattr(value, "_keras_mask", None)

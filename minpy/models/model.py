@@ -416,6 +416,37 @@ class Model(Trainer):
         """
         saving.restore(self, filepath)
 
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return what `compile` was told as JSON can hold it, None before `compile`.
+
+        Raises
+        ------
+        ValueError
+            If a loss or metric is a function without a name.
+        """
+        return saving._compile_config(self)
+
+    def compile_from_config(self, config: dict[str, Any] | None) -> None:
+        """Compile with what `get_compile_config` returned.
+
+        Raises
+        ------
+        ValueError
+            If it refers to a class or function that isn't known.
+
+        Examples
+        --------
+        >>> from minpy.models import Sequential
+        >>> from minpy.layers import Dense
+        >>> model, other = Sequential([Dense(1)]), Sequential([Dense(1)])
+        >>> model.compile('adam', 'mse', metrics=['mae'])
+        >>> other.compile_from_config(model.get_compile_config())
+        >>> type(other.optimizer).__name__
+        'Adam'
+        """
+        if config is not None:
+            saving._compile(self, config, self.name, None)
+
     # --- state that files hold ------------------------------------------------------------------
 
     def _weights_by_path(self) -> dict[str, numpy.ndarray]:

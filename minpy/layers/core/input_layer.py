@@ -27,6 +27,8 @@ class InputLayer(Layer):
         The shape with the batch axis, in the place of `shape` and `batch_size`.
     name
         The input's name, by which data in a dict are told apart.
+    optional
+        Whether None may be given in its place; the layers behind then get None.
 
     Examples
     --------
@@ -43,9 +45,11 @@ class InputLayer(Layer):
         dtype: Any = None,
         batch_shape: Any = None,
         name: str | None = None,
+        optional: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, dtype=dtype, **kwargs)
+        self.optional = bool(optional)
         if batch_shape is not None:
             if shape is not None or batch_size is not None:
                 raise ValueError("Input: give shape and batch_size, or batch_shape, not both")
@@ -91,6 +95,8 @@ class InputLayer(Layer):
         config["shape"] = list(self.shape)
         if self.batch_size is not None:
             config["batch_size"] = self.batch_size
+        if self.optional:
+            config["optional"] = True
         return config
 
 
@@ -98,16 +104,20 @@ def Input(
     shape: Any = None,
     batch_size: int | None = None,
     dtype: Any = None,
+    sparse: bool = False,
     batch_shape: Any = None,
     name: str | None = None,
     tensor: Any = None,
+    optional: bool = False,
 ) -> KerasTensor:
     """Return a symbolic tensor that stands for a model's input.
 
     Parameters
     ----------
-    shape, batch_size, dtype, batch_shape, name
+    shape, batch_size, dtype, batch_shape, name, optional
         As of `InputLayer`.
+    sparse
+        Must be False: arrays are dense.
     tensor
         A symbolic tensor to use as it is.
 
@@ -136,6 +146,8 @@ def Input(
         if type(tensor) is not KerasTensor:
             raise ValueError(f"Input: expected a symbolic tensor, got {type(tensor).__name__}")
         return tensor
+    if sparse:
+        raise ValueError("Input: sparse=True isn't there; arrays are dense")
     if dtype is not None:
         dtype = numpy.dtype(dtype)
-    return InputLayer(shape, batch_size, dtype, batch_shape, name).output
+    return InputLayer(shape, batch_size, dtype, batch_shape, name, optional).output
