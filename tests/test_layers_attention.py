@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from keras_layer_checks import (
@@ -188,3 +190,81 @@ def test_inputs_that_do_not_fit_are_refused_before_a_weight_is_made():
         dense(ones(2, 3, 5))
     with pytest.raises(ShapeError, match="equal depth of query and key"):
         F.dot_product_attention(ones(2, 3, 4), ones(2, 5, 3), ones(2, 5, 3))
+
+
+def heads_by_formula(q, k, v, mask, factor):
+    q, k, v = (a.swapaxes(1, 2).astype("float64") for a in (q, k, v))
+    scores = np.exp(q @ k.swapaxes(2, 3) * factor) * (1 if mask is None else mask)
+    total = scores.sum(-1, keepdims=True)
+    return (scores / np.where(total == 0, 1, total) @ v).swapaxes(1, 2)
+
+
+# batch, queries, keys, heads, depth, width: also such as fill no vector, and single ones.
+SIZES = [(2, 5, 7, 3, 4, 6), (2, 64, 64, 2, 32, 32), (1, 33, 65, 2, 17, 40), (2, 1, 1, 1, 1, 1)]
+
+
+@pytest.mark.parametrize("mask_axes", [None, (1, 1, 0, 0), (1, 0, 1, 0), (0, 1, 1, 1)])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_heads_by_machine_code_by_numpy_and_in_a_graph_are_the_formula(
+    sizes, mask_axes, monkeypatch
+):
+    batch, queries, keys, heads, depth, width = sizes
+    rng = np.random.default_rng(0)
+    q, k, v = (
+        rng.standard_normal((batch, n, heads, d)).astype("float32")
+        for n, d in ((queries, depth), (keys, depth), (keys, width))
+    )
+    mask = None
+    if mask_axes is not None:
+        full = (batch, heads, queries, keys)
+        shape = [1 if short else n for short, n in zip(mask_axes, full, strict=True)]
+        mask = rng.random(shape) > 0.4
+    expected = heads_by_formula(q, k, v, mask, 0.3)
+    module = sys.modules["minpy.layers.functions.heads"]
+    g = mnp.array(rng.standard_normal(expected.shape).astype("float32"))
+
+    def found(function):
+        arrays = [mnp.array(a) for a in (q, k, v)]
+        loss = minpy.grad(lambda *a: mnp.sum(function(*a) * g), (0, 1, 2))
+        return [a.asnumpy() for a in (function(*arrays), *loss(*arrays))]
+
+    def function(*a):
+        return F.heads_attention(*a, mask, scale=0.3)
+
+    by_numpy = found(function)
+    np.testing.assert_allclose(by_numpy[0], expected, rtol=1e-4, atol=1e-5)
+    monkeypatch.setattr(module, "_WORTH_LOADING", 0)
+    ways = [function]
+    if not NEEDS_MXNET:
+        ways.append(minpy.jit(function))
+    for way in ways:
+        for a, b in zip(found(way), by_numpy, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * max(1, abs(b).max()))
+    if not NEEDS_MXNET:
+        assert ways[1].jit_status == "compiled"
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_heads_have_derivatives_to_second_order(masked):
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.standard_normal(s) for s in ((2, 3, 2, 4), (2, 5, 2, 4), (2, 5, 2, 3)))
+    mask = rng.random((2, 1, 3, 5)) > 0.3 if masked else None
+    minpy.check_grads(lambda *a: mnp.tanh(F.heads_attention(*a, mask)))(q, k, v)
+
+
+def test_nan_in_a_query_stays_with_its_own_row():
+    q, k, v = (numbers((2, 40, 2, 32), seed=i) for i in (1, 2, 3))
+    q[0, 3, 1, 0] = np.nan
+    out = F.heads_attention(*map(mnp.array, (q, k, v))).asnumpy()
+    assert np.isnan(out[0, 3, 1]).all()
+    assert np.isfinite(np.delete(out, 3, 1)).all() and np.isfinite(out[0, 3, 0]).all()
+
+
+def test_heads_that_do_not_fit_are_refused():
+    x = mnp.ones((2, 3, 4, 5))
+    with pytest.raises(ShapeError, match=r"expected arrays of shape \(batch, queries or keys"):
+        F.heads_attention(x[0], x, x)
+    with pytest.raises(ShapeError, match="don't fit"):
+        F.heads_attention(x, x[:, :, :3], x)
+    with pytest.raises(ShapeError, match=r"mask that broadcasts to \(2, 4, 3, 3\), got \(3, 3\)"):
+        F.heads_attention(x, x, x, np.ones((3, 3), bool))

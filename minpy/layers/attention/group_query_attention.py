@@ -104,7 +104,14 @@ class GroupQueryAttention(ProjectedAttention):
         )
 
     def _attend(
-        self, query: Any, key: Any, value: Any, mask: Any, may_be_empty: bool, rate: float
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        mask: Any,
+        may_be_empty: bool,
+        rate: float,
+        scores: bool,
     ) -> tuple[Any, Any]:
         batch, queries, heads, depth = query.shape
         shared = self.num_key_value_heads

@@ -8,6 +8,7 @@ from typing import Any
 from minpy.errors import ShapeError
 from minpy.layers.attention.projected import ProjectedAttention, is_count
 from minpy.layers.functions.attention import dot_product_attention
+from minpy.layers.functions.heads import heads_attention
 from minpy.layers.regularization.seeded import step_seed
 from minpy.numpy.shaping import expand_dims, reshape, transpose
 
@@ -135,12 +136,23 @@ class MultiHeadAttention(ProjectedAttention):
         )
 
     def _attend(
-        self, query: Any, key: Any, value: Any, mask: Any, may_be_empty: bool, rate: float
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        mask: Any,
+        may_be_empty: bool,
+        rate: float,
+        scores: bool,
     ) -> tuple[Any, Any]:
         # Projected: (batch, …, heads, depth). In front come the batch, the axes that aren't counted
         # along, and the heads; then those that are, in one, and the depth.
         ndim = query.ndim - 1
         axes = self._axes(ndim)
+        if ndim == 3 and not rate and not scores and query.dtype == "float32":
+            if mask is not None and mask.ndim < 4:
+                mask = expand_dims(mask, 1) if mask.ndim == 3 else mask[None, None]
+            return heads_attention(query, key, value, mask), None
         order = (*(a for a in range(ndim - 1) if a not in axes), ndim - 1, *axes, ndim)
 
         def by_head(x: Any) -> Any:

@@ -194,6 +194,7 @@ class ProjectedAttention(Layer):
             mask,
             may_be_empty,
             self.dropout if training else 0.0,
+            return_attention_scores,
         )
         if self.use_gate:
             attended = multiply(attended, self.gate_dense(query))

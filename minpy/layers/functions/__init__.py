@@ -14,6 +14,7 @@ from minpy.layers.functions.convolution import conv, conv_transpose
 from minpy.layers.functions.dropout import dropout
 from minpy.layers.functions.embedding import embedding
 from minpy.layers.functions.group_norm import group_norm
+from minpy.layers.functions.heads import heads_attention
 from minpy.layers.functions.layer_norm import layer_norm, rms_norm, unit_norm
 from minpy.layers.functions.losses import (
     binary_cross_entropy,
@@ -43,6 +44,7 @@ __all__ = [
     "global_max_pool",
     "group_norm",
     "gru",
+    "heads_attention",
     "l2_loss",
     "layer_norm",
     "linear",
