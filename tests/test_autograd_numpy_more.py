@@ -73,6 +73,21 @@ CASES: dict[str, tuple] = {
         lambda xp: lambda w: xp.histogram(X, 4, (-1.0, 1.5), True, w)[0],
         numpy.abs(real(7)),
     ),
+    "histogram2d": (
+        lambda xp: lambda w: xp.histogram2d(X, X**2, bins=3, weights=w)[0],
+        numpy.abs(real(7)),
+    ),
+    "histogram2d, edges, density": (
+        lambda xp: lambda w: xp.histogram2d(X, X**2, [-1.0, 0.5, 2.0], None, True, w)[0],
+        numpy.abs(real(7)),
+    ),
+    "histogramdd": (
+        lambda xp: lambda w: xp.histogramdd(numpy.stack([X, -X, X**2], 1), (2, 3, 1), weights=w)[0],
+        real(7),
+    ),
+    "union1d": (lambda xp: xp.union1d, real(4), real(2)),
+    "setdiff1d": (lambda xp: xp.setdiff1d, real(2, 2), real(3)),
+    "setxor1d": (lambda xp: xp.setxor1d, real(3), real(2)),
     "apply_along_axis": (
         lambda xp: lambda x: xp.apply_along_axis(lambda v: v * xp.sum(v), 0, x),
         real(3, 2),
@@ -206,6 +221,22 @@ def test_numpys_polynomial_objects_are_taken():
     p = numpy.poly1d([1.0, 2.0])
     assert numpy.asarray(np.polymul(p, p)).tolist() == [1.0, 4.0, 4.0]
     assert numpy.asarray(np.polyadd(p, p)).tolist() == [2.0, 4.0]
+
+
+def test_an_element_of_both_arrays_is_that_of_the_first():
+    total = lambda f: lambda a, b: np.sum(f(a, b) * 2.0)  # noqa: E731
+    found = minpy.grad(total(np.union1d), (0, 1))(X[:4], X[2:])
+    assert [g.tolist() for g in found] == [[2.0] * 4, [0.0, 0.0, 2.0, 2.0, 2.0]]
+    assert minpy.grad(total(np.setdiff1d))(X[:4], X[2:]).tolist() == [2.0, 2.0, 0.0, 0.0]
+    assert minpy.grad(total(np.setxor1d))(X[:4], X[2:]).tolist() == [2.0, 2.0, 0.0, 0.0]
+
+
+def test_the_intersection_is_taken_from_the_first_array():
+    found = minpy.grad(lambda a, b: np.sum(np.intersect1d(a, b) ** 2), (0, 1))(X[:4], X[2:])
+    assert found[0].tolist() == [0.0, 0.0, 2 * X[2], 2 * X[3]]
+    assert found[1].tolist() == [0.0] * 5
+    at = minpy.make_vjp(lambda a: np.intersect1d(a, X[2:], return_indices=True)[1] * a[0])(X[:4])
+    assert at[1].tolist() == [2 * X[0], 3 * X[0]]
 
 
 # --- methods of ufuncs ----------------------------------------------------------------------------

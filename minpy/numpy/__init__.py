@@ -17,6 +17,7 @@ from minpy.numpy import (
     elementwise,
     fallback,
     fft,
+    files,
     indexing,
     linalg,
     methods,
@@ -24,6 +25,7 @@ from minpy.numpy import (
     protocols,
     random,
     reductions,
+    sets,
     shaping,
     sorting,
     statistics,
@@ -38,9 +40,11 @@ from minpy.numpy.counting import *
 from minpy.numpy.creation import *
 from minpy.numpy.dtypes import *
 from minpy.numpy.elementwise import *
+from minpy.numpy.files import *
 from minpy.numpy.indexing import *
 from minpy.numpy.products import *
 from minpy.numpy.reductions import *
+from minpy.numpy.sets import *
 from minpy.numpy.shaping import *
 from minpy.numpy.sorting import *
 from minpy.numpy.statistics import *
@@ -58,9 +62,11 @@ for _module in (
     creation,
     dtypes,
     elementwise,
+    files,
     indexing,
     products,
     reductions,
+    sets,
     shaping,
     sorting,
     statistics,
