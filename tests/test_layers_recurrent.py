@@ -374,7 +374,10 @@ def test_weights_have_keras_names_and_shapes():
         ("recurrent_kernel", (3, 9)),
         ("bias", (2, 9)),
     ]
-    assert layer.units == 3
+    assert next(w.path for w in layer.weights) == "gru_cell/kernel"
+    assert layer.units == 3 and layer.bias.shape == (2, 9) and layer.reset_after
+    with pytest.raises(AttributeError, match="no attribute 'unitz'"):
+        _ = layer.unitz
     lstm = layers.LSTM(2)
     lstm(np.zeros((1, 2, 4)))
     assert lstm.get_weights()[2].tolist() == [0, 0, 1, 1, 0, 0, 0, 0]

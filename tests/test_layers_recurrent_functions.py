@@ -1,5 +1,8 @@
 """The recurrences over time: values, derivatives of both orders, masks, machine code and NumPy."""
 
+import multiprocessing
+import sys
+
 import numpy
 import pytest
 
@@ -182,3 +185,26 @@ def test_wrong_shapes_are_refused_with_what_was_expected():
         lstm(x, weights, kernel, bias, mask=MASK[:2])
     with pytest.raises(ValueError, match="'tanh' or 'relu'"):
         simple_rnn(x, weights, kernel, activation="selu")
+
+
+def _in_a_child(queue):
+    args = arguments("lstm", 64, 10, 20, 32, "float32")
+    queue.put(run("lstm", [np.array(a) for a in args])[0].asnumpy())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_computes_what_its_parent_does():
+    args = arguments("lstm", 64, 10, 20, 32, "float32")
+    expected = run("lstm", [np.array(a) for a in args])[0].asnumpy()  # starts the threads
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_in_a_child, args=(queue,))
+    child.start()
+    try:
+        found = queue.get(timeout=60)
+    finally:
+        child.join(5)
+        if child.is_alive():
+            child.kill()
+    numpy.testing.assert_array_equal(found, expected)

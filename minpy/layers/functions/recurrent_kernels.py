@@ -13,6 +13,8 @@ numba compiles it and keeps the machine code on disk. Importing this module impo
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -775,7 +777,13 @@ def _backward(told):
         _weights(numba.carray(_address_of_longs(second_sum), (_SIZE,)))
 
 
-_entry = numba.cfunc(types.void(types.voidptr), cache=True, error_model="numpy")
+def _entry(function: Callable[[Any], None]) -> Any:
+    """Compile a function that OpenMP can call; the machine code is kept where that can be done."""
+    signature = types.void(types.voidptr)
+    try:
+        return numba.cfunc(signature, cache=True, error_model="numpy")(function)
+    except RuntimeError:  # no folder to write to
+        return numba.cfunc(signature, error_model="numpy")(function)
 
 
 @_entry
@@ -792,6 +800,20 @@ def _run_backward(pointer):
 
 # Below so many multiplications a second thread comes too late to help.
 _WORTH_SHARING = 1_000_000
+
+
+# OpenMP's threads don't survive a fork: a child that uses them hangs. What was forked before this
+# module was imported shows as a child of multiprocessing's.
+_forked = multiprocessing.parent_process() is not None
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Scratch(threading.local):
@@ -829,7 +851,8 @@ def _address(array: numpy.ndarray | None) -> int:
 
 def _sharing(samples: int, steps: int, weights: int) -> tuple[int, int]:
     """Return how many threads to use, and how many samples one takes at a time."""
-    threads = runtime.threads() if samples * steps * weights >= _WORTH_SHARING else 1
+    shared = samples * steps * weights >= _WORTH_SHARING and not _forked
+    threads = runtime.threads() if shared else 1
     group = min(LARGE_GROUP if weights > LARGE else GROUP, max(4, -(-samples // threads)))
     return max(1, min(threads, -(-samples // group))), group
 

@@ -183,6 +183,7 @@ class ConvLSTMCell(RecurrentCell):
 class _ConvLSTM(FusedRNN):
     rank: int
     cell_class = ConvLSTMCell
+    cell_name = "conv_lstm_cell"
 
     def __init__(
         self,

@@ -5,12 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 from minpy.errors import ShapeError
+from minpy.layers.recurrent.cell import SETTINGS
 from minpy.layers.recurrent.rnn import RNN
 from minpy.numpy.elementwise import where
 from minpy.numpy.shaping import expand_dims, stack
 
 __all__ = ["FusedRNN"]
 
+# What Keras' layers show of their cells.
+_OF_THE_CELL = frozenset(
+    [
+        *SETTINGS,
+        "activation",
+        "bias",
+        "dropout",
+        "filters",
+        "kernel",
+        "kernel_size",
+        "padding",
+        "recurrent_activation",
+        "recurrent_dropout",
+        "recurrent_kernel",
+        "reset_after",
+        "seed",
+        "strides",
+        "data_format",
+        "dilation_rate",
+        "unit_forget_bias",
+        "units",
+        "use_bias",
+    ]
+)
 _OF_THE_LAYER = ("name", "trainable", "dtype", "input_shape")
 
 
@@ -18,6 +43,7 @@ class FusedRNN(RNN):
     """An `RNN` over a cell of its own, by the cell's whole-sequence function where that applies."""
 
     cell_class: Any = None
+    cell_name = "cell"
 
     def __init__(
         self,
@@ -40,7 +66,7 @@ class FusedRNN(RNN):
             rest["dtype"] = own["dtype"]
         if not own.get("trainable", True):
             rest["trainable"] = False
-        cell = self.cell_class(**arguments, **rest)
+        cell = self.cell_class(**arguments, **rest, name=self.cell_name)
         super().__init__(
             cell,
             return_sequences,
@@ -54,15 +80,10 @@ class FusedRNN(RNN):
         )
 
     def __getattr__(self, name: str) -> Any:
-        # units, kernel, dropout, kernel_initializer, …: what Keras' layers show of their cells.
-        inner = self.__dict__.get("_sublayers", {}).get("cell")
-        if inner is not None and not name.startswith("_") and name in self._shown():
-            return getattr(inner, name)
+        cell = self.__dict__.get("_sublayers", {}).get("cell")
+        if cell is not None and name in _OF_THE_CELL and hasattr(cell, name):
+            return getattr(cell, name)
         return super().__getattr__(name)
-
-    def _shown(self) -> frozenset[str]:
-        cell = self._sublayers["cell"]
-        return frozenset((*cell._parameters, *cell.get_config(), "bias", "kernel"))
 
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` unless the input is (batch, time, features)."""

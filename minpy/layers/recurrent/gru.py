@@ -163,6 +163,7 @@ class GRU(FusedRNN):
     """
 
     cell_class = GRUCell
+    cell_name = "gru_cell"
 
     def __init__(
         self,

@@ -173,6 +173,7 @@ class LSTM(FusedRNN):
     """
 
     cell_class = LSTMCell
+    cell_name = "lstm_cell"
 
     def __init__(
         self,

@@ -102,6 +102,7 @@ class SimpleRNN(FusedRNN):
     """
 
     cell_class = SimpleRNNCell
+    cell_name = "simple_rnn_cell"
 
     def __init__(
         self,
