@@ -256,6 +256,35 @@ def test_losses_that_layers_add_count_in_functional_models_too(jit):
     assert model.test_on_batch(X, numpy.zeros_like(X)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("jit", [False, "auto"])
+def test_numbers_that_layers_report_are_in_the_logs(jit):
+    class Reports(Layer):
+        def call(self, x):
+            self.add_metric(np.abs(x), name="size")
+            return x
+
+    x = Input((3,))
+    model = Model(x, Reports()(Reports()(x) * 3.0))
+    model.compile("sgd", "mse", metrics=["mae"], jit=jit)
+    data = numpy.arange(15, dtype="float32").reshape(5, 3)
+    # Batches of 2, 2 and 1 samples: a mean over samples, of the two reports of each pass.
+    history = model.fit(
+        data, data, batch_size=2, epochs=2, validation_data=(-data, data), verbose=0
+    )
+    assert list(history.history) == ["loss", "mae", "size", "val_loss", "val_mae", "val_size"]
+    assert history.history["size"] == pytest.approx([14.0, 14.0])
+    assert history.history["val_size"] == pytest.approx([14.0, 14.0])
+    assert model.evaluate(data[:1], data[:1], return_dict=True, verbose=0)["size"] == 2.0
+    assert model.predict(data, verbose=0).shape == (5, 3)
+    if jit and model.jit_status != "compiled":
+        pytest.skip(model.jit_status)
+
+
+def test_no_layer_may_report_a_loss():
+    with pytest.raises(ValueError, match="'loss'"):
+        Dense(1).add_metric(1.0, name="loss")
+
+
 # --- calls ----------------------------------------------------------------------------------------
 
 

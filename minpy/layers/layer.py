@@ -43,6 +43,7 @@ class _CallContext(threading.local):
 
     training: bool = False
     losses: list[Any] | None = None
+    metrics: dict[str, list[Any]] | None = None
     depth: int = 0
     masks_seen_to: bool = False  # by the layer around: the ones inside needn't warn
 
@@ -54,11 +55,20 @@ call_context = _CallContext()
 def forward_pass(training: bool) -> Iterator[list[Any]]:
     """Run a forward pass in a mode; yields the list of loss terms that layers add."""
     before = call_context.training, call_context.losses
-    call_context.training, call_context.losses = training, []
+    metrics = call_context.metrics
+    call_context.training, call_context.losses, call_context.metrics = training, [], {}
     try:
         yield call_context.losses
     finally:
         call_context.training, call_context.losses = before
+        if before[1] is not None:  # of a pass around this one, whose metrics go on
+            call_context.metrics = metrics
+
+
+def added_metrics() -> dict[str, Any]:
+    """Return what `Layer.add_metric` was told in the last forward pass, and forget it."""
+    told, call_context.metrics = call_context.metrics or {}, None
+    return {name: sum(values[1:], values[0]) / len(values) for name, values in told.items()}
 
 
 def snake_case(name: str) -> str:
@@ -697,6 +707,30 @@ class Layer:
                 call_context.losses.append(value)
             else:
                 self.__dict__.setdefault("_losses", []).append(value)
+
+    def add_metric(self, value: Any, name: str | None = None) -> None:
+        """Report a number of the forward pass that is running beside loss and metrics.
+
+        Parameters
+        ----------
+        value
+            An array made in ``call``; its mean counts. Over batches it is the mean over samples.
+        name
+            Its name in the logs; the layer's if not given. Numbers of one name are averaged.
+
+        Raises
+        ------
+        ValueError
+            If the name is that of the loss.
+        """
+        name = name or self.name
+        if name == "loss":
+            raise ValueError(f"{self.name}: add_metric can't report under the name 'loss'")
+        if call_context.losses is not None and call_context.metrics is not None:
+            value = as_ndarray(value)
+            if value.ndim:
+                value = value.mean()
+            call_context.metrics.setdefault(name, []).append(value)
 
     @property
     def losses(self) -> list[ndarray]:

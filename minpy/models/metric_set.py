@@ -44,12 +44,14 @@ class MetricSet(Mapping):
         self._loss = 0.0
         self._weight = 0
         self._parts: dict[str, float] = {}
+        self._added: dict[str, float] = {}  # what layers reported
         self._shapes: Any = None
 
     def reset(self) -> None:
         """Forget everything that was counted."""
         self._loss, self._weight = 0.0, 0
         self._parts = dict.fromkeys(self._parts, 0.0)
+        self._added = dict.fromkeys(self._added, 0.0)
         for entry in self._metrics or ():
             entry.metric.reset_state()
 
@@ -63,6 +65,8 @@ class MetricSet(Mapping):
         if outputs.parts:
             for name, part in zip(self._parts, outputs.parts, strict=True):
                 self._parts[name] += float(part) * size
+        for name, value in outputs.added.items():
+            self._added[name] = self._added.get(name, 0.0) + float(value) * size
         if self._metrics and (y := batch.y) is not None:
             predictions, weights = outputs.predictions, batch.sample_weight
             if self._names is None:
@@ -125,6 +129,7 @@ class MetricSet(Mapping):
             "loss": self._loss,
             "weight": self._weight,
             "parts": list(self._parts.values()),
+            "added": self._added,
             "shapes": self._shapes,
             "metrics": [entry.metric.get_state() for entry in self._metrics or ()],
         }
@@ -135,6 +140,7 @@ class MetricSet(Mapping):
         if self._metrics is None and state["shapes"] is not None:
             self._make(*state["shapes"])
         self._parts = dict(zip(self._parts, state["parts"], strict=True))
+        self._added = dict(state.get("added", {}))
         for entry, own in zip(self._metrics or (), state["metrics"], strict=True):
             entry.metric.set_state(own)
 
@@ -154,6 +160,8 @@ class MetricSet(Mapping):
         for entry in self._metrics or ():
             if entry.name == name:
                 return float(entry.metric.result())
+        if name in self._added:
+            return self._added[name] / self._weight if self._weight else 0.0
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -161,9 +169,10 @@ class MetricSet(Mapping):
         yield from self._parts
         for entry in self._metrics or ():
             yield entry.name
+        yield from self._added
 
     def __len__(self) -> int:
-        return 1 + len(self._parts) + len(self._metrics or ())
+        return 1 + len(self._parts) + len(self._metrics or ()) + len(self._added)
 
 
 def _by_name(y: Any, names: list[str]) -> list[Any]:

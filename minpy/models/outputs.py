@@ -23,10 +23,13 @@ class Outputs(NamedTuple):
         The model's output.
     parts
         The loss of each output, where there are several.
+    added
+        Name → number, of what layers reported with ``add_metric``.
     """
 
     predictions: Any
     parts: tuple
+    added: dict = {}  # noqa: RUF012 (nobody writes to it)
 
 
 def output_names(model: Any, predictions: Any) -> list[str] | None:

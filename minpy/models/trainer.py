@@ -31,7 +31,7 @@ from minpy.data import (
 )
 from minpy.data.streams import ran_out
 from minpy.errors import DifferentiationError, ShapeError
-from minpy.layers.layer import Layer, forward_pass
+from minpy.layers.layer import Layer, added_metrics, forward_pass
 from minpy.layers.parameter import bound, collect_updates, structure
 from minpy.models import saving
 from minpy.models.compiled_step import CompiledStep
@@ -201,7 +201,7 @@ class Trainer(Layer):
     def outputs_of_step(self, predictions: Any) -> Outputs:
         """Return a forward pass's predictions, with the losses of each output that it added up."""
         parts, self._loss_parts[:] = tuple(self._loss_parts), []
-        return Outputs(predictions, parts)
+        return Outputs(predictions, parts, added_metrics())
 
     def total_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, extra: list[Any]) -> Any:
         """Return the loss with the terms of layers and regularizers."""
