@@ -30,18 +30,82 @@ DRAWS = [
     ("dirichlet", ([1.0, 2.0],), {}),
     ("random_sample", (3,), {}),
     ("random", (3,), {}),
+    ("chisquare", (2.0, 3), {}),
+    ("f", (3.0, 4.0, 3), {}),
+    ("geometric", (0.4, 3), {}),
+    ("gumbel", (0.5, 2.0, 3), {}),
+    ("hypergeometric", (5, 4, 3, 4), {}),
+    ("laplace", (0.5, 2.0, 3), {}),
+    ("logistic", (0.5, 2.0, 3), {}),
+    ("lognormal", (0.5, 0.2, 3), {}),
+    ("logseries", (0.6, 3), {}),
+    ("multinomial", (6, [0.2, 0.3, 0.5], 2), {}),
+    ("negative_binomial", (4, 0.3, 3), {}),
+    ("noncentral_chisquare", (2.0, 1.5, 3), {}),
+    ("noncentral_f", (3.0, 4.0, 1.5, 3), {}),
+    ("pareto", (2.0, 3), {}),
+    ("power", (2.0, 3), {}),
+    ("ranf", (3,), {}),
+    ("random_integers", (1, 5, 4), {}),
+    ("rayleigh", (2.0, 3), {}),
+    ("sample", (3,), {}),
+    ("standard_cauchy", (3,), {}),
+    ("standard_exponential", (3,), {}),
+    ("standard_gamma", (2.0, 3), {}),
+    ("standard_t", (4.0, 3), {}),
+    ("triangular", (0.0, 1.0, 2.0, 3), {}),
+    ("vonmises", (0.5, 2.0, 3), {}),
+    ("wald", (0.5, 2.0, 3), {}),
+    ("weibull", (2.0, 3), {}),
+    ("zipf", (2.5, 3), {}),
+]
+# Of a Generator, which draws some by other algorithms and has draws of its own.
+OF_GENERATORS = [d for d in DRAWS if hasattr(numpy.random.Generator, d[0])]
+OF_GENERATORS += [
+    ("integers", (0, 9), {"size": 4, "endpoint": True}),
+    ("multivariate_hypergeometric", ([3, 4, 5], 6), {"size": 2}),
+    ("permuted", (numpy.arange(6.0).reshape(2, 3),), {"axis": 1}),
+    ("bytes", (4,), {}),
 ]
 
 
+def assert_drawn_alike(found, expected):
+    if isinstance(expected, bytes):
+        assert found == expected
+        return
+    assert type(found) is np.ndarray
+    assert found.dtype == (numpy.float32 if expected.dtype == float else expected.dtype)
+    assert found.asnumpy().tolist() == expected.astype(found.dtype).tolist()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize(("name", "args", "kwargs"), DRAWS, ids=lambda v: str(v)[:20])
 def test_legacy_functions_draw_numpys_numbers(name, args, kwargs):
     np.random.seed(3)
     found = getattr(np.random, name)(*args, **kwargs)
     numpy.random.seed(3)
-    expected = getattr(numpy.random, name)(*args, **kwargs)
-    assert type(found) is np.ndarray
-    assert found.dtype == (numpy.float32 if expected.dtype == float else expected.dtype)
-    assert found.asnumpy().tolist() == expected.astype(found.dtype).tolist()
+    assert_drawn_alike(found, getattr(numpy.random, name)(*args, **kwargs))
+
+
+@pytest.mark.parametrize(("name", "args", "kwargs"), OF_GENERATORS, ids=lambda v: str(v)[:20])
+def test_generators_draw_numpys_numbers(name, args, kwargs):
+    found = getattr(np.random.default_rng(3), name)(*args, **kwargs)
+    expected = getattr(numpy.random.default_rng(3), name)(*args, **kwargs)
+    if name == "permuted":  # of an array in double precision, which it keeps
+        assert found.tolist() == expected.tolist() and found.dtype == expected.dtype
+        return
+    assert_drawn_alike(found, expected)
+
+
+def test_every_function_of_the_module_is_drawn_from_here():
+    drawn = {name for name, _, _ in DRAWS}
+    others = {"bytes", "shuffle", "seed", "get_state", "set_state", "default_rng"}
+    functions = {n for n in numpy.random.__all__ if not isinstance(getattr(numpy.random, n), type)}
+    assert functions - drawn - others == set()
+    np.random.seed(0)
+    first = np.random.bytes(3)
+    np.random.seed(0)
+    assert numpy.random.bytes(3) == first
 
 
 def test_the_default_float_dtype_is_that_of_the_draws():

@@ -277,21 +277,42 @@ def arange(
     )
 
 
-def _spaced(name: str) -> Callable[..., ndarray]:
+def _tracked_logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, **kwargs: Any
+) -> Any:
+    return base ** linspace(start, stop, num, endpoint, **kwargs)
+
+
+def _tracked_geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: int = 0
+) -> Any:
+    start, stop = as_ndarray(start), as_ndarray(stop)
+    share = numpy.linspace(0.0, 1.0, num, endpoint).astype(start.dtype)
+    share = share.reshape((-1,) + (1,) * max(start.ndim, stop.ndim))
+    return moveaxis(start * (stop / start) ** share, 0, axis)
+
+
+def _spaced(name: str, tracked: Callable[..., Any]) -> Callable[..., ndarray]:
     function = getattr(numpy, name)
 
     def make(start: Any, stop: Any, *args: Any, ctx: Context | None = None, **kwargs: Any) -> Any:
+        if any(is_tracked(v) for v in (start, stop, *args) if type(v) is ndarray):
+            dtype = kwargs.pop("dtype", None)
+            made = tracked(start, stop, *args, **kwargs)
+            return made if dtype is None else made.astype(dtype)
         start, stop, args = plain(start), plain(stop), plain(args)
         result = function(start, stop, *args, **kwargs)
         return _place(_default(result, kwargs.get("dtype"), (start, stop, *args)), ctx)
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"Make spaced values over an interval, as `numpy.{name}`."
+    make.__doc__ = (
+        f"Make spaced values over an interval, as `numpy.{name}`; gradients reach the ends."
+    )
     return make
 
 
-logspace = _spaced("logspace")
-geomspace = _spaced("geomspace")
+logspace = _spaced("logspace", _tracked_logspace)
+geomspace = _spaced("geomspace", _tracked_geomspace)
 
 
 def linspace(

@@ -1,0 +1,49 @@
+"""Every public name of NumPy is minpy's too, and the page that lists them is up to date."""
+
+from __future__ import annotations
+
+import importlib.util
+import types
+from pathlib import Path
+
+import numpy
+import pytest
+
+import minpy.numpy as np
+from minpy import runtime
+
+ROOT = Path(__file__).resolve().parent.parent
+_spec = importlib.util.spec_from_file_location("numpy_page", ROOT / "tools" / "numpy_page.py")
+numpy_page = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(numpy_page)
+
+
+def module_of(package, path):
+    for part in filter(None, path.split(".")):
+        package = getattr(package, part)
+    return package
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("path", numpy_page.MODULES)
+def test_all_names_are_there_and_what_is_no_function_is_numpys(path):
+    theirs, ours = module_of(numpy, path), module_of(np, path)
+    own = {"ndarray", "mgrid", "ogrid", "r_", "c_", "vectorize", "poly1d"}
+    own |= {"Generator", "RandomState"} if path == "random" else set()
+    for name in numpy_page.public_names(theirs):
+        value, found = getattr(theirs, name), getattr(ours, name)
+        if isinstance(value, types.ModuleType):
+            assert isinstance(found, types.ModuleType)
+        elif callable(value) and not isinstance(value, type):
+            assert callable(found)
+        elif name not in own:
+            assert found is value or found == value or found != found
+
+
+@pytest.mark.skipif(not runtime.available(), reason="the page says what MXNet computes")
+def test_the_page_is_up_to_date_and_no_function_is_without_a_test():
+    text = numpy_page.page()
+    assert "|  |\n" not in text, "a function without a test: add it to tests/numpy_expressions.py"
+    if text != numpy_page.PAGE.read_text():
+        changed = sorted(set(text.splitlines()) ^ set(numpy_page.PAGE.read_text().splitlines()))
+        pytest.fail("\n".join(["python tools/numpy_page.py writes another page:", *changed[:20]]))
