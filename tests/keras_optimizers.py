@@ -134,6 +134,37 @@ def scale_by_keras():
     return found
 
 
+MULTI = [
+    (
+        ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "global_clipnorm": 0.8}),
+        {
+            "dense/.*": ("Adam", {"learning_rate": 0.05, "weight_decay": 0.1}),
+            ".*/embeddings": ("Adagrad", {"learning_rate": 0.2}),
+        },
+    ),
+    (
+        ("Lamb", {"learning_rate": 0.05, "use_ema": True, "ema_momentum": 0.7}),
+        {".*/bias": ("SGD", {"learning_rate": 0.1}), "out/kernel": ("Lion", {"clipvalue": 0.1})},
+    ),
+]
+
+
+def train_several_by_keras(default, chosen):
+    import keras
+
+    def make(case):
+        return getattr(keras.optimizers, case[0])(**case[1])
+
+    return train_by_keras(
+        "MultiOptimizer",
+        {
+            "optimizer_map": keras.optimizers.OptimizerMap(
+                make(default), {key: make(case) for key, case in chosen.items()}
+            )
+        },
+    )
+
+
 ONE_CYCLES = [
     ({"max_lr": 0.1, "total_steps": 40}, {"max_learning_rate": 0.1, "total_steps": 40}),
     (
@@ -173,6 +204,7 @@ def main():
                 ("Muon", {"learning_rate": 0.05, "weight_decay": 0.3}),
             )
         ],
+        "several": [[*case, train_several_by_keras(*case)] for case in MULTI],
         "loss scale": scale_by_keras(),
         "one cycles of torch": [[own, rates_by_torch(torchs)] for torchs, own in ONE_CYCLES],
     }

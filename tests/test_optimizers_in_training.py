@@ -130,6 +130,11 @@ def test_accumulated_batches_draw_dropout_of_their_own():
 OPTIONS = [
     lambda: optimizers.Adam(0.01, gradient_accumulation_steps=3, use_ema=True),
     lambda: optimizers.LossScaleOptimizer(optimizers.Lamb(0.01), dynamic_growth_steps=4),
+    lambda: optimizers.LossScaleOptimizer(
+        optimizers.MultiOptimizer(
+            optimizers.OptimizerMap(optimizers.Adagrad(0.1), {".*kernel": optimizers.Muon(0.01)})
+        )
+    ),
     lambda: optimizers.Muon(0.01),
     lambda: optimizers.Adafactor(0.01),
     lambda: optimizers.ScheduleFreeAdamW(0.01, warmup_steps=9),

@@ -202,6 +202,79 @@ def test_a_state_of_another_number_of_accumulated_batches_is_refused():
     assert second.batches == 0
 
 
+# --- several optimizers ---------------------------------------------------------------------------
+
+
+def several(default, chosen, **arguments):
+    def make(case):
+        return getattr(optimizers, case[0])(**case[1])
+
+    chosen = {key: make(case) for key, case in chosen.items()}
+    return optimizers.MultiOptimizer(optimizers.OptimizerMap(make(default), chosen), **arguments)
+
+
+@pytest.mark.parametrize("case", EXPECTED["several"], ids=lambda case: case[0][0])
+def test_each_weight_takes_the_steps_of_its_optimizer(case):
+    default, chosen, expected = case
+    optimizer = several(default, chosen)
+    seen = train(optimizer)
+    for step, weights in expected.items():
+        numpy.testing.assert_allclose(seen[step], flat(weights), rtol=3e-6, atol=3e-6)
+    assert {inner.iterations for inner in optimizer.optimizers} == {ask.STEPS}
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["at the first step", "when built"])
+@pytest.mark.parametrize("case", EXPECTED["several"], ids=lambda case: case[0][0])
+def test_several_optimizers_go_on_from_their_state(case, told):
+    default, chosen, _ = case
+    whole = train(several(default, chosen))
+    first = several(default, chosen)
+    w = train(first, steps=7)["last"]
+    second = optimizers.deserialize(json.loads(json.dumps(optimizers.serialize(first))))
+    second.build(SIZE, "float32", *((w, SEGMENTS) if told else ()))
+    second.set_state(json.loads(json.dumps(first.get_state())))
+    for slot, buffer in first.slots.items():
+        second.slots[slot][...] = buffer
+    numpy.testing.assert_array_equal(train(second, first=7, w=w)["final"], whole["final"])
+
+
+def test_a_function_chooses_by_path_name_and_shape():
+    fast, slow = optimizers.SGD(1.0), optimizers.SGD(0.1, weight_decay=1.0)
+    optimizer = optimizers.MultiOptimizer(lambda v: fast if len(v.shape) > 1 else slow)
+    segments = [(0, 4, "a/kernel", True, (2, 2)), (4, 6, "a/bias")]
+    w = numpy.zeros(6, "float32")
+    optimizer.apply(w, numpy.ones(6, "float32"), segments)
+    numpy.testing.assert_allclose(w, [-1, -1, -1, -1, -0.1, -0.1], rtol=1e-6)
+    fast.learning_rate = 0.0
+    slow.exclude_from_weight_decay(var_names=["bias"])
+    optimizer.apply(w, numpy.ones(6, "float32"), segments)
+    numpy.testing.assert_allclose(w, [-1, -1, -1, -1, -0.2, -0.2], rtol=1e-6)
+    with pytest.raises(ValueError, match="OptimizerMap"):
+        optimizers.serialize(optimizer)
+
+
+def test_maps_say_what_is_wrong_with_them():
+    chosen = optimizers.OptimizerMap(optimizers.SGD(), {"a.*": optimizers.Adam()})
+    with pytest.raises(ValueError, match="already"):
+        chosen["a.*"] = optimizers.SGD()
+    chosen[".*b"] = optimizers.Lion()
+    with pytest.raises(ValueError, match=r"a\.\*' and '\.\*b'"):
+        chosen["ab"]
+    with pytest.raises(ValueError, match="around the MultiOptimizer"):
+        chosen["c"] = optimizers.LossScaleOptimizer(optimizers.SGD())
+    with pytest.raises(ValueError, match="regular expression"):
+        chosen["("] = optimizers.SGD()
+    with pytest.raises(TypeError, match="OptimizerMap"):
+        optimizers.MultiOptimizer({"a": optimizers.SGD()})
+    both = optimizers.MultiOptimizer(chosen)
+    with pytest.raises(AttributeError, match="learning rate"):
+        both.learning_rate = 0.1
+    w = numpy.zeros(2, "float32")
+    both.apply(w, w.copy(), [(0, 1, "a"), (1, 2, "b")])
+    with pytest.raises(ShapeError, match="others than"):
+        both.apply(w, w.copy(), [(0, 2, "a")])
+
+
 # --- schedules ------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from minpy.optimizers.ftrl import Ftrl
 from minpy.optimizers.lamb import Lamb
 from minpy.optimizers.lion import Lion
 from minpy.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from minpy.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
 from minpy.optimizers.muon import Muon
 from minpy.optimizers.nadam import Nadam
 from minpy.optimizers.optimizer import Optimizer, Segment
@@ -46,6 +47,7 @@ _table = NameTable(
         Muon,
         ScheduleFreeAdamW,
         LossScaleOptimizer,
+        MultiOptimizer,
     ],
     folder="minpy.optimizers",
     spell=str.lower,

@@ -115,9 +115,15 @@ class LossScaleOptimizer(Optimizer):
         """Whether the slots exist."""
         return self.inner_optimizer.built
 
-    def build(self, size: int, dtype: Any = "float32", values: numpy.ndarray | None = None) -> None:
+    def build(
+        self,
+        size: int,
+        dtype: Any = "float32",
+        values: numpy.ndarray | None = None,
+        segments: Sequence[tuple] | None = None,
+    ) -> None:
         """Make the slots, as `Optimizer.build`."""
-        self.inner_optimizer.build(size, dtype, values)
+        self.inner_optimizer.build(size, dtype, values, segments)
 
     def reset_slots(self) -> None:
         """Drop the slots; `build` makes new ones."""

@@ -222,6 +222,14 @@ class Optimizer:
         """Names of the slots that `build` makes for the update itself."""
         return rules[self.rule].slots
 
+    def _all_slot_names(self) -> tuple[str, ...]:
+        names = self.slot_names
+        if self.gradient_accumulation_steps:
+            names += (_ACCUMULATOR,)
+        if self.use_ema:
+            names += (AVERAGE,)
+        return names
+
     # --- steps and learning rate ----------------------------------------------------------------
 
     @property
@@ -276,7 +284,13 @@ class Optimizer:
         """Whether the slots exist."""
         return self._size is not None
 
-    def build(self, size: int, dtype: Any = "float32", values: numpy.ndarray | None = None) -> None:
+    def build(
+        self,
+        size: int,
+        dtype: Any = "float32",
+        values: numpy.ndarray | None = None,
+        segments: Sequence[tuple] | None = None,
+    ) -> None:
         """Make the slots.
 
         Parameters
@@ -288,6 +302,8 @@ class Optimizer:
         values
             The weights, for slots that begin as a copy of them (the moving average's); those wait
             for the first `apply` if not given.
+        segments
+            The weights' places, as of `apply`, for slots that begin differently in each.
 
         Raises
         ------
@@ -309,11 +325,7 @@ class Optimizer:
                 f"{size} of {dtype}; call reset_slots() first, or make another optimizer"
             )
         self._computed = _COMPUTED[dtype.name]
-        names = self.slot_names
-        if self.gradient_accumulation_steps:
-            names += (_ACCUMULATOR,)
-        if self.use_ema:
-            names += (AVERAGE,)
+        names = self._all_slot_names()
         first = {AVERAGE: None, **self.initial_values}
         self.slots = {
             slot: aligned_full(
