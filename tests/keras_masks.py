@@ -82,14 +82,20 @@ def run(api, make, loss, y, sample_weight):
     model.compile(
         api.SGD(0.1),
         api.SparseCategoricalCrossentropy(from_logits=True) if loss == "from_logits" else loss,
+        metrics=["accuracy" if loss == "from_logits" else "mae"],
+        weighted_metrics=None if loss == "from_logits" else ["mse"],
     )
     losses = []
     for _ in range(STEPS):
-        losses.append(model.train_on_batch(IDS, y, sample_weight=sample_weight))
+        logs = model.train_on_batch(IDS, y, sample_weight=sample_weight, return_dict=True)
+        losses.append(logs["loss"])
         model.reset_metrics()  # the loss is a mean over the steps since then
     return {
         "losses": [round(float(value), 7) for value in losses],
-        "evaluated": round(float(model.test_on_batch(IDS, y, sample_weight=sample_weight)), 7),
+        "evaluated": [
+            round(float(value), 7)
+            for value in model.test_on_batch(IDS, y, sample_weight=sample_weight)
+        ],
         "predicted": numpy.round(numpy.asarray(model.predict_on_batch(IDS)), 6).tolist(),
         "weights": [numpy.round(numpy.asarray(w), 6).ravel().tolist() for w in model.get_weights()],
     }

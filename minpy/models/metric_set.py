@@ -70,12 +70,14 @@ class MetricSet(Mapping):
         if self._metrics and (y := batch.y) is not None:
             predictions, weights = outputs.predictions, batch.sample_weight
             if self._names is None:
+                mask = outputs.masks.get(0)
                 for entry in self._metrics:
-                    entry.metric.update_state(y, predictions, weights if entry.weighted else None)
+                    weight = _masked(weights if entry.weighted else None, mask)
+                    entry.metric.update_state(y, predictions, weight)
             else:
-                self._update_each(y, predictions, weights)
+                self._update_each(y, predictions, weights, outputs.masks)
 
-    def _update_each(self, y: Any, predictions: Any, weights: Any) -> None:
+    def _update_each(self, y: Any, predictions: Any, weights: Any, masks: dict) -> None:
         names = self._names
         predicted, targets = parts_of(predictions, names, "predictions"), _by_name(y, names)
         if isinstance(weights, Mapping | list | tuple):
@@ -84,7 +86,7 @@ class MetricSet(Mapping):
             weights = [weights] * len(names)
         for entry in self._metrics:
             i = entry.output
-            weight = weights[i] if entry.weighted else None
+            weight = _masked(weights[i] if entry.weighted else None, masks.get(i))
             entry.metric.update_state(targets[i], predicted[i], weight)
 
     def _resolve(self, y: Any, outputs: Outputs) -> None:
@@ -173,6 +175,16 @@ class MetricSet(Mapping):
 
     def __len__(self) -> int:
         return 1 + len(self._parts) + len(self._metrics or ()) + len(self._added)
+
+
+def _masked(weights: Any, mask: Any) -> Any:
+    """Return sample weights that are 0 where a mask leaves out."""
+    if weights is None or mask is None:
+        return weights if mask is None else mask
+    weights = numpy.asarray(weights)
+    if weights.ndim > mask.ndim and weights.shape[-1] == 1:
+        weights = weights.reshape(weights.shape[:-1])
+    return weights.reshape(weights.shape + (1,) * (mask.ndim - weights.ndim)) * mask
 
 
 def _by_name(y: Any, names: list[str]) -> list[Any]:

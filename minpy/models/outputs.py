@@ -10,6 +10,7 @@ import numpy
 
 from minpy import losses
 from minpy.array import as_ndarray
+from minpy.autograd.containers import flatten
 
 __all__ = ["OutputLosses", "Outputs", "map_nested", "output_names", "parts_of", "per_output"]
 
@@ -25,11 +26,21 @@ class Outputs(NamedTuple):
         The loss of each output, where there are several.
     added
         Name → number, of what layers reported with ``add_metric``.
+    masks
+        Number of an output → 1 where its steps count and 0 elsewhere, for those with a mask.
     """
 
     predictions: Any
     parts: tuple
     added: dict = {}  # noqa: RUF012 (nobody writes to it)
+    masks: dict = {}  # noqa: RUF012
+
+
+def masks_of_outputs(predictions: Any) -> dict[int, Any]:
+    """Return the masks that travelled with predictions, by the number of the output."""
+    leaves = flatten(predictions)[0]
+    masks = {i: getattr(leaf, "_keras_mask", None) for i, leaf in enumerate(leaves)}
+    return {i: mask.astype("float32") for i, mask in masks.items() if mask is not None}
 
 
 def output_names(model: Any, predictions: Any) -> list[str] | None:

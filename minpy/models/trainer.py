@@ -39,7 +39,7 @@ from minpy.models.denormals import flushed_denormals
 from minpy.models.flat_buffers import FlatBuffers
 from minpy.models.interrupts import BetweenSteps
 from minpy.models.metric_set import MetricSet
-from minpy.models.outputs import OutputLosses, Outputs
+from minpy.models.outputs import OutputLosses, Outputs, masks_of_outputs
 from minpy.models.step import EagerStep
 from minpy.policy import current_policy
 from minpy.primitives import registry
@@ -201,7 +201,7 @@ class Trainer(Layer):
     def outputs_of_step(self, predictions: Any) -> Outputs:
         """Return a forward pass's predictions, with the losses of each output that it added up."""
         parts, self._loss_parts[:] = tuple(self._loss_parts), []
-        return Outputs(predictions, parts, added_metrics())
+        return Outputs(predictions, parts, added_metrics(), masks_of_outputs(predictions))
 
     def total_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, extra: list[Any]) -> Any:
         """Return the loss with the terms of layers and regularizers."""
