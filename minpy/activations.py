@@ -25,6 +25,7 @@ from minpy.layers.functions.activations import (
     softmax,
     softplus,
     softsign,
+    sparsemax,
     tanh,
 )
 
@@ -201,25 +202,6 @@ def threshold(x: Any, threshold: float, default_value: float) -> ndarray:
     """Return x where it is above a threshold, else a default value."""
     x = as_ndarray(x)
     return np.where(x > threshold, x, default_value)
-
-
-def sparsemax(x: Any, axis: int = -1) -> ndarray:
-    """Return the nearest probabilities to x, many of them exactly 0 (Martins and Astudillo, 2016).
-
-    Examples
-    --------
-    >>> import minpy.numpy as np
-    >>> sparsemax(np.array([1., 0.9, -1.]))
-    array([0.55, 0.45, 0. ])
-    """
-    x = np.swapaxes(as_ndarray(x), axis, -1)
-    ordered = -np.sort(-x, axis=-1)
-    rank = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
-    sums = np.cumsum(ordered, axis=-1)
-    inside = (ordered * rank + 1.0 > sums).astype(x.dtype)
-    count = np.sum(inside, axis=-1, keepdims=True)
-    level = (np.sum(ordered * inside, axis=-1, keepdims=True) - 1.0) / count
-    return np.swapaxes(np.maximum(x - level, 0.0), axis, -1)
 
 
 _table = NameTable(

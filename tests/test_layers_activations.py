@@ -13,8 +13,9 @@ from keras_layer_checks import (
 )
 from layer_references import NEEDS_MXNET
 
+import minpy
 import minpy.numpy as mnp
-from minpy import layers
+from minpy import activations, layers
 from minpy.errors import ShapeError
 from minpy.models import Sequential, load_model
 
@@ -83,3 +84,33 @@ def test_all_of_them_in_one_model_are_saved_loaded_and_trained_compiled(tmp_path
     again = load_model(tmp_path / "model.h5")
     np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
     assert again.get_config() == model.get_config()
+
+
+def test_sparsemax_is_the_nearest_point_among_probabilities():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20, 6)) * 2
+    found = activations.sparsemax(x).asnumpy()
+    np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-12)
+    assert (found >= 0).all() and (found == 0).any()
+    # No random probabilities are nearer; and those of a vertex are itself.
+    others = rng.dirichlet(np.ones(6), 2000)
+    distances = ((x[:, None] - others) ** 2).sum(-1).min(1)
+    assert (((x - found) ** 2).sum(-1) <= distances).all()
+    np.testing.assert_array_equal(activations.sparsemax(np.eye(3) * 5).asnumpy(), np.eye(3))
+    np.testing.assert_allclose(activations.sparsemax(x.T, axis=0).asnumpy(), found.T)
+    minpy.check_grads(lambda x: activations.sparsemax(x) ** 2)(x)
+
+
+@pytest.mark.skipif(NEEDS_MXNET, reason="mxnet is not installed")
+def test_sparsemax_can_be_part_of_a_graph():
+    x = mnp.array(np.random.default_rng(0).standard_normal((5, 4, 6)).astype("float32"))
+    for axis in (-1, 1):
+
+        def loss(x, axis=axis):
+            return mnp.sum(activations.sparsemax(x, axis) ** 3)
+
+        compiled = minpy.jit(loss)
+        np.testing.assert_allclose(
+            minpy.grad(compiled)(x).asnumpy(), minpy.grad(loss)(x).asnumpy(), atol=1e-6
+        )
+        assert compiled.jit_status == "compiled"

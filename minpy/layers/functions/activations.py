@@ -13,8 +13,10 @@ import numpy
 
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.rules import defjvp, defvjp
+from minpy.host_operator import HostOperator
 from minpy.layers.functions.operands import is_float32, refuse_all_but_float32, refuse_unsupported
 from minpy.numpy.elementwise import exp, multiply, tanh, where
+from minpy.numpy.shaping import swapaxes
 from minpy.primitives import Primitive, registry
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "sparsemax",
     "swish",
     "tanh",
 ]
@@ -451,6 +454,52 @@ log_softmax_op = Primitive(
 )
 
 
+def _sparsemax(x: numpy.ndarray) -> numpy.ndarray:
+    ordered = -numpy.sort(-x, axis=-1)
+    sums = numpy.cumsum(ordered, axis=-1)
+    rank = numpy.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    count = (ordered * rank + 1 > sums).sum(-1, keepdims=True)
+    level = (numpy.take_along_axis(sums, count - 1, -1) - 1) / count.astype(x.dtype)
+    return numpy.maximum(x - level, 0)
+
+
+def _sparsemax_back(gradients: list, inputs: list, results: list, found: list) -> None:
+    inside = results[0] > 0
+    mean = (gradients[0] * inside).sum(-1, keepdims=True) / inside.sum(-1, keepdims=True)
+    found[0][...] = (gradients[0] - mean) * inside
+
+
+def _sparsemax_on_host(inputs: list, results: list) -> None:
+    results[0][...] = _sparsemax(inputs[0])
+
+
+_sparsemax_node = HostOperator(
+    "sparsemax", _sparsemax_on_host, _sparsemax_back, lambda shapes: shapes[:1], uses_results=True
+)
+
+
+def _mx_sparsemax(F: Any, x: Any) -> Any:
+    refuse_unsupported(x)
+    return _sparsemax_node(F, x)
+
+
+# sparsemax(x), along the last axis. Its Jacobian, diag(s) - s sᵀ / sum(s) for the support s of the
+# result as zeros and ones, is symmetric, and constant around each point.
+sparsemax_op = Primitive(
+    "sparsemax", _sparsemax, arrays=1, mxnet=_mx_sparsemax, faster_on_mxnet=False
+)
+
+
+def _on_support(g: Any, ans: Any) -> Any:
+    inside = (ans > 0).astype(ans.dtype)
+    mean = _total(g * inside, -1) / _total(inside, -1)
+    return (g - mean) * inside
+
+
+defvjp(sparsemax_op, lambda ans, x: lambda g: _on_support(g, ans))
+defjvp(sparsemax_op, lambda g, ans, x: _on_support(g, ans))
+
+
 def _total(x: Any, axis: int) -> Any:
     return registry["sum"](x, axis, keepdims=True)
 
@@ -502,3 +551,31 @@ def log_softmax(x: Any, axis: int = -1) -> ndarray:
     """
     x = _as_float(x)
     return log_softmax_op(x, _checked_axis("log_softmax", x, axis))
+
+
+def sparsemax(x: Any, axis: int = -1) -> ndarray:
+    """Return the nearest probabilities to x along an axis, many of them exactly 0.
+
+    Parameters
+    ----------
+    x
+        Logits, of any shape.
+    axis
+        Along which the results sum to 1.
+
+    Notes
+    -----
+    Martins and Astudillo, "From softmax to sparsemax", 2016, algorithm 1.
+
+    Examples
+    --------
+    >>> import minpy.numpy as np
+    >>> from minpy.layers.functions import sparsemax
+    >>> sparsemax(np.array([1., 0.9, -1.]))
+    array([0.55, 0.45, 0.  ])
+    """
+    x = _as_float(x)
+    axis = _checked_axis("sparsemax", x, axis) % x.ndim
+    if axis == x.ndim - 1:
+        return sparsemax_op(x)
+    return swapaxes(sparsemax_op(swapaxes(x, axis, -1)), axis, -1)
