@@ -231,8 +231,11 @@ def test_calling_conventions_of_ufuncs():
     ],
 )
 def test_a_parameter_without_a_rule_is_an_error_and_not_zero(call, name):
-    with pytest.raises(NoDerivativeError, match=f"{name} has no derivative with respect to its ar"):
-        minpy.grad(call)(1.5)
+    message = f"{name} has no derivative with respect to its argument"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(NoDerivativeError, match=message):
+            minpy.grad(call)(1.5)
 
 
 @pytest.mark.parametrize("name", ["erf", "erfinv", "gamma", "expit"])

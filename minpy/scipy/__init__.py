@@ -9,6 +9,6 @@ What isn't here has no derivative: call ``scipy``'s own function, which takes mi
 -2.0
 """
 
-from minpy.scipy import integrate, linalg, signal, special, stats
+from minpy.scipy import integrate, linalg, optimize, signal, special, stats
 
-__all__ = ["integrate", "linalg", "signal", "special", "stats"]
+__all__ = ["integrate", "linalg", "optimize", "signal", "special", "stats"]
