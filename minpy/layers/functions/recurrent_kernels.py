@@ -415,6 +415,10 @@ _tanh_step, _relu_step = _formula(_tanh_step, 3), _formula(_relu_step, 3)
 _tanh_back, _relu_back = _formula(_tanh_back, 4), _formula(_relu_back, 4)
 
 
+# The other threads' turn on this core, if there are more threads than cores.
+_give_way = types.ExternalFunction("sched_yield", types.int32())
+
+
 # --- memory ---------------------------------------------------------------------------------------
 
 
@@ -770,8 +774,11 @@ def _backward(told):
                 _copy(dc + m * wide * 4, dc0 + (first + m) * units * 4, units)
         _next(finished)
     # The sums over all steps wait for all groups, those that other threads have taken too.
+    looks = 0
     while _read(finished) < (samples + group - 1) // group:
-        pass
+        looks += 1
+        if looks > 10_000:  # some microseconds: its core may be taken by another program
+            _give_way()
     _weights(numba.carray(_address_of_longs(first_sum), (_SIZE,)))
     if second_sum:
         _weights(numba.carray(_address_of_longs(second_sum), (_SIZE,)))
