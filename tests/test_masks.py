@@ -215,6 +215,36 @@ def test_the_mask_of_the_predictions_reaches_the_loss_in_training(jit):
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+def test_masks_and_reported_numbers_reach_the_metrics_of_a_step_of_ones_own():
+    class Own(Model):
+        def train_step(self, data):
+            x, y, _ = data
+            kept = []
+
+            def loss():
+                kept.append(self(x, training=True))
+                return self.compute_loss(x, y, kept[0])
+
+            value, gradients = self.value_and_gradients(loss)
+            self.apply_gradients([0 * g for g in gradients])
+            return self.compute_metrics(x, y, kept[0], loss=value)
+
+    class Reports(Passes):
+        def call(self, x):
+            self.add_metric(np.max(x), name="largest")
+            return x
+
+    x = Input((4,), dtype="int32")
+    model = Own(x, Reports()(Lookup(5, 1)(x)))
+    model.compile("sgd", "mse", metrics=["mae"])
+    p = model.get_weights()[0][IDS, 0]
+    logs = model.train_on_batch(IDS, numpy.ones((3, 4, 1), "float32"), return_dict=True)
+    counts = IDS != 0
+    assert logs["loss"] == pytest.approx(((p - 1) ** 2)[counts].mean(), rel=1e-5)
+    assert logs["mae"] == pytest.approx(numpy.abs(p - 1)[counts].mean(), rel=1e-5)
+    assert logs["largest"] == pytest.approx(p.max(), rel=1e-5)
+
+
 def test_a_model_with_masks_is_the_same_after_saving(tmp_path):
     model = graph()
     model.save(tmp_path / "a.h5")

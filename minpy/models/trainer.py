@@ -552,7 +552,8 @@ class Trainer(Layer):
     ) -> dict[str, float]:
         """Count a batch in the metrics, and return the logs so far; for a step of one's own."""
         plain = (map_leaves(_plain, part) for part in (x, y, sample_weight))
-        outputs = Outputs(map_leaves(_plain, y_pred), ())
+        plain_outputs = Outputs(y_pred, (), added_metrics(), masks_of_outputs(y_pred))
+        outputs = map_leaves(_plain, plain_outputs)
         self._metrics.update(float(loss), Batch.of(*plain), outputs)
         return dict(self._metrics)
 
