@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import json
+import subprocess
+import sys
 import threading
 import urllib.parse
 
@@ -20,6 +22,7 @@ from minpy.callbacks import (
     ProgbarLogger,
     RemoteMonitor,
     SwapEMAWeights,
+    TerminateOnNaN,
 )
 from minpy.layers import Dense
 from minpy.models import Sequential
@@ -308,3 +311,33 @@ def test_a_server_that_refuses_or_is_away_does_not_stop_training(server):
 def test_the_bar_by_its_keras_name_is_the_only_bar(capsys):
     make().fit(X, Y, epochs=2, verbose=2, callbacks=[ProgbarLogger()])
     assert capsys.readouterr().out.count("Epoch") == 2
+
+
+def test_a_callback_may_ask_numpy_for_the_limits_of_floats():
+    # In a process of its own: NumPy measures them once.
+    code = """
+import warnings, numpy
+from minpy.callbacks import LambdaCallback
+from minpy.layers import Dense
+from minpy.models import Sequential
+warnings.simplefilter('error')
+found = []
+look = LambdaCallback(
+    on_epoch_end=lambda epoch, logs: found.append(numpy.finfo('float32').smallest_subnormal))
+model = Sequential([Dense(1, input_shape=(2,))])
+model.compile('sgd', 'mse', jit=False)
+model.fit(numpy.ones((4, 2)), numpy.ones((4, 1)), verbose=0, callbacks=[look])
+print(found[0] > 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "True", done.stderr
+
+
+def test_a_loss_that_is_nan_can_be_an_error():
+    model = make()
+    bad = X.copy()
+    bad[0] = numpy.nan
+    with pytest.raises(RuntimeError, match="Batch 0: the loss is nan"):
+        model.fit(bad, Y, shuffle=False, verbose=0, callbacks=[TerminateOnNaN(raise_error=True)])
+    history = make().fit(bad, Y, epochs=3, verbose=0, callbacks=[TerminateOnNaN()])
+    assert len(history.history["loss"]) == 1
