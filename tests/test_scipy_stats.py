@@ -10,7 +10,6 @@ import pytest
 
 import minpy
 import minpy.numpy as np
-from minpy.errors import NoDerivativeError
 from minpy.scipy import stats
 
 sp = pytest.importorskip("scipy.stats")
@@ -82,10 +81,7 @@ def test_outside_of_the_support_and_of_what_is_allowed_values_are_scipys(family,
 @pytest.mark.parametrize(("family", "name"), CASES)
 def test_derivatives_agree_with_finite_differences(family, name):
     point = POINTS[family]
-    # The distribution functions have none in shapes: there is no elementary rule.
-    smooth = [0, *range(1, len(point))]
-    if name not in ("pdf", "logpdf"):
-        smooth = [0, len(point) - 2, len(point) - 1]
+    smooth = range(len(point))
 
     def function(*values: Any) -> Any:
         given = list(point)
@@ -155,8 +151,6 @@ def test_arguments_are_checked():
         stats.norm.pdf(0.0, 1.0, loc=1.0)
     with pytest.raises(TypeError, match="expected x and at most loc, scale, got 3"):
         stats.norm.pdf(0.0, 1.0, 1.0, 1.0)
-    with pytest.raises(NoDerivativeError, match=r"special\.gammainc has no derivative"):
-        minpy.grad(lambda a: stats.gamma.cdf(1.0, a))(2.0)
 
 
 # --- Poisson --------------------------------------------------------------------------------------

@@ -2,8 +2,7 @@
 
 It must not know about distributions. Sources of the rules: NIST Digital Library of Mathematical
 Functions, chapters 5 to 10; the section stands beside the row. An argument without a rule (the
-order of a Bessel function, the parameters of an incomplete integral) raises an error when it is
-differentiated.
+order of a Bessel function) raises an error when it is differentiated.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from minpy.array import as_ndarray, ndarray
+from minpy.array import as_ndarray, ndarray, read_value
 from minpy.autograd.rules import defjvp, defvjp
 from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_arrays, unbroadcast_f
@@ -125,7 +124,7 @@ binom = _row(
     lambda ans, n, k: ans * (psi(n - k + 1) - psi(k + 1)),
 )
 
-# --- incomplete integrals (8.2, 8.17), in their upper limit ---------------------------------------
+# --- incomplete integrals (8.2, 8.17) -------------------------------------------------------------
 
 
 def _dgammainc(a: Any, x: Any) -> Any:
@@ -136,18 +135,112 @@ def _dbetainc(a: Any, b: Any, x: Any) -> Any:
     return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
 
 
-gammainc = _row("gammainc", None, lambda ans, a, x: _dgammainc(a, x))
-gammaincc = _row("gammaincc", None, lambda ans, a, x: -_dgammainc(a, x))
-gammaincinv = _row("gammaincinv", None, lambda ans, a, y: 1 / _dgammainc(a, ans))
-gammainccinv = _row("gammainccinv", None, lambda ans, a, y: -1 / _dgammainc(a, ans))
-betainc = _row("betainc", None, None, lambda ans, a, b, x: _dbetainc(a, b, x))
-betaincc = _row("betaincc", None, None, lambda ans, a, b, x: -_dbetainc(a, b, x))
-betaincinv = _row("betaincinv", None, None, lambda ans, a, b, y: 1 / _dbetainc(a, b, ans))
+def _terms(first: Any, *others: Any) -> tuple[Any, ...]:
+    """Return arrays with an axis more at the end, for the terms of a series."""
+    return tuple(expand_dims(as_ndarray(v, weak=False), -1) for v in (first, *others))
+
+
+def _number_of_terms(count: Any) -> numpy.ndarray:
+    finite = numpy.where(numpy.isfinite(count), count, 0.0)
+    return numpy.arange(1 + int(numpy.clip(numpy.max(finite, initial=0.0), 0.0, 1e6)))
+
+
+def _dgammainc_da(a: Any, x: Any) -> Any:
+    """Return the derivative of P(a, x) in a, from its series of positive terms (8.7.1)."""
+    a, x = _terms(a, x)
+    size = numpy.maximum(read_value(x), 1.0)
+    k = _number_of_terms(numpy.maximum(size - read_value(a), 0.0) + 10.0 * numpy.sqrt(size) + 60.0)
+    none = equal(x, 0)
+    log_x = log(where(none, 1.0, x))
+    term = exp((a + k) * log_x - x - gammaln(a + k + 1))
+    return where(none, 0.0, term * (log_x - psi(a + k + 1))).sum(-1)
+
+
+def _dbetainc_shapes(a: Any, b: Any, x: Any) -> tuple[Any, Any]:
+    """Return the derivatives of I(x; a, b) in a and b where x is small (8.17.8)."""
+    a, b, x = _terms(a, b, x)
+    # The terms fall as x^k in the end, and like a bell curve of this width before.
+    rest = 1.0 - read_value(x)
+    k = _number_of_terms(50.0 / rest + 10.0 * numpy.sqrt(numpy.abs(read_value(a)) / rest) + 50.0)
+    none = equal(x, 0)
+    x = where(none, 0.5, x)
+    log_x, log_y = log(x), log1p(-x)
+    term = exp(gammaln(a + b + k) - gammaln(a + k + 1) - gammaln(b) + (a + k) * log_x + b * log_y)
+    to_a = term * (log_x + psi(a + b + k) - psi(a + k + 1))
+    to_b = term * (log_y + psi(a + b + k) - psi(b))
+    return where(none, 0.0, to_a).sum(-1), where(none, 0.0, to_b).sum(-1)
+
+
+def _dbetainc_d(which: int, a: Any, b: Any, x: Any) -> Any:
+    """Return the derivative of I(x; a, b) in one shape; near 1, from I(x; a, b) + I(1-x; b, a)."""
+    a, b, x = (as_ndarray(v, weak=False) for v in (a, b, x))
+    small = x * (a + b + 2) <= a + 1
+    below = _dbetainc_shapes(a, b, where(small, x, 0.0))[which]
+    above = _dbetainc_shapes(b, a, where(small, 0.0, 1 - x))[1 - which]
+    return where(small, below, -above)
+
+
+gammainc = _row(
+    "gammainc", lambda ans, a, x: _dgammainc_da(a, x), lambda ans, a, x: _dgammainc(a, x)
+)
+gammaincc = _row(
+    "gammaincc", lambda ans, a, x: -_dgammainc_da(a, x), lambda ans, a, x: -_dgammainc(a, x)
+)
+# Inverse functions: dx/da = -(∂P/∂a) / (∂P/∂x).
+gammaincinv = _row(
+    "gammaincinv",
+    lambda ans, a, y: -_dgammainc_da(a, ans) / _dgammainc(a, ans),
+    lambda ans, a, y: 1 / _dgammainc(a, ans),
+)
+gammainccinv = _row(
+    "gammainccinv",
+    lambda ans, a, y: -_dgammainc_da(a, ans) / _dgammainc(a, ans),
+    lambda ans, a, y: -1 / _dgammainc(a, ans),
+)
+betainc = _row(
+    "betainc",
+    lambda ans, a, b, x: _dbetainc_d(0, a, b, x),
+    lambda ans, a, b, x: _dbetainc_d(1, a, b, x),
+    lambda ans, a, b, x: _dbetainc(a, b, x),
+)
+betaincc = _row(
+    "betaincc",
+    lambda ans, a, b, x: -_dbetainc_d(0, a, b, x),
+    lambda ans, a, b, x: -_dbetainc_d(1, a, b, x),
+    lambda ans, a, b, x: -_dbetainc(a, b, x),
+)
+betaincinv = _row(
+    "betaincinv",
+    lambda ans, a, b, y: -_dbetainc_d(0, a, b, ans) / _dbetainc(a, b, ans),
+    lambda ans, a, b, y: -_dbetainc_d(1, a, b, ans) / _dbetainc(a, b, ans),
+    lambda ans, a, b, y: 1 / _dbetainc(a, b, ans),
+)
 exp1 = _row("exp1", lambda ans, x: -exp(-x) / x)
 expi = _row("expi", lambda ans, x: exp(x) / x)
-stdtr = _row(  # Student's t distribution, in t
+
+
+def _dstdtr_df(df: Any, t: Any) -> Any:
+    """Return the derivative of Student's t distribution function in its degrees of freedom.
+
+    Its tail is half of I(df / (df + t²); df / 2, 1 / 2), the rest that of t² / (df + t²).
+    """
+    df, t = as_ndarray(df, weak=False), as_ndarray(t, weak=False)
+    # From the middle, or from the tail: each where what it is of is not 1 by rounding.
+    square, half = t * t, 0.5 * df
+    none, near = equal(t, 0), square < df
+    whole = df + square
+    y = where(near & ~none, square / whole, 0.5)
+    from_middle = 0.5 * _dbetainc_d(1, 0.5, half, y)
+    from_middle = from_middle - _dbetainc(0.5, half, y) * square / (whole * whole)
+    x = where(near, 0.5, df / whole)
+    from_tail = 0.5 * _dbetainc_d(0, half, 0.5, x)
+    from_tail = from_tail + _dbetainc(half, 0.5, x) * square / (whole * whole)
+    return 0.5 * sign(t) * where(near, from_middle, -from_tail)
+
+
+stdtr = _row(  # Student's t distribution
     "stdtr",
-    None,
+    lambda ans, df, t: _dstdtr_df(df, t),
     lambda ans, df, t: exp(
         -0.5 * (df + 1) * log1p(t * t / df) - betaln(0.5 * df, 0.5) - 0.5 * log(df)
     ),
