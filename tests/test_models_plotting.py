@@ -107,8 +107,28 @@ def test_a_stack_is_a_chain_and_a_class_of_ones_own_is_one_box():
 
 def test_a_part_of_a_model_has_an_input_of_its_own():
     model = small()
-    head = Model(model.get_layer("concatenate").output if False else model.outputs, model.outputs)
-    assert len(boxes_and_arrows(to_dot(head))[0]) == 1
+    joined = model.output._node.args[0]
+    head = Model(joined, model.output)
+    shown, arrows = boxes_and_arrows(to_dot(head, show_layer_names=True))
+    assert arrows == {("concatenate_input (InputLayer)", "stack (Sequential)")}
+    assert len(shown) == 2
+
+
+def test_tensorboard_draws_the_same_arrows():
+    from minpy.callbacks.model_graph import graph_def
+
+    nodes = {node.name: node for node in graph_def(small()).node}
+    layers = {name: node for name, node in nodes.items() if "/" not in name}
+    arrows = {
+        (source, name) for name, node in layers.items() for source in node.input if source in layers
+    }
+    assert arrows == {
+        ("a", "shared"),
+        ("b", "shared"),
+        ("shared", "concatenate"),
+        ("concatenate", "stack"),
+    }
+    assert nodes["concatenate"].op == "Concatenate" and nodes["a"].op == "Placeholder"
 
 
 def test_names_can_hold_any_character():

@@ -15,8 +15,9 @@ def graph_def(model: Any) -> Any:
 
     A layer's node has the layer's class as its operation, and its shapes and numbers of
     parameters as attributes. Its weights are nodes inside it. Edges are those of the layers'
-    ``inbound`` (a list of layer names) where they have one, else each layer follows the one
-    before it. A model without layers is one node with all the weights.
+    ``inbound`` (a list of layer names) where they have one, those of the graph in a functional
+    model, else each layer follows the one before it. A model without layers is one node with all
+    the weights.
 
     Parameters
     ----------
@@ -31,7 +32,10 @@ def graph_def(model: Any) -> Any:
     from tensorboardX.proto.graph_pb2 import GraphDef
     from tensorboardX.proto.versions_pb2 import VersionDef
 
+    graph = getattr(model, "_graph", None)
     layers = list(getattr(model, "layers", None) or [model])
+    if graph is not None and not hasattr(model, "_stack"):
+        layers = graph.operations
     names = _unique_names([_name_of(layer) for layer in layers])
     # An edge names a layer as the model does; the node's name may have had to differ.
     node_of = {_name_of(layer): name for layer, name in zip(layers, names, strict=True)}
@@ -39,6 +43,8 @@ def graph_def(model: Any) -> Any:
     previous: list[str] = []
     for layer, name in zip(layers, names, strict=True):
         inbound = getattr(layer, "inbound", None)
+        if graph is not None and layers is graph.operations:
+            inbound = graph.sources_of(layer)
         if inbound is None:
             sources = previous
         else:
@@ -57,7 +63,7 @@ def graph_def(model: Any) -> Any:
             nodes[weight_name] = _variable(weight_name, weight)
         nodes[name] = _node(
             name,
-            "Placeholder" if _is_input(layer) else type(layer).__name__,
+            "Placeholder" if _is_input(layer) else getattr(layer, "label", type(layer).__name__),
             [*sources, *weight_names],
             _layer_attributes(layer, weights),
         )

@@ -133,6 +133,16 @@ class FunctionalGraph:
                 return own._node
         return tensor._node
 
+    def sources_of(self, layer: Layer) -> list[str]:
+        """Return the names of the layers that a layer's inputs come from, each once."""
+        found = [
+            self.source(tensor).layer
+            for node in self.nodes
+            if node.layer is layer and not isinstance(layer, InputLayer)
+            for tensor in node.input_tensors
+        ]
+        return list(dict.fromkeys(self.names[id(one)] for one in found))
+
     # --- running --------------------------------------------------------------------------------
 
     def run(
