@@ -158,5 +158,7 @@ class LearningRateFinder(Callback):
         # Over several batches: the loss of a single one goes up and down by chance.
         width = max(3, self.steps // 10)
         slopes = np.convolve(slopes, np.full(width, 1 / width), "same")[: len(slopes)]
-        fastest = int(np.argmin(slopes))
+        # A running mean of few batches is theirs: what it does at first is chance as well.
+        first = min(round(1 / (1 - self.smoothing)), last // 3)
+        fastest = first + int(np.argmin(slopes[first:]))
         return float(self.rates[fastest]) if slopes[fastest] < 0 else None
