@@ -1,5 +1,8 @@
 """Recurrent layers: kernel and loop, state, dropout, masks, configuration, graphs, refusals."""
 
+import pathlib
+import re
+
 import numpy
 import pytest
 
@@ -60,6 +63,17 @@ def test_equal_draws_drop_the_same_in_the_kernel_and_in_the_loop():
         b = unfused(x, training=True)
     numpy.testing.assert_allclose(a.asnumpy(), b.asnumpy(), rtol=1e-5, atol=1e-6)
     assert abs(a - fused(x)).max() > 1e-3
+
+
+@needs_mxnet
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_only_mxnet_may_run_the_loop_does(kind):
+    x = np.array(wave(3, 4, 5))
+    layer = kind(6, return_sequences=True)
+    expected = layer(x).asnumpy()
+    with minpy.policy.use_policy("only_mxnet"):
+        found = layer(x).asnumpy()
+    numpy.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 # --- dropout --------------------------------------------------------------------------------------
@@ -443,3 +457,10 @@ def test_a_batch_norm_inside_takes_the_statistics_of_each_step():
     found = inside(np.array(x), training=True).asnumpy()
     for t in range(3):
         numpy.testing.assert_allclose(found[:, t].mean(0), 0, atol=1e-5)
+
+
+def test_the_pages_example_runs(capsys):
+    page = pathlib.Path(__file__).parents[1] / "docs" / "recurrent.md"
+    code = re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[1]
+    exec(compile(code, str(page), "exec"), {})
+    assert capsys.readouterr().out == "(2, 1)\n"

@@ -9,6 +9,7 @@ from minpy.layers.recurrent.cell import SETTINGS
 from minpy.layers.recurrent.rnn import RNN
 from minpy.numpy.elementwise import where
 from minpy.numpy.shaping import expand_dims, stack
+from minpy.policy import current_policy
 
 __all__ = ["FusedRNN"]
 
@@ -98,7 +99,9 @@ class FusedRNN(RNN):
         self, sequences: Any, states: Any, mask: Any, training: bool, carried: bool
     ) -> tuple[Any, Any, Any]:
         cell = self.cell
-        if not cell.fuses(training) or sequences.shape[1] == 0:
+        # The kernels are for the host's memory, and no operators of MXNet's.
+        here = sequences.context.on_host and current_policy() != "only_mxnet"
+        if not (here and cell.fuses(training)) or 0 in sequences.shape:
             return super()._over_time(sequences, states, mask, training, carried)
         if training and cell.dropout:
             # One draw a sequence, the same for all of its steps.
