@@ -16,6 +16,7 @@ from minpy import optimizers
 from minpy.callbacks import (
     BackupAndRestore,
     Callback,
+    CallbackList,
     CSVLogger,
     EarlyStopping,
     LearningRateScheduler,
@@ -83,7 +84,10 @@ def train(
             [drawn.standard_normal(w.shape) * 0.5 if w.ndim > 1 else w for w in model.get_weights()]
         )
     model.compile(
-        optimizer() if optimizer else "adam", "binary_crossentropy", metrics=["accuracy", "auc"], jit=False
+        optimizer() if optimizer else "adam",
+        "binary_crossentropy",
+        metrics=["accuracy", "auc"],
+        jit=False,
     )
     best = ModelCheckpoint(folder / "best.h5", monitor="val_loss", save_best_only=True)
     stop = EarlyStopping("val_loss", patience=2, restore_best_weights=True)
@@ -283,6 +287,26 @@ def test_another_batch_size_in_the_middle_of_an_epoch_is_refused(tmp_path):
 def test_arguments_that_mean_nothing_are_refused(arguments, text):
     with pytest.raises(ValueError, match=text):
         BackupAndRestore(**arguments)
+
+
+def test_backups_are_made_every_so_many_batches_however_many_a_call_stands_for(tmp_path):
+    saved = []
+
+    class Model:
+        stop_training = False
+
+        def save_backup(self, path, details, arrays):
+            saved.append((details["epoch"], details["step"]))
+
+    keep = BackupAndRestore(tmp_path / "backup", save_freq=4, delete_checkpoint=False)
+    run = CallbackList([keep], model=Model(), epochs=2, steps=9)
+    run.on_train_begin()
+    for epoch in range(2):
+        run.on_epoch_begin(epoch)
+        for batch in (2, 5, 8):  # the last of three each
+            run.on_train_batch_end(batch)
+        run.on_epoch_end(epoch, {})
+    assert saved == [(0, 6), (1, 0), (1, 6), (2, 0)]
 
 
 # --- processes that are killed --------------------------------------------------------------------

@@ -96,7 +96,8 @@ class BackupAndRestore(Callback):
 
     def _forget(self) -> None:
         self._epoch = 0
-        self._batches = 0
+        self._last_batch = -1
+        self._since_save = 0
         self._finished = False
         # Of a backup in the middle of an epoch, until that epoch has begun again.
         self._restored: dict[str, Any] | None = None
@@ -146,7 +147,7 @@ class BackupAndRestore(Callback):
         model.stop_training = details["stop_training"]
         model.resume_at(details["epoch"], details["step"], details["logs"], details["metrics"])
         self._finished = details["stop_training"] or details["epoch"] >= self._epochs()
-        self._batches = details["batches"]
+        self._last_batch = details["step"] - 1
         if details["step"]:
             self._restored = {**details, "optimizer": model.optimizer.get_state()}
 
@@ -165,13 +166,17 @@ class BackupAndRestore(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Back up after every `save_freq` batches."""
-        self._batches += 1
+        # Several batches may run between two calls.
+        before = self._last_batch if batch > self._last_batch else -1
+        self._since_save += batch - before
+        self._last_batch = batch
         # One that ends training is not backed up: what follows is done again, and so decided again.
-        if self._batches % self.save_freq == 0 and not self.model.stop_training:
+        if self._since_save >= self.save_freq and not self.model.stop_training:
             self._save(self._epoch, batch + 1, {})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Back up after the epoch."""
+        self._last_batch = -1
         self._finished = self.model.stop_training or epoch + 1 >= self._epochs()
         self._save(epoch + 1, 0, {name: float(value) for name, value in (logs or {}).items()})
 
@@ -196,9 +201,9 @@ class BackupAndRestore(Callback):
             "epoch": epoch,
             "step": step,
             "steps": (self.params or {}).get("steps"),
-            "batches": self._batches,
             "logs": logs,
             "stop_training": bool(self.model.stop_training),
             "callbacks": self.run.get_state(),
         }
         self.model.save_backup(self._path, details, self.run.get_arrays())
+        self._since_save = 0
