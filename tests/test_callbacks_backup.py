@@ -66,7 +66,15 @@ class CutAt(Callback):
 
 
 def train(
-    folder, calls=0, save_freq=1, seed=3, optimizer=None, epochs=EPOCHS, swap=False, **backup
+    folder,
+    calls=0,
+    save_freq=1,
+    seed=3,
+    optimizer=None,
+    epochs=EPOCHS,
+    swap=False,
+    execution=1,
+    **backup,
 ):
     """Train anew, or go on from what lies in the folder."""
     model = Sequential(
@@ -88,6 +96,7 @@ def train(
         "binary_crossentropy",
         metrics=["accuracy", "auc"],
         jit=False,
+        steps_per_execution=execution,
     )
     best = ModelCheckpoint(folder / "best.h5", monitor="val_loss", save_best_only=True)
     stop = EarlyStopping("val_loss", patience=2, restore_best_weights=True)
@@ -198,6 +207,12 @@ def test_every_part_of_an_optimizer_is_kept(tmp_path, name):
     found, cuts = train_with_cuts(tmp_path / "b", 7, optimizer=OPTIONS[name])
     assert cuts >= 2
     assert_same(found, whole)
+
+
+def test_several_batches_an_execution_are_gone_on_with(whole, tmp_path):
+    found, cuts = train_with_cuts(tmp_path, 6, execution=3)
+    assert cuts >= 1
+    assert found == {**whole, "log": found["log"]}
 
 
 def test_weights_that_change_places_with_their_average_are_kept_apart(tmp_path):
