@@ -140,3 +140,11 @@ def test_a_tape_keeps_no_frame_and_no_variable_of_the_program():
     tape = minpy.make_vjp(f)(X)
     assert kept[0]() is None
     del tape
+
+
+def test_an_error_without_a_line_stays_as_it_is():
+    from minpy.autograd.origin import located
+
+    error = ValueError("of a rule")
+    assert located(error, None, "sin") is error
+    assert error.__traceback__ is None

@@ -101,6 +101,11 @@ def test_gradients_are_those_of_hips():
         close(found, hips.grad(loss(anp, theirs, boxes), n)(START, a), rtol=1e-5)
 
 
+def test_one_argument_needs_no_tuple():
+    f = lambda k: odeint(lambda y, t, k: k * y, [1.0], [0.0, 1.0], k, **PRECISE)[1, 0]  # noqa: E731
+    close(minpy.grad(f)(0.5), numpy.exp(0.5))
+
+
 def test_one_time_and_falling_times():
     f = lambda y0: np.sum(odeint(lambda y, t: -y, y0, TIMES[:1]))  # noqa: E731
     close(minpy.grad(f)(START), [1.0, 1.0])

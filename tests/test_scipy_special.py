@@ -294,6 +294,13 @@ def test_what_mxnet_has_is_compiled(name):
     )
 
 
+def test_shapes_too_far_apart_for_the_series_are_an_error():
+    with pytest.raises(NoDerivativeError, match="the shapes are too far apart"):
+        minpy.grad(lambda a: special.betainc(a, 0.5, 1.0 - 1e-7))(1e8)
+    # Far beyond the middle it is constant, however many terms that would take.
+    assert float(minpy.grad(lambda a: special.gammainc(a, 1e9))(2.0)) == 0.0
+
+
 def test_what_is_not_there_says_where_it_is():
     with pytest.raises(AttributeError, match=r"scipy\.special\.airy takes minpy arrays"):
         special.airy  # noqa: B018

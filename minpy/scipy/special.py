@@ -15,6 +15,7 @@ import numpy
 
 from minpy.array import as_ndarray, ndarray, read_value
 from minpy.autograd.rules import defjvp, defvjp
+from minpy.errors import NoDerivativeError
 from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_arrays, unbroadcast_f
 from minpy.numpy.elementwise import (
@@ -135,6 +136,9 @@ def _dbetainc(a: Any, b: Any, x: Any) -> Any:
     return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
 
 
+_MOST_TERMS = 1e6
+
+
 def _terms(first: Any, *others: Any) -> tuple[Any, ...]:
     """Return arrays with an axis more at the end, for the terms of a series."""
     return tuple(expand_dims(as_ndarray(v, weak=False), -1) for v in (first, *others))
@@ -142,7 +146,7 @@ def _terms(first: Any, *others: Any) -> tuple[Any, ...]:
 
 def _number_of_terms(count: Any) -> numpy.ndarray:
     finite = numpy.where(numpy.isfinite(count), count, 0.0)
-    return numpy.arange(1 + int(numpy.clip(numpy.max(finite, initial=0.0), 0.0, 1e6)))
+    return numpy.arange(1 + int(numpy.clip(numpy.max(finite, initial=0.0), 0.0, _MOST_TERMS)))
 
 
 def _dgammainc_da(a: Any, x: Any) -> Any:
@@ -161,7 +165,13 @@ def _dbetainc_shapes(a: Any, b: Any, x: Any) -> tuple[Any, Any]:
     a, b, x = _terms(a, b, x)
     # The terms fall as x^k in the end, and like a bell curve of this width before.
     rest = 1.0 - read_value(x)
-    k = _number_of_terms(50.0 / rest + 10.0 * numpy.sqrt(numpy.abs(read_value(a)) / rest) + 50.0)
+    count = 50.0 / rest + 10.0 * numpy.sqrt(numpy.abs(read_value(a)) / rest) + 50.0
+    if numpy.any(count > _MOST_TERMS):
+        raise NoDerivativeError(
+            f"betainc: its derivative in a shape takes a series of {numpy.max(count):.0f} terms, "
+            f"and {_MOST_TERMS:.0f} at most are summed; the shapes are too far apart"
+        )
+    k = _number_of_terms(count)
     none = equal(x, 0)
     x = where(none, 0.5, x)
     log_x, log_y = log(x), log1p(-x)
