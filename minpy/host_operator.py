@@ -10,6 +10,8 @@ It must not know any operator.
 
 from __future__ import annotations
 
+import collections
+import ctypes
 import json
 import threading
 from collections.abc import Callable, Sequence
@@ -98,25 +100,27 @@ def _forget_dependencies(registry: Any) -> None:
 def _register(operator: HostOperator) -> None:
     """Make the operator known to MXNet."""
     mx = runtime.library()
-    view = runtime.view
     _forget_dependencies(mx.operator._registry)
 
     class Run(mx.operator.CustomOp):
         def __init__(self, attrs: dict[str, Any]) -> None:
             super().__init__()
             self.attrs = attrs
+            self.views: dict[str, _Views] = collections.defaultdict(_Views)
 
         def forward(self, is_train, req, in_data, out_data, aux):
-            results = _Results(out_data, req)
-            operator.forward([view(x) for x in in_data], results.arrays, **self.attrs)
+            see = self.views
+            results = _Results(out_data, req, see["results"])
+            operator.forward(see["inputs"](in_data), results.arrays, **self.attrs)
             results.store()
 
         def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
-            found = _Results(in_grad, req)
+            see = self.views
+            found = _Results(in_grad, req, see["found"])
             operator.backward(
-                [view(g) for g in out_grad[: operator.differentiated]],
-                [view(x) for x in in_data],
-                [view(y) for y in out_data] if operator.uses_results else [],
+                see["gradients"](out_grad[: operator.differentiated]),
+                see["inputs"](in_data),
+                see["results"](out_data) if operator.uses_results else [],
                 found.arrays,
                 **self.attrs,
             )
@@ -154,19 +158,44 @@ def _register(operator: HostOperator) -> None:
     mx.operator.register(operator.name)(Properties)
 
 
+class _Views:
+    """Sees MXNet's arrays as NumPy's; their shapes, those of a node, are asked for once."""
+
+    __slots__ = ("layouts",)
+
+    def __init__(self) -> None:
+        self.layouts: dict[int, tuple[Any, tuple[int, ...], numpy.dtype]] = {}
+
+    def __call__(self, arrays: Sequence[Any]) -> list[numpy.ndarray]:
+        return [self.one(i, array) for i, array in enumerate(arrays)]
+
+    def one(self, number: int, array: Any) -> numpy.ndarray:
+        layout = self.layouts.get(number)
+        if layout is None:
+            found = runtime.view(array)
+            if found.size:
+                memory = ctypes.c_char * found.nbytes
+                self.layouts[number] = (memory, found.shape, found.dtype)
+            return found
+        memory, shape, dtype = layout
+        block = memory.from_address(runtime.address(array))
+        block.owner = array  # NumPy keeps the block alive, and that the memory
+        return numpy.ndarray(shape, dtype, block)
+
+
 class _Results:
     """Arrays to be filled, as MXNet asks: not at all, over what is there, or added to it."""
 
     __slots__ = ("added", "arrays")
 
-    def __init__(self, targets: Sequence[Any], requests: Sequence[str]) -> None:
+    def __init__(self, targets: Sequence[Any], requests: Sequence[str], views: _Views) -> None:
         self.arrays: list[numpy.ndarray | None] = []
         self.added: list[tuple[numpy.ndarray, numpy.ndarray]] = []
-        for target, request in zip(targets, requests, strict=True):
+        for i, (target, request) in enumerate(zip(targets, requests, strict=True)):
             if request == "null":
                 self.arrays.append(None)
                 continue
-            memory = runtime.view(target)
+            memory = views.one(i, target)
             if request == "add":
                 part = numpy.empty_like(memory)
                 self.added.append((memory, part))

@@ -308,6 +308,13 @@ def view(nd: Any) -> numpy.ndarray:
     return numpy.asarray(_Memory(nd, interface))
 
 
+def address(nd: Any) -> int:
+    """Return where the memory of an NDArray on the CPU begins (naive engine)."""
+    pointer = ctypes.c_void_p()
+    _mx.base._LIB.MXNDArrayGetData(nd.handle, ctypes.byref(pointer))
+    return pointer.value
+
+
 def copy_to(nd: Any, device_type: str, device_id: int) -> Any:
     """Copy an NDArray to a device."""
     mx = library()
