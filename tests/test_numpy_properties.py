@@ -15,6 +15,9 @@ from hypothesis.extra import numpy as arrays
 import minpy
 import minpy.numpy as np
 
+# The same examples in every run, however slow the machine is.
+QUICK = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+
 _REAL = ["float64", "float32", "float16", "int64", "int32", "int8", "uint8", "uint64", "bool"]
 DTYPES = st.sampled_from([*_REAL, "complex64", "complex128"])
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
@@ -98,6 +101,7 @@ def agree(function: Callable[[Any, Any], Any], *args: Any) -> None:
 # --- creation -------------------------------------------------------------------------------------
 
 
+@QUICK
 @given(SHAPES, DTYPES, st.sampled_from(["zeros", "ones", "full"]))
 def test_arrays_of_one_value(shape, dtype, name):
     extra = (3,) if name == "full" else ()
@@ -106,6 +110,7 @@ def test_arrays_of_one_value(shape, dtype, name):
     assert_same(made, getattr(numpy, name)(shape, *extra, dtype=dtype), True)
 
 
+@QUICK
 @given(
     st.one_of(st.integers(-5, 5), st.sampled_from([-1.5, 0.5, 2.0])),
     st.one_of(st.none(), st.integers(-5, 5), st.sampled_from([2.5, 4.0])),
@@ -121,12 +126,14 @@ _NUMBERS = st.one_of(st.integers(-3, 3), st.booleans(), st.sampled_from([0.5, -1
 _NESTED = st.recursive(_NUMBERS, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
 
 
+@QUICK
 @given(_NESTED)
 def test_arrays_of_nested_lists(data):
     agree(lambda m: m.array(data))
     agree(lambda m: m.asarray(data, dtype="float32"))
 
 
+@QUICK
 @given(some_array(), st.sampled_from(["C", "F", "K"]), st.integers(0, 4))
 def test_arrays_of_arrays(x, order, ndmin):
     agree(lambda m, x: m.array(x, order=order, ndmin=ndmin), x)
@@ -136,6 +143,7 @@ def test_arrays_of_arrays(x, order, ndmin):
     )
 
 
+@QUICK
 @given(st.integers(0, 4), st.integers(0, 4), st.integers(-4, 4))
 def test_matrices(n, m_, k):
     agree(lambda m: m.eye(n, m_, k))
@@ -143,6 +151,7 @@ def test_matrices(n, m_, k):
     agree(lambda m: m.identity(n))
 
 
+@QUICK
 @given(some_array(), DTYPES)
 def test_arrays_like_others_and_casts(x, dtype):
     for name in ("zeros_like", "ones_like"):
@@ -158,6 +167,7 @@ def test_arrays_like_others_and_casts(x, dtype):
         )
 
 
+@QUICK
 @given(st.lists(some_array(shape=arrays.array_shapes(max_dims=1, max_side=3)), max_size=3))
 def test_grids(vectors):
     for indexing in ("xy", "ij"):
@@ -191,17 +201,19 @@ _OPERATORS: list[Callable[[Any, Any], Any]] = [
 ]
 
 
+@QUICK
 @given(some_array(), st.sampled_from(_UNARY.split()))
 def test_functions_of_one_array(x, name):
     agree(lambda m, x: getattr(m, name)(x), x)
 
 
+@QUICK
 @given(some_array(), some_array(), st.sampled_from(_BINARY.split()))
 def test_functions_of_two_arrays(x, y, name):
     agree(lambda m, x, y: getattr(m, name)(x, y), x, y)
 
 
-@settings(max_examples=150)
+@settings(QUICK, max_examples=150)
 @given(some_array(), some_array(), st.sampled_from(_OPERATORS))
 def test_operators_on_two_arrays(x, y, operator):
     agree(lambda m, x, y: operator(x, y), x, y)
@@ -211,7 +223,7 @@ def test_operators_on_two_arrays(x, y, operator):
     assert not isinstance(mixed, Exception)
 
 
-@settings(max_examples=150)
+@settings(QUICK, max_examples=150)
 @given(
     some_array(),
     st.sampled_from([2, -1, 0, True, 0.5, -2.5, 1j, 300]),
@@ -230,6 +242,7 @@ def test_operators_with_python_numbers(x, number, operator, left):
         assert found.dtype.char not in "dD"
 
 
+@QUICK
 @given(some_array(), some_array(), st.sampled_from(["+=", "-=", "*=", "/=", "//=", "**=", "%="]))
 def test_augmented_assignment(x, y, operator):
     def call(m, x, y):
@@ -250,7 +263,7 @@ _REDUCTIONS = "sum prod max min mean var std any all argmax argmin cumsum cumpro
 _REDUCTIONS += " argsort count_nonzero nansum nanmax"
 
 
-@settings(max_examples=200)
+@settings(QUICK, max_examples=200)
 @given(
     some_array(),
     st.sampled_from(_REDUCTIONS.split()),
@@ -267,6 +280,7 @@ def test_reductions(x, name, axis, keepdims):
 _WITHOUT_KEEPDIMS = ("cumsum", "cumprod", "sort", "argsort")
 
 
+@QUICK
 @given(some_array(dtype="float64"), st.data())
 def test_reductions_under_a_mask(x, data):
     mask = data.draw(arrays.arrays(bool, x.shape))
@@ -308,7 +322,7 @@ def array_and_index(draw: Any) -> tuple[numpy.ndarray, Any]:
     return x, tuple(along(x.shape[i]) for i in range(count))
 
 
-@settings(max_examples=250)
+@settings(QUICK, max_examples=250)
 @given(array_and_index())
 def test_reading_by_index(case):
     x, index = case
@@ -319,7 +333,7 @@ def test_reading_by_index(case):
         agree(lambda m, x, i: x[i], x, index)
 
 
-@settings(max_examples=250)
+@settings(QUICK, max_examples=250)
 @given(array_and_index(), st.sampled_from([3, 0.5, "same", "wrong shape", "list"]))
 def test_assigning_by_index(case, what):
     x, index = case
@@ -341,6 +355,7 @@ def test_assigning_by_index(case, what):
     agree(call, x)
 
 
+@QUICK
 @given(some_array(), some_array(dtype="int64"), st.sampled_from([None, 0, -1, 5]), st.data())
 def test_take_and_relatives(x, places, axis, data):
     mode = data.draw(st.sampled_from(["raise", "clip", "wrap"]))
@@ -350,6 +365,7 @@ def test_take_and_relatives(x, places, axis, data):
     agree(lambda m, x, k: m.compress(k, x, axis=axis), x, mask)
 
 
+@QUICK
 @given(some_array())
 def test_where_things_are(x):
     for name in ("nonzero", "argwhere", "flatnonzero"):
@@ -360,6 +376,7 @@ def test_where_things_are(x):
 # --- shapes ---------------------------------------------------------------------------------------
 
 
+@QUICK
 @given(
     some_array(),
     st.one_of(st.integers(-1, 9), st.lists(st.integers(-1, 4), max_size=3).map(tuple)),
@@ -371,6 +388,7 @@ def test_reshape(x, shape, order):
     agree(lambda m, x: x.T.ravel(order), x)
 
 
+@QUICK
 @given(some_array(), st.permutations(range(3)), st.integers(-4, 3), st.integers(-4, 3))
 def test_moving_axes(x, axes, first, second):
     agree(lambda m, x: m.transpose(x, axes), x)
@@ -387,6 +405,7 @@ def test_moving_axes(x, axes, first, second):
     agree(lambda m, x: m.rot90(x, first), x)
 
 
+@QUICK
 @given(
     st.lists(some_array(shape=arrays.array_shapes(max_dims=2, max_side=2)), max_size=3), st.data()
 )
@@ -399,6 +418,7 @@ def test_joining(parts, data):
     agree(lambda m, *p: m.block(list(p)), *parts)
 
 
+@QUICK
 @given(
     some_array(),
     st.one_of(st.integers(-1, 3), st.lists(st.integers(0, 4), max_size=2)),
@@ -411,6 +431,7 @@ def test_splitting(x, where, axis):
         agree(lambda m, x, name=name: getattr(m, name)(x, where), x)
 
 
+@QUICK
 @given(some_array(), st.one_of(st.integers(0, 3), st.lists(st.integers(0, 2), max_size=3)))
 def test_repeating(x, reps):
     agree(lambda m, x: m.tile(x, reps), x)
@@ -423,6 +444,7 @@ def test_repeating(x, reps):
     agree(lambda m, x: m.resize(x, (2, 3)), x)
 
 
+@QUICK
 @given(some_array(), SHAPES)
 def test_broadcasting(x, shape):
     agree(lambda m, x: m.broadcast_to(x, shape), x)
@@ -436,7 +458,7 @@ _SMALL = arrays.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=3)
 _EXACT = st.sampled_from(["float64", "int64", "bool", "complex128"])
 
 
-@settings(max_examples=150)
+@settings(QUICK, max_examples=150)
 @given(some_array(shape=_SMALL, dtype=_EXACT), some_array(shape=_SMALL, dtype=_EXACT))
 def test_products(x, y):
     for name in ("dot", "matmul", "inner", "outer", "kron", "vdot"):

@@ -112,10 +112,10 @@ def _exponent(base: ndarray, other: Any) -> Any:
         if other.shape or (kind is ndarray and is_tracked(other)):
             return other
         number = (read_value(other) if kind is ndarray else other).item()
-    elif base.shape or kind is list or kind is tuple:
+    elif (base.shape and base.dtype != bool) or kind is list or kind is tuple:
         return other
     own = base.dtype if base.dtype != bool else numpy.dtype("int8")
-    if number not in _PLAIN_EXPONENTS.get(own.kind, ()):
+    if type(number) not in (bool, int, float) or number not in _PLAIN_EXPONENTS.get(own.kind, ()):
         return other
     return own.type(number) if own.kind in "fc" or type(number) is int else other
 
