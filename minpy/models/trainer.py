@@ -284,7 +284,8 @@ class Trainer(Layer):
             found = ", ".join(f"{b.dtype} ({b.parameters[0].path}, …)" for b in blocks)
             raise TypeError(f"{self.name}: trained weights must have one dtype, got {found}")
         if blocks and not self._optimizer.built:
-            self._optimizer.build(blocks[0].values.size, blocks[0].dtype, blocks[0].values)
+            block = blocks[0]
+            self._optimizer.build(block.values.size, block.dtype, block.values, block.segments)
 
     def _slots_by_weight(self) -> dict[str, dict[str, numpy.ndarray]]:
         """Return the optimizer's slots, cut into one array a weight."""
