@@ -94,7 +94,8 @@ def _state(model: Any) -> tuple[dict[str, dict[str, numpy.ndarray]], dict[str, A
 
 
 def _require_weights(model: Any, what: str) -> None:
-    if not model.weights and (not model.built or model.layers):
+    unbuilt = not model.built or any(not layer.built for layer in model._all_layers())
+    if not model.weights and unbuilt:
         raise ValueError(
             f"{model.name}: {what}: the model has no weights yet; call it on data first, or give "
             "the first layer an input_shape"
@@ -130,7 +131,7 @@ def _by_name(serialize: Any, value: Any) -> Any:
 
 def _match_weights(model: Any, found: checkpoint.Checkpoint, strict: bool) -> dict[str, Any]:
     own = model.weights
-    if not own:
+    if not own and not model.built:
         raise CheckpointMismatchError(
             f"{found.path}: {model.name} has no weights yet to load into; call it on data first, "
             "or give the first layer an input_shape"
