@@ -210,9 +210,21 @@ class ndarray:
     def __reduce__(self) -> tuple:
         return (_rebuild, (self.asnumpy(), self._context.device_type, self._context.device_id))
 
-    def __dlpack__(self, stream: Any = None) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         """Return a DLPack capsule over the memory; an array on a device is copied to the host."""
-        return _untracked_value(self).__dlpack__()
+        if stream is not None:
+            raise TypeError(f"__dlpack__: an array on the host has no stream, got {stream!r}")
+        if dl_device not in (None, (1, 0)):
+            raise BufferError(f"__dlpack__: expected the host, device (1, 0), got {dl_device}")
+        value = _untracked_value(self)
+        return (value.copy() if copy else value).__dlpack__()
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)  # kDLCPU

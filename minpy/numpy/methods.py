@@ -396,6 +396,28 @@ for _name, _function in vars(_Methods).items():
         _function.__qualname__ = f"ndarray.{_name}"
         setattr(ndarray, _name, _function)
 
+
+# --- the array API standard -----------------------------------------------------------------------
+
+
+def _array_namespace(self: ndarray, *, api_version: str | None = None) -> Any:
+    """Return `minpy.array_api`, the module with the standard's functions."""
+    from minpy import array_api
+
+    if api_version not in (None, "2021.12", "2022.12", array_api.__array_api_version__):
+        raise ValueError(f"minpy has version 2023.12 of the array API standard, not {api_version}")
+    return array_api
+
+
+def _to_device(self: ndarray, device: Any, /, *, stream: Any = None) -> ndarray:
+    """Return the array on a device: a context, or ``'cpu'``."""
+    from minpy.array_api.devices import context_of
+
+    return as_in_context(self, context_of(device))
+
+
+ndarray.__array_namespace__ = _array_namespace
+ndarray.to_device = _to_device
 ndarray.__copy__ = lambda self: _copy(self)
 ndarray.__deepcopy__ = lambda self, memo: _copy(self)
 
@@ -433,6 +455,10 @@ def _attribute(doc: str, read: Callable[[ndarray], Any], write: Any = None) -> p
 
 
 ndarray.T = _attribute("View with the axes reversed.", shaping.transpose)
+ndarray.mT = _attribute(
+    "View with the last two axes swapped.", lambda self: shaping.swapaxes(self, -1, -2)
+)
+ndarray.device = _attribute("The context that the array lies on.", lambda self: self.context)
 ndarray.real = _attribute(
     "Real part, a view.", e.real, lambda self, value: inplace.assign(e.real(self), Ellipsis, value)
 )
