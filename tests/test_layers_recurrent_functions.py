@@ -187,6 +187,19 @@ def test_wrong_shapes_are_refused_with_what_was_expected():
         simple_rnn(x, weights, kernel, activation="selu")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_calls_give_equal_bits_whichever_thread_does_what(kind):
+    if recurrent._kernels() is None:
+        pytest.skip("needs numba")
+    minpy.runtime.available()  # the threads are those of mxnet's OpenMP
+    args = [np.array(a) for a in arguments(kind, 40, 6, 30, 40, "float32")]
+    gradients = minpy.grad(loss_of(kind, None), tuple(range(len(args))))
+    first = [g.asnumpy().copy() for g in gradients(*args)]
+    for _ in range(60):
+        for a, b in zip(first, gradients(*args), strict=True):
+            numpy.testing.assert_array_equal(a, b.asnumpy())
+
+
 def _in_a_child(queue):
     args = arguments("lstm", 64, 10, 20, 32, "float32")
     queue.put(run("lstm", [np.array(a) for a in args])[0].asnumpy())

@@ -630,18 +630,16 @@ def _address_of_longs(typing, address):
 
 
 @numba.njit(error_model="numpy", nogil=True)
-def _weights(told):
+def _weights(told, scratch):
     """Sum the products of what each step reads and the gradients of that step.
 
     What it reads are `features` numbers of the input, `units` of the state before, and a one, for
     the bias.
     """
     samples, steps, features, units = told[1], told[2], told[3], told[4]
-    columns, share, x, h0, hs = told[5], told[6], told[9], told[10], told[11]
-    dz, dweights, dkernel, dbias = told[12], told[13], told[14], told[15]
-    counter = told.ctypes.data
-    scratch = told[7] + told[8] * _next(counter) * 4
-    begun = counter + 8 * (_SIZE - 1)
+    columns, share, x, h0, hs = told[5], told[6], told[7], told[8], told[9]
+    dz, dweights, dkernel, dbias = told[10], told[11], told[12], told[13]
+    begun = told.ctypes.data + 8 * (_SIZE - 1)
     read = features + units + 1
     blocks = (read + 7) // 8
     row = blocks * 8
@@ -773,15 +771,16 @@ def _backward(told):
             if kind == LSTM:
                 _copy(dc + m * wide * 4, dc0 + (first + m) * units * 4, units)
         _next(finished)
-    # The sums over all steps wait for all groups, those that other threads have taken too.
+    # The sums over all steps wait for all groups, those that other threads have taken too. A thread
+    # keeps its own scratch memory: another one may still be at the sum before.
     looks = 0
     while _read(finished) < (samples + group - 1) // group:
         looks += 1
         if looks > 10_000:  # some microseconds: its core may be taken by another program
             _give_way()
-    _weights(numba.carray(_address_of_longs(first_sum), (_SIZE,)))
+    _weights(numba.carray(_address_of_longs(first_sum), (_SIZE,)), scratch)
     if second_sum:
-        _weights(numba.carray(_address_of_longs(second_sum), (_SIZE,)))
+        _weights(numba.carray(_address_of_longs(second_sum), (_SIZE,)), scratch)
 
 
 def _entry(function: Callable[[Any], None]) -> Any:
@@ -899,7 +898,7 @@ def _recur_back(
     def sums(x, h0, hs, dz, dweights, dkernel, dbias):
         sizes = 0 if x is None else features, 0 if hs is None else units
         arrays = map(_address, (x, h0, hs, dz, dweights, dkernel, dbias))
-        return _told(0, samples, steps, *sizes, columns, share, scratch, room, *arrays)
+        return _told(0, samples, steps, *sizes, columns, share, *arrays)
 
     if dz is inner:
         parts = [sums(x, h0, hs, dz, dweights, dkernel, dbias)]
