@@ -29,10 +29,45 @@ __all__ = [
     "zeros_like",
 ]
 
-arange, empty, eye = created(np.arange), created(np.empty), created(np.eye)
-empty_like, full_like = created(np.empty_like), created(np.full_like)
-ones, ones_like = created(np.ones), created(np.ones_like)
-zeros, zeros_like = created(np.zeros), created(np.zeros_like)
+empty, ones, zeros = created(np.empty), created(np.ones), created(np.zeros)
+
+
+@created
+def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None) -> ndarray:
+    """Return evenly spaced numbers from a half-open interval."""
+    if stop is None:
+        start, stop = 0, start
+    return np.arange(start, stop, step, dtype=dtype)
+
+
+@created
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None) -> ndarray:
+    """Return a matrix with ones on a diagonal."""
+    return np.eye(n_rows, n_cols, k, dtype=dtype)
+
+
+@created
+def empty_like(x: ndarray, /, *, dtype: Any = None) -> ndarray:
+    """Return an array of the shape of another, with any numbers."""
+    return np.empty_like(x, dtype=dtype)
+
+
+@created
+def full_like(x: ndarray, /, fill_value: Any, *, dtype: Any = None) -> ndarray:
+    """Return an array of the shape of another, of one number."""
+    return np.full_like(x, fill_value, dtype=dtype)
+
+
+@created
+def ones_like(x: ndarray, /, *, dtype: Any = None) -> ndarray:
+    """Return an array of the shape of another, of ones."""
+    return np.ones_like(x) if dtype is None else np.ones_like(x, dtype=dtype)
+
+
+@created
+def zeros_like(x: ndarray, /, *, dtype: Any = None) -> ndarray:
+    """Return an array of the shape of another, of zeros."""
+    return np.zeros_like(x) if dtype is None else np.zeros_like(x, dtype=dtype)
 
 
 def asarray(

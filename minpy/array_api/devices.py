@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,10 @@ def context_of(device: Any) -> Context:
     return device
 
 
+# What the standard's functions don't take.
+_OF_NUMPY = ("ctx", "like", "order", "subok")
+
+
 def created(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a function that makes an array the keyword ``device``."""
 
@@ -33,4 +38,8 @@ def created(function: Callable[..., Any]) -> Callable[..., Any]:
         with context:
             return function(*args, **kwargs).as_in_context(context)
 
+    signature = inspect.signature(function)
+    kept = [p for name, p in signature.parameters.items() if name not in _OF_NUMPY]
+    device = inspect.Parameter("device", inspect.Parameter.KEYWORD_ONLY, default=None)
+    make.__signature__ = signature.replace(parameters=[*kept, device])  # type: ignore[attr-defined]
     return make

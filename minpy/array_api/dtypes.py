@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -41,9 +41,20 @@ def can_cast(from_: Any, to: Any, /) -> bool:
     return numpy.can_cast(dtype, numpy.dtype(to))
 
 
-def finfo(type: Any, /) -> numpy.finfo:
-    """Return the limits of a floating-point dtype."""
-    return numpy.finfo(type.dtype if isinstance(type, ndarray) else type)
+class _FloatLimits(NamedTuple):
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: numpy.dtype
+
+
+def finfo(type: Any, /) -> _FloatLimits:
+    """Return the limits of a floating-point dtype, as Python's numbers."""
+    found = numpy.finfo(type.dtype if isinstance(type, ndarray) else type)
+    limits = (found.eps, found.max, found.min, found.smallest_normal)
+    return _FloatLimits(found.bits, *map(float, limits), found.dtype)
 
 
 def iinfo(type: Any, /) -> numpy.iinfo:

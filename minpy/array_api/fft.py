@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
@@ -16,21 +17,44 @@ _SHIFTS = "fftshift ifftshift"
 __all__ = [*_TRANSFORMS.split(), *_SHIFTS.split(), "fftfreq", "rfftfreq"]
 
 
-def _transform(name: str) -> Any:
+def _in_precision_of(x: ndarray, made: ndarray) -> ndarray:
+    if x.dtype not in (numpy.float32, numpy.complex64):
+        return made
+    return made.astype("complex64" if made.dtype.kind == "c" else "float32", copy=False)
+
+
+def _along_one_axis(name: str) -> Any:
     function = getattr(np.fft, name)
 
-    def transform(x: ndarray, /, **options: Any) -> ndarray:
-        made = function(x, **options)
-        single = x.dtype in (numpy.float32, numpy.complex64)
-        return made.astype("complex64" if made.dtype.kind == "c" else "float32") if single else made
+    def transform(
+        x: ndarray, /, *, n: int | None = None, axis: int = -1, norm: str = "backward"
+    ) -> ndarray:
+        return _in_precision_of(x, function(x, n=n, axis=axis, norm=norm))
 
-    transform.__name__ = transform.__qualname__ = name
-    transform.__doc__ = f"As `minpy.numpy.fft.{name}`, single precision where `x` is."
+    return transform
+
+
+def _along_axes(name: str) -> Any:
+    function = getattr(np.fft, name)
+
+    def transform(
+        x: ndarray,
+        /,
+        *,
+        s: Sequence[int] | None = None,
+        axes: Sequence[int] | None = None,
+        norm: str = "backward",
+    ) -> ndarray:
+        return _in_precision_of(x, function(x, s=s, axes=axes, norm=norm))
+
     return transform
 
 
 for _name in _TRANSFORMS.split():
-    globals()[_name] = _transform(_name)
+    _made = (_along_axes if _name.endswith("n") else _along_one_axis)(_name)
+    _made.__name__ = _made.__qualname__ = _name
+    _made.__doc__ = f"As `minpy.numpy.fft.{_name}`, in single precision where `x` is."
+    globals()[_name] = _made
 fftshift, ifftshift = np.fft.fftshift, np.fft.ifftshift
 
 

@@ -31,13 +31,14 @@ _SAME = """
     broadcast_to conj copysign cos cosh divide equal exp expand_dims expm1 flip floor_divide
     greater greater_equal hypot imag isfinite isinf isnan less less_equal log log10 log1p log2
     logaddexp logical_and logical_not logical_or logical_xor matmul max maximum mean min minimum
-    moveaxis multiply negative nonzero not_equal positive real remainder repeat roll
+    moveaxis multiply negative not_equal positive real remainder repeat roll
     sign signbit sin sinh sqrt square squeeze stack subtract tan tanh tensordot tile where
 """
 _CONSTANTS = "e inf nan newaxis pi"
 _WRITTEN = """
-    argsort ceil clip cumulative_sum floor matrix_transpose prod reshape round searchsorted sort std
-    sum take trunc unique_all unique_counts unique_inverse unique_values unstack var vecdot
+    argsort ceil clip cumulative_sum floor matrix_transpose nonzero prod reshape round
+    searchsorted sort std sum take trunc unique_all unique_counts unique_inverse unique_values
+    unstack var vecdot
 """
 
 __all__ = [*_RENAMED, *_SAME.split(), *_CONSTANTS.split(), *_WRITTEN.split()]
@@ -97,6 +98,13 @@ def searchsorted(
 ) -> ndarray:
     """Return where elements belong in a sorted array."""
     return np.searchsorted(x1, x2, side=side, sorter=sorter)
+
+
+def nonzero(x: ndarray, /) -> tuple[ndarray, ...]:
+    """Return where elements aren't zero, an array an axis."""
+    if not x.ndim:
+        raise ValueError("nonzero: expected an array with at least one axis")
+    return np.nonzero(x)
 
 
 # --- sets: without an order of equal nan ---

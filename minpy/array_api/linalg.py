@@ -117,10 +117,11 @@ def slogdet(x: ndarray, /) -> _Slogdet:
 
 def solve(x1: ndarray, x2: ndarray, /) -> ndarray:
     """Solve linear systems; `x2` is a vector only if it has one axis."""
-    if x2.ndim == 1:
-        return np.linalg.solve(x1, x2[:, None])[..., 0]
+    vector = x2.ndim == 1
+    x2 = x2[:, None] if vector else x2
     batch = numpy.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
-    return np.linalg.solve(x1, np.broadcast_to(x2, (*batch, *x2.shape[-2:])))
+    made = np.linalg.solve(x1, np.broadcast_to(x2, (*batch, *x2.shape[-2:])))
+    return made[..., 0] if vector else made
 
 
 def svd(x: ndarray, /, *, full_matrices: bool = True) -> _Svd:
