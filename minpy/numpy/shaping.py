@@ -340,20 +340,25 @@ _concatenate = Primitive("_concatenate", _concatenate_kernel, mxnet=_mx_concaten
 
 
 def _concatenate_vjp(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
-    axis = kwargs.get("axis", 0)
-    shapes = [numpy.shape(a) if not isinstance(a, ndarray) else a.shape for a in args]
-    lengths = [int(numpy.prod(s)) if axis is None else s[axis] for s in shapes]
-    starts = numpy.concatenate([[0], numpy.cumsum(lengths)]).astype(int).tolist()
-    at = 0 if axis is None else axis % ans.ndim
+    axis, ndim = kwargs.get("axis", 0), ans.ndim
+    shapes = [a.shape if isinstance(a, ndarray) else numpy.shape(a) for a in args]
     dtypes = [getattr(a, "dtype", None) for a in args]
 
-    def one(i: int, g: Any) -> Any:
-        part = g[(slice(None),) * at + (slice(starts[i], starts[i + 1]),)]
-        if part.dtype != dtypes[i]:
-            part = astype(part, dtypes[i])
-        return reshape(part, shapes[i]) if axis is None else part
+    def vjp(g: Any) -> tuple:
+        # Worked out here and not above: a forward pass that is never gone back costs less.
+        at = 0 if axis is None else axis % ndim
+        lengths = [math.prod(s) if axis is None else s[axis] for s in shapes]
+        starts = [0, *itertools.accumulate(lengths)]
 
-    return lambda g: tuple(one(i, g) for i in argnums)
+        def one(i: int) -> Any:
+            part = g[(slice(None),) * at + (slice(starts[i], starts[i + 1]),)]
+            if part.dtype != dtypes[i]:
+                part = astype(part, dtypes[i])
+            return reshape(part, shapes[i]) if axis is None else part
+
+        return tuple(one(i) for i in argnums)
+
+    return vjp
 
 
 defvjp_argnums(_concatenate, _concatenate_vjp)
