@@ -90,6 +90,10 @@ def test_dtypes_and_kinds():
     assert xp.iinfo(xp.ones(1, dtype=xp.int8)).max == 127
     assert xp.result_type(xp.ones((), dtype=xp.float64), xp.float32) == xp.float64
     assert xp.can_cast(xp.int8, xp.int16) and not xp.can_cast(xp.ones(1), xp.int8)
+    assert xp.can_cast(xp.float32, xp.complex64) and not xp.can_cast(xp.int8, xp.float64)
+    zero_d = xp.asarray(1, dtype=xp.int64)
+    assert xp.add(xp.ones(2, dtype=xp.int8), zero_d).dtype == xp.int64
+    assert xp.bitwise_and(zero_d, xp.ones(2, dtype=xp.uint8)).dtype == xp.int64
     with pytest.raises(TypeError, match="complex"):
         xp.astype(xp.ones(1, dtype=xp.complex64), xp.float32)
 

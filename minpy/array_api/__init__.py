@@ -2,7 +2,8 @@
 
 ``x.__array_namespace__()`` returns this module. Where the standard and NumPy name or shape things
 in another way, the standard's way is here: ``concat``, ``permute_dims``, ``unique_all``.
-Promotion is that of minpy.numpy, NumPy 1.26's: an array without axes counts as a number there.
+Operators promote as those of minpy.numpy do, which is NumPy 1.26's way: an array without axes
+counts as a number there. The functions promote it like any other array.
 
 Examples
 --------

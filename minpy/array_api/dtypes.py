@@ -24,6 +24,8 @@ _NAMES = _BY_KIND["bool"] + _BY_KIND["numeric"]
 
 __all__ = [*_NAMES, "astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
 
+_GROUP_OF = {"b": "bool", "i": "integral", "u": "integral", "f": "inexact", "c": "inexact"}
+
 globals().update((name, numpy.dtype(name)) for name in _NAMES)
 
 
@@ -38,7 +40,9 @@ def astype(x: ndarray, dtype: Any, /, *, copy: bool = True, device: Any = None) 
 def can_cast(from_: Any, to: Any, /) -> bool:
     """Say whether promotion may turn one dtype into another."""
     dtype = from_.dtype if isinstance(from_, ndarray) else numpy.dtype(from_)
-    return numpy.can_cast(dtype, numpy.dtype(to))
+    target = numpy.dtype(to)
+    # The standard promotes integers to integers, and floats and complex numbers to each other.
+    return _GROUP_OF[dtype.kind] == _GROUP_OF[target.kind] and numpy.can_cast(dtype, target)
 
 
 class _FloatLimits(NamedTuple):

@@ -49,6 +49,29 @@ for _name, _theirs in _RENAMED.items():
     globals()[_name] = getattr(np, _theirs)
 
 
+# Functions of two operands, which promote arrays without axes like others.
+_PROMOTING = """
+    add atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor copysign
+    divide floor_divide hypot logaddexp maximum minimum multiply pow remainder subtract
+"""
+
+
+def _promoting(name: str, function: Any) -> Any:
+    def promoted(x1: ndarray, x2: ndarray, /) -> ndarray:
+        if isinstance(x1, ndarray) and isinstance(x2, ndarray) and x1.dtype != x2.dtype:
+            dtype = result_type(x1, x2)
+            x1, x2 = x1.astype(dtype, copy=False), x2.astype(dtype, copy=False)
+        return function(x1, x2)
+
+    promoted.__name__ = promoted.__qualname__ = name
+    promoted.__doc__ = f"As `minpy.numpy.{function.name}`, with the standard's promotion."
+    return promoted
+
+
+for _name in _PROMOTING.split():
+    globals()[_name] = _promoting(_name, globals()[_name])
+
+
 def _rounding(name: str) -> Any:
     function = getattr(np, name)
 
