@@ -96,6 +96,7 @@ def _lstm(node, shape, given) -> list[nn.Module]:
     kernel, recurrent, bias = given
     own = [layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0]
     _set(own, [kernel.T, recurrent.T, bias, 0 * bias])
+    layer.bias_hh_l0.requires_grad_(False)  # the others have one bias, and train one
     return [LastStep(layer)]
 
 

@@ -32,8 +32,8 @@ def check_class_numbers(labels: numpy.ndarray, classes: int) -> None:
     low, high = labels.min(), labels.max()
     if not (low >= 0 and high < classes):  # written so that NaN fails too
         raise ValueError(
-            f"expected class numbers from 0 to {classes - 1}, one less than the model's "
-            f"outputs, got {low:g} to {high:g}"
+            f"expected class numbers from 0 to {classes - 1}, below the number of the model's "
+            f"outputs (or an Embedding's input_dim), got {low:g} to {high:g}"
         )
 
 
