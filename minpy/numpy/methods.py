@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import types
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy
@@ -312,6 +316,15 @@ class _Methods:
         """Return a copy; gradients flow through it."""
         return _copy(self) if order == "K" else _copy(self, order=order)
 
+    def dump(self: ndarray, file: Any) -> None:
+        """Write the array to a file by pickle."""
+        with open(file, "wb") if isinstance(file, str | os.PathLike) else nullcontext(file) as f:
+            pickle.dump(self, f, protocol=2)
+
+    def dumps(self: ndarray) -> bytes:
+        """Return the array's pickle."""
+        return pickle.dumps(self, protocol=2)
+
     def fill(self: ndarray, value: Any) -> None:
         """Set every element to a value."""
         inplace.assign(self, Ellipsis, value)
@@ -320,6 +333,10 @@ class _Methods:
         """Return a one-dimensional copy."""
         flat = shaping.ravel(self) if order == "C" else shaping.ravel(self, order=order)
         return _copy(flat)
+
+    def getfield(self: ndarray, dtype: Any, offset: int = 0) -> ndarray:
+        """Return the bytes of each element from an offset on, as another dtype; a copy."""
+        return as_ndarray(read_value(self).getfield(dtype, offset).copy())
 
     def item(self: ndarray, *args: Any) -> Any:
         """Return one element as a Python number."""
@@ -364,6 +381,10 @@ class _Methods:
     def tobytes(self: ndarray, order: str = "C") -> bytes:
         """Return the elements' bytes."""
         return read_value(self).tobytes(order)
+
+    def tostring(self: ndarray, order: str = "C") -> bytes:
+        """Return the elements' bytes: an old name of `tobytes`."""
+        return self.tobytes(order)
 
     def tofile(self: ndarray, fid: Any, sep: str = "", format: str = "%s") -> None:
         """Write the elements to a file, as text or binary."""
@@ -418,6 +439,8 @@ def _to_device(self: ndarray, device: Any, /, *, stream: Any = None) -> ndarray:
 
 ndarray.__array_namespace__ = _array_namespace
 ndarray.to_device = _to_device
+ndarray.__bytes__ = lambda self: self.tobytes()
+ndarray.__class_getitem__ = classmethod(types.GenericAlias)
 ndarray.__copy__ = lambda self: _copy(self)
 ndarray.__deepcopy__ = lambda self, memo: _copy(self)
 

@@ -1,0 +1,93 @@
+"""An array has the methods and attributes of NumPy's."""
+
+from __future__ import annotations
+
+import io
+import pickle
+
+import numpy
+import pytest
+
+import minpy
+import minpy.numpy as np
+from minpy import runtime
+from minpy.context import cpu
+
+# What belongs to subclasses of NumPy's array, to structured dtypes, or to C programs.
+_LEFT_OUT = {
+    *["__array_finalize__", "__array_prepare__", "__array_wrap__", "__array_struct__"],
+    *["__setstate__", "__delitem__", "newbyteorder", "setfield"],
+}
+
+
+def test_all_methods_and_attributes_of_numpys_array_are_there():
+    missing = {name for name in dir(numpy.ndarray) if not hasattr(np.ndarray, name)}
+    assert missing <= _LEFT_OUT
+
+
+def test_an_element_can_not_be_deleted():
+    x = np.ones(2)
+    with pytest.raises((TypeError, AttributeError)):
+        del x[0]
+
+
+def test_bytes():
+    x, plain = np.array([[1, 2], [3, 4]], "int16"), numpy.array([[1, 2], [3, 4]], "int16")
+    assert bytes(x) == bytes(plain) == x.tostring()
+    assert x.tostring("F") == plain.tobytes("F")
+    assert x.getfield("int8", 1).tolist() == plain.getfield("int8", 1).tolist()
+
+
+def test_pickles_by_methods(tmp_path):
+    x = np.arange(3.0)
+    x.dump(tmp_path / "x")
+    assert numpy.load(tmp_path / "x", allow_pickle=True).tolist() == [0, 1, 2]
+    file = io.BytesIO()
+    x.dump(file)
+    for data in (file.getvalue(), x.dumps()):
+        back = pickle.loads(data)
+        assert type(back) is np.ndarray and back.tolist() == [0, 1, 2]
+        assert back.dtype == x.dtype
+
+
+@pytest.mark.parametrize("function", [lambda x: x**2, lambda x: 2.0 * x, lambda x: x.sum()])
+def test_a_class_may_be_named_with_its_dtype(function):
+    def annotated(x: np.ndarray[tuple[int], float]) -> np.ndarray:
+        return function(x)
+
+    assert annotated(np.ones(2)).dtype == np.ones(1).dtype
+
+
+def test_repr_says_what_is_not_the_default():
+    assert repr(np.array([1.5, 2.0])) == "array([1.5, 2. ])"
+    assert repr(np.array([1.5], "float64")) == "array([1.5], dtype=float64)"
+    assert repr(np.zeros((0, 2))) == "array([], shape=(0, 2))"
+    minpy.set_default_dtype("float64")
+    assert repr(np.array([1.5])) == "array([1.5])"
+    assert repr(np.array([1.5], "float32")) == "array([1.5], dtype=float32)"
+
+
+@pytest.mark.skipif(not runtime.available(), reason="needs mxnet")
+def test_repr_says_on_which_device():
+    with cpu(1):
+        assert repr(np.array([1.5])) == "array([1.5], ctx=cpu(1))"
+
+
+@pytest.mark.parametrize(
+    ("base", "exponent", "dtype"),
+    [
+        (numpy.float32(1.5), numpy.array(2), "float32"),
+        (numpy.array(3, "int8"), 2, "int8"),
+        (numpy.array([True, False]), 2, "int8"),
+        (numpy.array(2.0, "float32"), 1j, "complex128"),
+        (numpy.array([2.0], "float32"), numpy.array([2]), "float64"),
+    ],
+)
+def test_powers_have_the_dtype_of_numpys_operator(base, exponent, dtype):
+    minpy.set_default_dtype("float64")
+    ours = np.array(exponent) if isinstance(exponent, numpy.ndarray) else exponent
+    found = np.array(base) ** ours
+    expected = numpy.asarray(base) ** exponent
+    assert found.dtype == expected.dtype
+    assert found.tolist() == expected.tolist()
+    assert str(found.dtype) == dtype or dtype == "complex128"
