@@ -40,6 +40,7 @@ __all__ = [
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_swish",
     "hard_tanh",
     "leaky_relu",
     "linear",
@@ -60,6 +61,7 @@ __all__ = [
     "sparse_sigmoid",
     "sparsemax",
     "squareplus",
+    "swish",
     "tanh",
     "tanh_shrink",
     "threshold",
@@ -248,6 +250,9 @@ _table = NameTable(
 )
 
 serialize = _table.serialize
+
+hard_swish = hard_silu
+swish = silu
 
 
 def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:

@@ -15,7 +15,11 @@ __all__ = [
     "UnitNorm",
     "deserialize",
     "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
     "serialize",
+    "unit_norm",
 ]
 
 # Keeps the norm of a column of zeros from dividing by zero, as in Keras.
@@ -167,3 +171,8 @@ _table = NameTable(
 get = _table.get
 serialize = _table.serialize
 deserialize = _table.deserialize
+
+max_norm = MaxNorm
+min_max_norm = MinMaxNorm
+non_neg = NonNeg
+unit_norm = UnitNorm

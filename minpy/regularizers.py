@@ -17,6 +17,10 @@ __all__ = [
     "Regularizer",
     "deserialize",
     "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
     "serialize",
 ]
 
@@ -173,3 +177,8 @@ _table = NameTable(
 get = _table.get
 serialize = _table.serialize
 deserialize = _table.deserialize
+
+l1 = L1
+l2 = L2
+l1_l2 = L1L2
+orthogonal_regularizer = OrthogonalRegularizer

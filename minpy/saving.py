@@ -20,6 +20,7 @@ from minpy.layers.serialization import serialize as serialize_keras_object
 from minpy.models.saving import load_model
 
 __all__ = [
+    "CustomObjectScope",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
@@ -61,6 +62,9 @@ def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
     """
     with scope(custom_objects):
         yield
+
+
+CustomObjectScope = custom_object_scope
 
 
 def get_custom_objects() -> dict[str, Any]:

@@ -116,7 +116,7 @@ from minpy.layers.reshaping.repeat_vector import RepeatVector
 from minpy.layers.reshaping.reshape import Reshape
 from minpy.layers.reshaping.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from minpy.layers.reshaping.zero_padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
-from minpy.layers.serialization import register_serializable
+from minpy.layers.serialization import deserialize, register_serializable, serialize
 
 _CLASSES = [
     Activation,
@@ -235,9 +235,27 @@ _CLASSES = [
 for _kind in _CLASSES:
     serialization.add_builtin(_kind)
 
+# Keras' other names of the same classes.
+_ALIASES = {
+    f"{short}{axes}{end}": globals()[f"{long}{axes}{end}"]
+    for short, long, ends in (
+        ("AvgPool", "AveragePooling", ("",)),
+        ("Convolution", "Conv", ("", "Transpose")),
+        ("GlobalAvgPool", "GlobalAveragePooling", ("",)),
+        ("GlobalMaxPool", "GlobalMaxPooling", ("",)),
+        ("MaxPool", "MaxPooling", ("",)),
+        ("SeparableConvolution", "SeparableConv", ("",)),
+    )
+    for axes in ("1D", "2D", "3D")
+    for end in ends
+    if f"{long}{axes}{end}" in globals()
+}
+globals().update(_ALIASES)
+
 __all__ = [
     *functions.__all__,
     *(kind.__name__ for kind in _CLASSES),
+    *_ALIASES,
     "Input",
     "InputSpec",
     "Layer",
@@ -245,11 +263,13 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "functions",
     "maximum",
     "minimum",
     "multiply",
     "register_serializable",
+    "serialize",
     "subtract",
 ]

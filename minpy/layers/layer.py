@@ -367,6 +367,10 @@ class Layer:
         """The weights that no optimizer changes: running statistics, frozen layers."""
         return [p for _, p, trains in self._owned() if not trains]
 
+    # Keras' other names for them.
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
     @property
     def trainable(self) -> bool:
         """Whether an optimizer may change the weights."""
