@@ -20,6 +20,10 @@ def _line(path: str, key: str) -> str:
     return ""
 
 
+# Variables by which users tell the libraries how to compute.
+_TOLD = ("OPENBLAS_", "OMP_", "MKL_", "DNNL_", "ONEDNN_", "XLA_FLAGS", "MXNET_")
+
+
 def describe() -> dict[str, Any]:
     """Return the machine in a few words and numbers; load is the last minute's average."""
     memory = _line("/proc/meminfo", "MemTotal").split()
@@ -31,6 +35,7 @@ def describe() -> dict[str, Any]:
         "memory_gib": int(memory[0]) / 2**20 if memory else 0.0,
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "load": os.getloadavg()[0],
+        "variables": {k: v for k, v in os.environ.items() if k.startswith(_TOLD)},
     }
 
 

@@ -389,3 +389,46 @@ def test_wrong_arguments_are_named(given, message, capsys):
     with pytest.raises(SystemExit):
         arguments(given)
     assert message in capsys.readouterr().err
+
+
+def measured(**samples):
+    """Return a result file with one case."""
+    return {
+        "machine": {"cpu": "a processor", "cores": 2, "variables": {"OMP_NUM_THREADS": "2"}},
+        "date": "2020-01-02",
+        "rounds": 3,
+        "cases": [
+            {
+                "workload": "mlp",
+                "title": "MLP",
+                "batch": 32,
+                "entries": {n: {"train_ms": values} for n, values in samples.items()},
+            }
+        ],
+    }
+
+
+def test_the_short_table_has_the_best_of_each_library():
+    from benchmarks.publish import compact, machine_line
+
+    table = compact(
+        measured(minpy=[1.0, 2.0, 9.0], torch=[8.0], **{"keras-jax": [4.0], "keras-torch": [6.0]})
+    )
+    cells = [cell.strip() for cell in table.splitlines()[-1].strip("|").split("|")]
+    assert cells == ["MLP, batch 32", "2.00", "4.00", "8.00", "", "", "2.00×"]
+    assert "a processor, 2 cores; 2020-01-02" in machine_line(measured())
+    assert "OMP_NUM_THREADS=2" in machine_line(measured())
+
+
+def test_tables_replace_what_is_between_the_marks_only(tmp_path):
+    from benchmarks.publish import BEGIN, END, put
+
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    put(page, "new")
+    put(page, "newer")
+    assert page.read_text() == f"before\n{BEGIN}\n\nnewer\n\n{END}\nafter\n"
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match="expected the lines"):
+        put(page, "new")
+    assert page.read_text() == "no marks"

@@ -1,0 +1,86 @@
+"""Puts measured tables into the README and docs/performance.md, between marks that they have.
+
+    python -m benchmarks.publish out/benchmarks/results.json
+
+so that every number there comes from a run, with its machine and date.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.summary import best, median
+from benchmarks.tables import markdown, number, report
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+# What readers of the README know the libraries as, and the ways of running each.
+GROUPS = {
+    "Keras": ("keras-tensorflow", "keras-jax", "keras-torch"),
+    "PyTorch": ("torch", "torch-compile"),
+    "JAX + optax": ("jax",),
+    "Gluon": ("gluon",),
+}
+
+
+def compact(results: dict[str, Any], key: str = "train_ms") -> str:
+    """Return a table of the best of each library, and how many times as fast minpy is."""
+    rows = []
+    for case in results["cases"]:
+        entries = case["entries"]
+        values = {name: median(e[key]) for name, e in entries.items()}
+        ours = values.get("minpy")
+        row = [f"{case['title']}, batch {case['batch']}", number(ours)]
+        others: dict[str, float | None] = {}
+        for group, names in GROUPS.items():
+            first = best({n: values.get(n) for n in names})
+            others[group] = None if first is None else values[first]
+            row.append(number(others[group]))
+        fastest = best(others)
+        ratio = ""
+        if fastest is not None and ours:
+            ratio = f"{others[fastest] / ours:.2f}×"
+        rows.append([*row, ratio])
+    return markdown(["ms a step", "minpy", *GROUPS, "best other / minpy"], rows)
+
+
+def machine_line(results: dict[str, Any]) -> str:
+    """Return what the tables were measured on, in one line."""
+    machine = results["machine"]
+    told = "; ".join(f"{k}={v}" for k, v in sorted(machine.get("variables", {}).items()))
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores; {results['date']}; medians of "
+        f"{results['rounds']} rounds" + (f"; environment: {told}" if told else "")
+    )
+
+
+def put(file: Path, text: str) -> None:
+    """Replace what a file has between the marks.
+
+    Raises
+    ------
+    ValueError
+        If it has no marks; it stays as it was.
+    """
+    before, begin, rest = file.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{file}: expected the lines {BEGIN} and {END}")
+    file.write_text(f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}")
+
+
+def main() -> int:
+    """Publish the results of the file that the command line names."""
+    results = json.loads(Path(sys.argv[1]).read_text())
+    put(ROOT / "README.md", f"{compact(results)}\n\n{machine_line(results)}.")
+    deeper = report(results).replace("\n## ", "\n### ")
+    put(ROOT / "docs" / "performance.md", f"{machine_line(results)}.\n\n{deeper}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
