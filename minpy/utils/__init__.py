@@ -1,1 +1,52 @@
-"""``minpy.utils`` of minpy 0.3.4: a check of gradients, a profiler by blocks, a logger."""
+"""Keras' functions beside models and data, and ``minpy.utils`` of minpy 0.3.4.
+
+The latter is in modules: a check of gradients, a profiler by blocks, a logger.
+
+>>> from minpy.utils import to_categorical
+>>> to_categorical([1, 0])
+array([[0., 1.],
+       [1., 0.]], dtype=float32)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Name → the module that has it; each is imported when it is first asked for.
+_HOMES = {
+    "PyDataset": "minpy.data",
+    "Sequence": "minpy.data",
+    "model_to_dot": "minpy.models",
+    "normalize": "minpy.utils.targets",
+    "pad_sequences": "minpy.utils.sequences",
+    "plot_model": "minpy.models",
+    "to_categorical": "minpy.utils.targets",
+    "unpack_x_y_sample_weight": "minpy.data",
+    **dict.fromkeys(
+        (
+            "CustomObjectScope",
+            "custom_object_scope",
+            "deserialize_keras_object",
+            "get_custom_objects",
+            "get_registered_name",
+            "get_registered_object",
+            "register_keras_serializable",
+            "serialize_keras_object",
+        ),
+        "minpy.saving",
+    ),
+}
+_THERE = {"Sequence": "PyDataset"}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), _THERE.get(name, name))
+    raise AttributeError(f"module 'minpy.utils' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
