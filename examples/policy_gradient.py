@@ -2,7 +2,8 @@
 
     python examples/policy_gradient.py [--small]
 
-REINFORCE (Williams, 1992) with the mean return of all episodes at the same time as a baseline. The cart and pole are those of Barto, Sutton and Anderson, "Neuronlike adaptive elements
+REINFORCE (Williams, 1992) with the mean return of all episodes at the same time as a baseline. The
+cart and pole are those of Barto, Sutton and Anderson, "Neuronlike adaptive elements
 that can solve difficult learning control problems", 1983, many of them at once.
 """
 
