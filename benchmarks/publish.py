@@ -1,8 +1,9 @@
 """Puts measured tables into the README and docs/performance.md, between marks that they have.
 
-    python -m benchmarks.publish out/benchmarks/results.json
+    python -m benchmarks.publish out/benchmarks/results.json [another/results.json ...]
 
-so that every number there comes from a run, with its machine and date.
+so that every number there comes from a run, with its machine and date. Runs of several workloads or batch
+sizes, on the same machine, are put together.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from benchmarks.summary import best, median
 from benchmarks.tables import markdown, number, report
+from benchmarks.workloads import WORKLOADS
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -58,6 +60,34 @@ def machine_line(results: dict[str, Any]) -> str:
     )
 
 
+def together(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return runs as one: the cases of all in the order of the workloads, the rest of the first.
+
+    Raises
+    ------
+    ValueError
+        If they are not of the same machine.
+    """
+    first = dict(runs[0])
+    for run in runs[1:]:
+        for fact in ("cpu", "cores"):
+            if run["machine"][fact] != first["machine"][fact]:
+                raise ValueError(f"runs of different machines can't be put together ({fact})")
+    known = list(WORKLOADS)
+    cases = {(c["workload"], c["batch"]): c for run in runs for c in run["cases"]}
+    first["cases"] = sorted(cases.values(), key=lambda c: (known.index(c["workload"]), c["batch"]))
+    peers: dict[str, Any] = {}
+    for run in runs:
+        for name, told in run["peers"].items():
+            kept = peers.setdefault(name, {**told, "versions": {}})
+            kept["versions"] = {**kept["versions"], **told["versions"]}
+    first["peers"] = peers
+    first["rounds"] = min(run["rounds"] for run in runs)
+    for section in ("imports", "operations"):
+        first[section] = next((run[section] for run in runs if run[section]), {})
+    return first
+
+
 def put(file: Path, text: str) -> None:
     """Replace what a file has between the marks.
 
@@ -75,7 +105,7 @@ def put(file: Path, text: str) -> None:
 
 def main() -> int:
     """Publish the results of the file that the command line names."""
-    results = json.loads(Path(sys.argv[1]).read_text())
+    results = together([json.loads(Path(name).read_text()) for name in sys.argv[1:]])
     put(ROOT / "README.md", f"{compact(results)}\n\n{machine_line(results)}.")
     deeper = report(results).replace("\n## ", "\n### ")
     put(ROOT / "docs" / "performance.md", f"{machine_line(results)}.\n\n{deeper}")

@@ -432,3 +432,22 @@ def test_tables_replace_what_is_between_the_marks_only(tmp_path):
     with pytest.raises(ValueError, match="expected the lines"):
         put(page, "new")
     assert page.read_text() == "no marks"
+
+
+def test_runs_of_one_machine_are_put_together():
+    from benchmarks.publish import together
+
+    def run(workload, batch, cores=2):
+        made = measured(minpy=[1.0])
+        made["cases"][0] |= {"workload": workload, "batch": batch}
+        made["machine"]["cores"] = cores
+        return made | {"peers": {"minpy": {"versions": {}}}, "imports": {}, "operations": {}}
+
+    found = together([run("cnn", 128), run("mlp", 512), run("cnn", 32), run("mlp", 512)])
+    assert [(c["workload"], c["batch"]) for c in found["cases"]] == [
+        ("mlp", 512),
+        ("cnn", 32),
+        ("cnn", 128),
+    ]
+    with pytest.raises(ValueError, match="different machines"):
+        together([run("cnn", 128), run("mlp", 512, cores=8)])
