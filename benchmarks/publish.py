@@ -2,8 +2,8 @@
 
     python -m benchmarks.publish out/benchmarks/results.json [another/results.json ...]
 
-so that every number there comes from a run, with its machine and date. Runs of several workloads or batch
-sizes, on the same machine, are put together.
+so that every number there comes from a run, with its machine and date. Runs of several workloads or
+batch sizes, on the same machine, are put together.
 """
 
 from __future__ import annotations
