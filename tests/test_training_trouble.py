@@ -231,3 +231,19 @@ def test_fifty_steps_of_each_optimizer_are_the_same_compiled(name):
     numpy.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-3)
     for a, b in zip(found[0][1], found[1][1], strict=True):
         numpy.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.usefixtures("by_program_and_by_graph")
+def test_a_bias_learns_beside_a_frozen_kernel(jit):
+    random.seed(0)
+    layer = Dense(2, input_shape=(4,))
+    model = Sequential([layer])
+    model.weights[0].trainable = False
+    model.compile(optimizers.SGD(0.1), "mse", jit=jit)
+    kernel, bias = model.get_weights()
+    p = X @ kernel + bias
+    model.train_on_batch(X, Y)
+    numpy.testing.assert_array_equal(model.get_weights()[0], kernel)
+    expected = bias - 0.1 * (2 * (p - Y) / 2).mean(0)
+    numpy.testing.assert_allclose(model.get_weights()[1], expected, rtol=1e-4, atol=1e-6)

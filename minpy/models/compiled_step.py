@@ -8,6 +8,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy
+
 from minpy import random, runtime
 from minpy.array import as_ndarray, ndarray, wrap
 from minpy.autograd.trace import open_trace
@@ -142,14 +144,18 @@ class CompiledStep:
                 for block in self.buffers.blocks
                 for p, view in zip(block.parameters, block.gradient_views, strict=True)
             }
-            trained = [
-                (self._weights[f"weight{i}"], runtime.borrow(p.seen(views[id(p)])))
-                for i, p in enumerate(parameters)
-                if id(p) in views
-            ]
-            if trained:
-                runtime.mark(*zip(*trained, strict=True))
-            self._gradients = [g for _, g in trained]  # MXNet holds only the variables
+            marked, beside = [], {id(p) for p in _frozen_beside(self.buffers)}
+            for i, p in enumerate(parameters):
+                gradient = views.get(id(p))
+                if gradient is not None:
+                    gradient = p.seen(gradient)
+                elif id(p) in beside:
+                    gradient = numpy.zeros_like(p.storage)  # nobody reads it
+                if gradient is not None:
+                    marked.append((self._weights[f"weight{i}"], runtime.borrow(gradient)))
+            if marked:
+                runtime.mark(*zip(*marked, strict=True))
+            self._gradients = [g for _, g in marked]  # MXNet holds only the variables
         return self._weights
 
 
@@ -157,3 +163,12 @@ def _weight(trace: SymbolTrace, name: str, parameter: Parameter) -> ndarray:
     """Return the array that stands for a weight: its storage, turned round where it lies so."""
     stored = trace.input(name, wrap(parameter.storage))
     return transpose(stored) if parameter.transposed else stored
+
+
+def _frozen_beside(buffers: FlatBuffers) -> list[Parameter]:
+    """Return the kernels that aren't trained while something else in their layer is.
+
+    MXNet's FullyConnected leaves the bias' gradient unwritten where the kernel's isn't asked for.
+    """
+    layers = {p.path.rpartition("/")[0] for p in buffers.trained}
+    return [p for p in buffers.others if len(p.shape) > 1 and p.path.rpartition("/")[0] in layers]
