@@ -1,0 +1,449 @@
+"""Writes docs/keras.md: what minpy has of Keras, name by name and argument by argument.
+
+Run from the repository: ``python tools/keras_page.py``. What is here is found out, by importing
+each name and looking at its arguments; what isn't has its reason in the tables of this file. Keras'
+names come from ``tests/keras_names.json``, which ``tests/keras_names.py`` wrote where Keras is
+installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "keras.md"
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from keras_names import NAMES, arguments_of  # noqa: E402
+
+HEAD = """# Keras in minpy
+
+Written by `python tools/keras_page.py` for Keras {version}; a test fails when this page is out of
+date, or when a name is neither here nor explained.
+
+- **here**: the name to import, with Keras' arguments and defaults but for what the last column
+  says, and for the arguments that the first table lists;
+- **different**: there, but not quite that;
+- **left out**: not there, and why.
+
+{count} names of Keras: {here} are here, {different} different, {left} left out.
+
+What holds everywhere:
+
+- Images are `channels_first` unless `data_format` or `minpy.config` says otherwise; axes of
+  channels follow.
+- Layers compute on minpy arrays. There is one backend, so no names that choose or hide one.
+- `*`: from there on by keyword only.
+"""
+
+# Where Keras' modules and classes are here, if not under their own names.
+MODULES = {"preprocessing.image": "layers", "preprocessing.sequence": "utils"}
+CLASSES = {
+    "Model": "models.Model",
+    "Sequential": "models.Sequential",
+    "Layer": "layers.Layer",
+    "Metric": "metrics.Metric",
+    "Optimizer": "optimizers.Optimizer",
+    "Callback": "callbacks.Callback",
+}
+# Keras' name → (the name here, what is different). A reason alone stands in the next table.
+DIFFERENT = {
+    "models.save_model": ("saving.save_model", "or `model.save`"),
+    "random.randint": ("numpy.random.randint", "NumPy's arguments"),
+    "random.beta": ("numpy.random.beta", "NumPy's arguments"),
+    "random.binomial": ("numpy.random.binomial", "NumPy's arguments"),
+    "random.gamma": ("numpy.random.gamma", "NumPy's arguments"),
+    "random.shuffle": ("numpy.random.permutation", "NumPy's arguments; returns a copy"),
+    "random.categorical": ("numpy.random.choice", "NumPy's arguments"),
+    "random.dropout": ("layers.functions.dropout", "the function under `Dropout`"),
+    "random.truncated_normal": ("initializers.TruncatedNormal", "an object to call with a shape"),
+    "random.SeedGenerator": ("random.generator", "returns a NumPy generator for a key"),
+    "config.floatx": ("config.default_dtype", "returns a NumPy dtype"),
+    "config.set_floatx": ("config.set_default_dtype", ""),
+    "config.dtype_policy": ("config.default_dtype", "weights and activations have one dtype"),
+    "config.set_dtype_policy": ("config.set_default_dtype", "float16, float32 or float64"),
+    "utils.set_random_seed": ("random.seed", "seeds minpy alone, not Python's and NumPy's"),
+    "utils.Progbar": ("callbacks.ProgressBar", "a callback; `fit` has one by itself"),
+    "utils.standardize_dtype": ("numpy.dtype", ""),
+}
+
+_IMAGES = "a random transform of images is written as a layer of one's own, or done in the data"
+_FILES = "`minpy.data` and the callers' own readers"
+_BOXES = "no bounding boxes"
+_QUANTIZED = "no quantized weights"
+_STATELESS = "JAX' way of training; `minpy.jit` and `minpy.grad` take functions of arrays"
+_VARIABLES = "weights are `Parameter`s of layers; an optimizer's slots are in `slots`"
+_ONE_BACKEND = "there is one backend"
+_ONE_DTYPE = "weights and activations have one dtype, `minpy.config.default_dtype()`"
+_CONSOLE = "what is printed is a matter of `verbose`"
+_FLASH = "the kernel for attention is chosen by itself"
+
+# Reason → names.
+REASONS = {
+    _IMAGES: """layers.AugMix layers.AutoContrast layers.CutMix layers.Equalization layers.MixUp
+        layers.ContrastLimitedAdaptiveHistogramEqualization layers.RandAugment layers.RandomHue
+        layers.RandomColorDegeneration layers.RandomColorJitter layers.RandomElasticTransform
+        layers.RandomErasing layers.RandomGaussianBlur layers.RandomGrayscale layers.RandomInvert
+        layers.RandomPerspective layers.RandomPosterization layers.RandomSaturation
+        layers.RandomSharpness layers.RandomShear layers.Solarization""",
+    "another library's code in a model: wrap it with `minpy.primitive` in a layer of your own": """
+        layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper""",
+    "chain the layers with `Sequential`": "layers.Pipeline",
+    "a layer that holds another sets it as an attribute": "layers.Wrapper",
+    "short-time Fourier transforms are `minpy.numpy.fft` in a layer of your own": """
+        layers.MelSpectrogram layers.STFTSpectrogram initializers.STFT initializers.stft
+        initializers.STFTInitializer""",
+    "`Embedding`, and a product with its `embeddings`": "layers.ReversibleEmbedding",
+    _BOXES: "layers.MaxNumBoundingBoxes utils.bounding_boxes",
+    "code of Keras 2": "optimizers.legacy utils.legacy",
+    "writes with Orbax, which is JAX'": "callbacks.OrbaxCheckpoint",
+    "files here are HDF5; `h5py` edits them": "saving.KerasFileEditor",
+    "columns of a table are layers of preprocessing on several inputs": "utils.FeatureSpace",
+    _FILES: """utils.array_to_img utils.audio_dataset_from_directory utils.img_to_array
+        utils.image_dataset_from_directory utils.load_img utils.save_img utils.split_dataset
+        utils.text_dataset_from_directory utils.timeseries_dataset_from_array
+        preprocessing.image.array_to_img preprocessing.image.img_to_array
+        preprocessing.image.load_img preprocessing.image.save_img""",
+    "`Resizing(crop_to_aspect_ratio=True)`": "preprocessing.image.smart_resize",
+    "`minpy.datasets` fetches its own files, with a check": "utils.get_file",
+    "a tuple `(x, y, sample_weight)` does": "utils.pack_x_y_sample_weight",
+    "no global state to clear": "utils.clear_session",
+    "a dict does": "utils.Config",
+    _CONSOLE: """utils.disable_interactive_logging utils.enable_interactive_logging
+        utils.is_interactive_logging_enabled config.disable_interactive_logging
+        config.enable_interactive_logging config.is_interactive_logging_enabled""",
+    "`model.inputs`": "utils.get_source_inputs",
+    "`minpy.layers.symbolic.is_symbolic`": "utils.is_keras_tensor",
+    "no sets of data beyond those in `minpy.datasets`": """datasets.boston_housing
+        datasets.california_housing datasets.cifar100 datasets.imdb datasets.reuters""",
+    _ONE_BACKEND: "config.backend config.set_backend config.is_nnx_enabled",
+    _FLASH: """config.disable_flash_attention config.enable_flash_attention
+        config.is_flash_attention_enabled""",
+    "tracebacks are shown whole": """config.disable_traceback_filtering
+        config.enable_traceback_filtering config.is_traceback_filtering_enabled""",
+    "files never run code": "config.enable_unsafe_deserialization",
+    "each function names its own": "config.epsilon config.set_epsilon",
+    "`fit(epochs=…, steps_per_epoch=…)`": """config.max_epochs config.max_steps_per_epoch
+        config.set_max_epochs config.set_max_steps_per_epoch""",
+    "scikit-learn's own transformers do": "wrappers.SKLearnTransformer",
+    "not here yet": "wrappers.SKLearnClassifier wrappers.SKLearnRegressor",
+    _QUANTIZED: "*.quantize *.quantization_mode *.quantized_build *.quantized_call "
+    "*.get_quantization_layer_structure",
+    _STATELESS: """*.stateless_call *.stateless_compute_loss *.stateless_apply
+        *.stateless_reset_state *.stateless_result *.stateless_update_state *.get_state_tree
+        *.set_state_tree""",
+    "calling the layer on a symbolic tensor does": "*.symbolic_call",
+    "`minpy.autograd.checkpoint` on a function": "*.rematerialized_call",
+    "one file holds everything: `minpy.checkpoint`": """*.load_own_variables
+        *.save_own_variables *.build_from_config *.get_build_config""",
+    _ONE_DTYPE: "*.compute_dtype *.variable_dtype *.dtype_policy *.input_dtype",
+    "`minpy.jit`, and `fit`'s graph": """*.make_predict_function *.make_test_function
+        *.make_train_function""",
+    "`model.save`": "*.export",
+    "metrics are a model's: `compile(metrics=…)`, `add_metric`": """Layer.metrics
+        *.metrics_variables""",
+    "only models are compiled": "Layer.compile",
+    _VARIABLES: """*.add_variable Optimizer.add_optimizer_variables Optimizer.assign
+        Optimizer.add_variable_from_reference Optimizer.assign_add Optimizer.assign_sub
+        Optimizer.variables Optimizer.update_step""",
+    "`optimizer.set_state`": "Optimizer.set_weights",
+    "a metric's state is in `get_state()`": "Metric.variables",
+}
+LEFT_OUT = {name: reason for reason, names in REASONS.items() for name in names.split()}
+DIFFERENT |= {
+    "Optimizer.apply_gradients": ("models.Model.apply_gradients", "the model's: it holds weights"),
+    "*.metrics": ("models.Model.evaluate", "`evaluate(return_dict=True)` names and gives them"),
+    "*.metrics_names": ("models.Model.evaluate", "as keys of `evaluate(return_dict=True)`"),
+    "*.get_metrics_result": ("models.Model.compute_metrics", "which counts a batch and gives them"),
+    "*.path": ("layers.Layer.name", "weights have a `path`"),
+    "*.run_eagerly": ("models.Model.jit_status", "says so, and why"),
+    "*.jit_compile": ("models.Model.jit_status", "says so, and why"),
+    "Optimizer.build": ("optimizers.Optimizer.build", "takes the size of a flat buffer"),
+}
+
+# Arguments that no class has, and why; those of one kind of class are after the dot.
+ARGUMENTS = {
+    "autocast": _ONE_DTYPE,
+    "activity_regularizer": "an `ActivityRegularization` after the layer, where it isn't taken",
+    "pool_dimensions": "Keras' own base class takes it",
+    "pool_mode": "Keras' own base class takes it",
+    "rank": "Keras' own base class takes it",
+    "factor": "Keras' own base class takes it",
+    "bounding_box_format": _BOXES,
+    "lora_rank": "no low-rank adapters",
+    "lora_alpha": "no low-rank adapters",
+    "quantization_config": _QUANTIZED,
+    "gptq_unpacked_column_size": _QUANTIZED,
+    "ragged": "no ragged tensors",
+    "sparse": "no sparse tensors",
+    "input_tensor": "`Input` makes one",
+    "renorm": "no batch renormalization",
+    "renorm_clipping": "no batch renormalization",
+    "renorm_momentum": "no batch renormalization",
+    "aggregation": "no distributed weights",
+    "overwrite_with_gradient": _QUANTIZED,
+    "zipped": "one file holds everything",
+    "max_shard_size": "one file holds everything",
+    "skip_mismatch": "`strict=False`",
+    "safe_mode": "files never run code",
+    "auto_scale_loss": "`LossScaleOptimizer` says so",
+}
+ARGUMENTS |= {
+    "vocabulary_dtype": "strings",
+    "module_objects": "`custom_objects`",
+    "subgraph": "`expand_nested`",
+    "oov_method": "unknown strings go to the entries for them by a hash of Keras' own",
+    "baseline": "`EarlyStopping` has one",
+    "input_axes": "fans follow from the shape, or `add_weight(fans=…)` says them",
+    "output_axes": "fans follow from the shape, or `add_weight(fans=…)` says them",
+    "training": "what the forward pass was told holds",
+    "rebuild": "a model builds itself when it is called",
+    "LossScaleOptimizer": "the inner optimizer's",
+}
+LOSS_SCALED = [
+    "learning_rate",
+    "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+]
+# Those that so many lack that their rows don't say so, only the table of arguments.
+EVERYWHERE = {
+    "activity_regularizer",
+    "autocast",
+    "bounding_box_format",
+    "factor",
+    "lora_alpha",
+    "lora_rank",
+    "pool_dimensions",
+    "pool_mode",
+    "rank",
+}
+
+# Something to make an object with, where an argument is required.
+SAMPLES = {
+    "units": 2,
+    "filters": 2,
+    "kernel_size": 3,
+    "num_heads": 2,
+    "key_dim": 2,
+    "head_dim": 2,
+    "num_query_heads": 2,
+    "num_key_value_heads": 2,
+    "height": 4,
+    "width": 4,
+    "factor": 0.5,
+    "num_bins": 3,
+    "num_tokens": 3,
+    "equation": "ab,bc->ac",
+    "output_shape": 3,
+    "output_size": 2,
+    "height_factor": 0.5,
+    "width_factor": 0.5,
+    "rate": 0.5,
+    "shape": (2,),
+    "input_dim": 2,
+    "output_dim": 2,
+}
+
+Names = dict[str, Any]
+_OF_OBJECTS = "an attribute of objects"
+
+
+def stored() -> dict[str, Any]:
+    """Return Keras' names and arguments, as they were written down."""
+    return json.loads(NAMES.read_text())
+
+
+def found(path: str) -> Any:
+    """Return what a path under ``minpy.`` names, None where there is nothing.
+
+    A module is nothing: Keras' names are classes, functions and values.
+    """
+    parts = path.split(".")
+    for split in range(len(parts), 0, -1):
+        try:
+            value = importlib.import_module(".".join(["minpy", *parts[:split]]))
+        except ImportError:
+            continue
+        for part in parts[split:]:
+            value = getattr(value, part, None)
+        if value is not None and split < len(parts):
+            return value
+        kind, _, attribute = path.rpartition(".")
+        if kind in CLASSES.values() and hasattr(_object(kind), attribute):
+            return _OF_OBJECTS
+    return None
+
+
+def _object(kind: str) -> Any:
+    """Return an object of a class; some attributes are its alone."""
+    concrete = {"metrics.Metric": "metrics.Mean", "optimizers.Optimizer": "optimizers.SGD"}
+    return found(concrete.get(kind, kind))()
+
+
+def explained(path: str, table: Names) -> Any:
+    """Return what a table says of a path, or of its last part after ``*.``."""
+    return table.get(path, table.get(f"*.{path.rpartition('.')[2]}"))
+
+
+def of_argument(path: str, name: str) -> str | None:
+    """Return why an argument isn't taken, None where nothing says so."""
+    if path.endswith("LossScaleOptimizer") and name in LOSS_SCALED:
+        return ARGUMENTS["LossScaleOptimizer"]
+    return ARGUMENTS.get(f"{path.split('.')[0]}.{name}", ARGUMENTS.get(name))
+
+
+def differences(path: str, theirs: Any, ours: Any) -> Iterator[tuple[str, str]]:
+    """Yield (kind, text) of what differs in the arguments: left out, a default, by keyword."""
+    if theirs is None or not callable(ours):
+        return
+    own = arguments_of(ours)
+    if own is None:
+        return
+    names = {a[0]: a for a in own}
+    if "**" in names:  # handed on to another function
+        return
+    first = theirs[0][0] if theirs and theirs[0][2] == "required" else None
+    for name, _, default in theirs:
+        # One required argument, whatever it is called.
+        if name in ("*", "**", "self") or (name == first and own and own[0][2] == "required"):
+            continue
+        if name not in names:
+            if not takes(ours, own, name, default):
+                yield "without", name
+        elif names[name][2] != default and not equal(names[name][2], default):
+            if names[name][2] == "required":
+                yield "default", f"`{name}` must be given"
+            else:
+                yield "default", f"`{name}={names[name][2]}`, not {default}"
+    wanted = [a[0] for a in theirs if a[1] == "positional" and a[0] in names]
+    given = [a[0] for a in own if a[1] == "positional"]
+    for place, name in enumerate(wanted):
+        if place >= len(given) or given[place] != name:
+            kept = [n for n in wanted[place:] if n != "name"]
+            if kept and isinstance(ours, type) and not any(n in given for n in kept):
+                yield "keyword", kept[0]
+            return
+
+
+def equal(ours: str, theirs: str) -> bool:
+    """Say whether two defaults mean the same: ``2`` and ``(2, 2)``, ``'zeros'`` and ``'Zeros'``."""
+    if "…" in (ours, theirs):
+        return True
+    if "required" in (ours, theirs):
+        return ours != "required"  # an argument that needn't be given, here
+    ours, theirs = ast.literal_eval(ours), ast.literal_eval(theirs)
+    if isinstance(ours, str) and isinstance(theirs, str):
+        return ours.lower() == theirs.lower()
+    return ours == theirs or (isinstance(theirs, tuple) and all(part == ours for part in theirs))
+
+
+def takes(function: Any, own: list[list[str]], name: str, default: str) -> bool:
+    """Say whether a class can be made with an argument that its signature doesn't show."""
+    if not isinstance(function, type) or default in ("required", "…"):
+        return False
+    needed = {a[0]: SAMPLES.get(a[0]) for a in own if a[2] == "required" and a[1] == "positional"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            function(**needed, **{name: ast.literal_eval(default)})
+        except Exception:
+            return False
+    return True
+
+
+def row(path: str, theirs: Any, here: str) -> tuple[str, str, str]:
+    """Return the name here, whether it is here, different or left out, and what is to be said."""
+    reason = explained(path, LEFT_OUT)
+    told = explained(path, DIFFERENT)
+    target = told[0] if told else here
+    value = found(target)
+    if value is None or (theirs is not None and not callable(value)):
+        return "", "left out", reason or ""
+    parts: dict[str, list[str]] = {"without": [], "default": [], "keyword": []}
+    # A function of another library, or one of ours with arguments of its own, is told of in words.
+    if not told:
+        for kind, text in differences(path, theirs, value):
+            parts[kind].append(text)
+    said = [told[1]] if told and told[1] else []
+    rare = [f"`{name}`" for name in parts["without"] if name not in EVERYWHERE]
+    if rare:
+        said.append("without " + ", ".join(rare))
+    said += parts["default"]
+    if parts["keyword"]:
+        said.append(f"`*, {parts['keyword'][0]}`")
+    return f"`minpy.{target}`", "different" if told and told[1] else "here", "; ".join(said)
+
+
+def rows() -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield (section, Keras' name, name here, status, what is to be said), for every name."""
+    names = stored()
+    for module, members in names["modules"].items():
+        for name, theirs in members.items():
+            path = f"{module}.{name}"
+            yield (
+                f"keras.{module}",
+                name,
+                *row(path, theirs, f"{MODULES.get(module, module)}.{name}"),
+            )
+    for kind, members in names["classes"].items():
+        for name, theirs in members.items():
+            path = f"{kind}.{name}"
+            yield f"Attributes of {kind}", name, *row(path, theirs, f"{CLASSES[kind]}.{name}")
+
+
+def arguments_left_out() -> dict[str, set[str]]:
+    """Return argument → the paths of those that are here and lack it."""
+    left: dict[str, set[str]] = {}
+    names = stored()
+    for places, tables in ((MODULES, names["modules"]), (CLASSES, names["classes"])):
+        for module, members in tables.items():
+            for name, theirs in members.items():
+                path = f"{module}.{name}"
+                if explained(path, DIFFERENT) is None:
+                    ours = found(f"{places.get(module, module)}.{name}")
+                    for kind, argument in differences(path, theirs, ours):
+                        if kind == "without":
+                            left.setdefault(argument, set()).add(path)
+    return left
+
+
+def page() -> str:
+    """Return the text of the page."""
+    made = list(rows())
+    counts = {s: sum(r[3] == s for r in made) for s in ("here", "different", "left out")}
+    head = HEAD.format(
+        version=stored()["keras"],
+        count=len(made),
+        here=counts["here"],
+        different=counts["different"],
+        left=counts["left out"],
+    )
+    parts = [head, "\n## Arguments that aren't taken\n", "| argument | why |", "| --- | --- |"]
+    for argument, paths in sorted(arguments_left_out().items()):
+        reasons = {of_argument(path, argument) or "" for path in paths}
+        parts.append(f"| `{argument}` | {'; '.join(sorted(reasons))} |")
+    section = None
+    for title, name, here, status, said in made:
+        if title != section:
+            section = title
+            parts += [f"\n## {title}\n", "| name | | in minpy | |", "| --- | --- | --- | --- |"]
+        parts.append(f"| `{name}` | {status} | {here} | {said} |")
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
