@@ -474,6 +474,7 @@ def test_a_function_without_a_name_can_not_be_saved():
 
 def test_a_file_can_not_name_functions_that_do_more_than_compute():
     config = chain([Dense(2)]).get_config()
+    assert np.save is not None  # a program that uses it must not make it available to files
     for name in ("save", "ndarray.tofile", "ndarray.__reduce__", "linalg.os", "os.system"):
         bad = {"class_name": "Operation", "name": "x", "config": {"operation": name}}
         changed = {**config, "layers": [*config["layers"], bad]}

@@ -64,6 +64,7 @@ class Branching(Model):
         return 2 * y
 
 
+@pytest.mark.skipif(not runtime.available(), reason="nothing is said where nothing is compiled")
 def test_a_branch_on_data_runs_eagerly_and_says_which_line():
     random.seed(0)
     model = Branching()

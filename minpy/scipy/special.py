@@ -33,6 +33,7 @@ from minpy.numpy.elementwise import (
 from minpy.numpy.function import Function, Ufunc
 from minpy.numpy.reductions import sum
 from minpy.numpy.shaping import expand_dims
+from minpy.runtime import Unsupported
 from minpy.scipy.kernels import Kernel, missing
 
 _names: list[str] = []
@@ -44,12 +45,23 @@ _ROOT_2PI = math.sqrt(2 * math.pi)
 # --- how rows become primitives -------------------------------------------------------------------
 
 
+def _single_or_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an MXNet kernel that leaves half precision to SciPy, which computes in another."""
+
+    def checked(F: Any, x: Any, **options: Any) -> Any:
+        if numpy.dtype(getattr(x, "dtype", "object")) == numpy.float16:
+            raise Unsupported("half precision is SciPy's")
+        return kernel(F, x, **options)
+
+    return checked
+
+
 def _row(name: str, *derivatives: Callable[..., Any] | None, mxnet: str | None = None) -> Ufunc:
     """Make a primitive of partial derivatives ``f(ans, *args)``, one an argument; None: no rule."""
     made = Ufunc(
         f"special.{name}",
         kernel=Kernel(f"special.{name}", len(derivatives)),
-        mxnet=mx.unary(mxnet) if mxnet else None,
+        mxnet=_single_or_double(mx.unary(mxnet)) if mxnet else None,
     )
     for number, partial in enumerate(derivatives):
         if partial is None:

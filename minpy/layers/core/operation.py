@@ -10,6 +10,7 @@ from minpy.array import ndarray
 from minpy.by_name import snake_case
 from minpy.layers.layer import Layer
 from minpy.layers.symbolic import NOT_SYMBOLIC
+from minpy.numpy.fallback import Fallback
 from minpy.primitives import Primitive, registry
 
 __all__ = ["Operation"]
@@ -111,7 +112,8 @@ def _resolve(operation: Any) -> tuple[str, Callable[..., Any]]:
             return operation, found
     elif operation in namespace.__all__:
         return operation, getattr(namespace, operation)
-    elif operation in registry:
+    elif operation in registry and not isinstance(registry[operation], Fallback):
+        # What falls back to NumPy may read and write files; it joins the registry when it is used.
         return operation, registry[operation]
     elif operation in namespace.linalg.__all__:
         return operation, getattr(namespace.linalg, operation)
