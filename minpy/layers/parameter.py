@@ -158,6 +158,15 @@ class Parameter:
         self._memory = self.seen(storage)
         self.value = wrap(self._memory)
 
+    def return_to(self, memory: numpy.ndarray) -> bool:
+        """Lie again where it lay, in what `memory` was then, and say whether it had to move."""
+        moves = self._memory is not memory
+        if moves:
+            numpy.copyto(memory, self._memory)
+            self._memory = memory
+        self.rewrap()
+        return moves
+
     def seen(self, storage: numpy.ndarray) -> numpy.ndarray:
         """Return memory that lies as the value does, with the value's axes."""
         return storage.T if self.transposed else storage

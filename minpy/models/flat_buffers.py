@@ -6,6 +6,7 @@ view of the block. Knows no layer, model or optimizer.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy
@@ -13,6 +14,10 @@ import numpy
 from minpy.layers.parameter import Parameter
 
 __all__ = ["Block", "FlatBuffers", "aligned_zeros"]
+
+# How often weights were moved into other memory, in all models.
+_moves = itertools.count(1)
+_last_move = [0]
 
 # oneDNN reads whole cache lines, and vector loads that cross one cost double.
 _ALIGNMENT = 64
@@ -78,15 +83,27 @@ class FlatBuffers:
         self.others = others
         self.blocks = [Block(group, True) for group in _by_dtype(trained)]
         self.fixed = [Block(group, False) for group in _by_dtype(others)]
+        self._homes = [(p, p.memory) for p in (*trained, *others)]
+        self._seen = _last_move[0] = next(_moves)
 
     def fits(self, trained: list[Parameter], others: list[Parameter]) -> bool:
         """Say whether these are still the weights of the buffers, each in its place."""
         return _same(self.trained, trained) and _same(self.others, others)
 
     def rewrap(self) -> None:
-        """Let every weight be seen in its place again, whatever was bound to it since."""
-        for p in (*self.trained, *self.others):
-            p.rewrap()
+        """Let every weight be seen in its place again, whatever was bound to it since.
+
+        Another model that has the weight too may have moved it into a block of its own.
+        """
+        moved = sum(p.return_to(home) for p, home in self._homes)
+        if moved:
+            _last_move[0] = next(_moves)
+        self._seen = _last_move[0]
+
+    def take_back(self) -> None:
+        """Do as `rewrap` does where another model may have taken weights away since."""
+        if self._seen != _last_move[0]:
+            self.rewrap()
 
 
 def _same(a: list[Parameter], b: list[Parameter]) -> bool:

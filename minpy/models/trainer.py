@@ -310,12 +310,17 @@ class Trainer(Layer):
     # --- one batch ------------------------------------------------------------------------------
 
     def _train_step(self, batch: Batch) -> tuple[float, Outputs]:
+        self._buffers.take_back()
         optimizer = self._optimizer
         scale = self._gradient_scale = optimizer.loss_scale
         # By batches, not steps: those whose gradients are added up draw dropout of their own.
         loss, outputs, updates = self._step.gradients(batch, self._seed, optimizer.batches, scale)
         self._update_weights(updates)
         return loss, outputs
+
+    def _evaluated(self, batch: Batch) -> tuple[float, Outputs]:
+        self._buffers.take_back()  # from a model that was run since: a callback's, say
+        return self._step.evaluate(batch)
 
     def _update_weights(self, updates: list[tuple[Any, Any]]) -> None:
         # From here on nothing can fail: the step happens whole or not at all.
@@ -358,7 +363,7 @@ class Trainer(Layer):
         return_dict
             Whether to return names and values instead of a list.
         """
-        self._require_compiled("train_on_batch")
+        self._require_compiled("train_on_batch", loss=not self._own_steps["train_step"])
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight, sample_weight)
         batch = self._one_batch(x, y, sample_weight)
@@ -370,7 +375,7 @@ class Trainer(Layer):
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Evaluate one batch; return as `train_on_batch`."""
-        self._require_compiled("test_on_batch")
+        self._require_compiled("test_on_batch", loss=not self._own_steps["test_step"])
         batch = self._one_batch(x, y, sample_weight)
         self._ready(batch.x)
         self._metrics.reset()
@@ -394,7 +399,7 @@ class Trainer(Layer):
         """Evaluate a batch and count it; return the logs so far."""
         if self._own_steps["test_step"]:
             return self._run_own_step("test_step", batch)
-        loss, outputs = self._step.evaluate(batch)
+        loss, outputs = self._evaluated(batch)
         self._metrics.update(loss, batch, outputs)
         return self._metrics
 
@@ -402,7 +407,7 @@ class Trainer(Layer):
         if self._own_steps["predict_step"]:
             found = self._run_own_step("predict_step", batch)
             return map_leaves(lambda a: numpy_value(as_ndarray(a)), found)
-        return self._step.evaluate(batch)[1].predictions
+        return self._evaluated(batch)[1].predictions
 
     # --- steps of one's own ---------------------------------------------------------------------
 
@@ -419,7 +424,10 @@ class Trainer(Layer):
     def _run_own_step(self, name: str, batch: Batch) -> Any:
         leaves = [as_ndarray(leaf.copy()) for leaf in batch.leaves]
         data = tuple(batch.layout.part(i, leaves) for i in range(3))
-        step = 0 if self._optimizer is None else self._optimizer.batches
+        self._buffers.take_back()
+        # Such a step may train models inside by their own optimizers, and not this one by its.
+        trainers = (m for m in (self, *self._all_layers()) if isinstance(m, Trainer))
+        step = sum(m._optimizer.batches for m in trainers if m._optimizer is not None)
         with random.scope(self._seed, step):
             found = getattr(self, name)(data)
         if name != "predict_step":
@@ -476,7 +484,7 @@ class Trainer(Layer):
     def test_step(self, data: Any) -> Mapping[str, Any]:
         """Evaluate one batch, and return the logs; a subclass may write its own."""
         batch = Batch.of(*(map_leaves(_plain, part) for part in unpack_x_y_sample_weight(data)))
-        loss, outputs = self._step.evaluate(batch)
+        loss, outputs = self._evaluated(batch)
         self._metrics.update(loss, batch, outputs)
         return dict(self._metrics)
 
@@ -662,7 +670,7 @@ class Trainer(Layer):
         >>> sorted(history.history)
         ['loss']
         """
-        self._require_compiled("fit")
+        self._require_compiled("fit", loss=not self._own_steps["train_step"])
         if x is None:
             raise ValueError("fit: expected data, got x=None")
         if validation_split and validation_data is None:
@@ -844,7 +852,7 @@ class Trainer(Layer):
         return_dict
             Whether to return names and values; otherwise a list, or the loss alone.
         """
-        self._require_compiled("evaluate")
+        self._require_compiled("evaluate", loss=not self._own_steps["test_step"])
         if x is None:
             raise ValueError("evaluate: expected data, got x=None")
         data = self._data(x, y, sample_weight, batch_size=batch_size)
