@@ -4,7 +4,7 @@
 
 scikit-learn's breast cancer table: thirty numbers of very different size a patient. A pipeline
 scales and rotates them, fitted on the training rows alone; a small network tells benign from
-malign, with the rarer kind weighing more. Needs scikit-learn.
+malign, with the rarer kind weighing more. Needs scikit-learn (``pip install '.[examples]'``).
 """
 
 import sys
