@@ -3,8 +3,9 @@
     python examples/transfer_learning.py [--small]
 
 A network learns the digits 0 to 4. Its layers, frozen, then serve one that knows 5 to 9 from ten
-examples each; the same network trained on those alone does worse. Last, all layers are thawed and
-tuned with a small learning rate.
+examples each, beside the same network trained on those alone. Digits are so simple that the latter
+catches up; what is frozen trains in a fraction of the time. Last, all layers are thawed and tuned
+with a small learning rate.
 """
 
 import sys
