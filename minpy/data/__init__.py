@@ -2,6 +2,7 @@
 
 from minpy.data.arrays import ArrayBatches
 from minpy.data.batch import Batch, Layout
+from minpy.data.dataset import Dataset
 from minpy.data.prefetch import prefetched
 from minpy.data.source import Casting, Source, class_weights
 from minpy.data.sources import source_of
@@ -12,6 +13,7 @@ __all__ = [
     "ArrayBatches",
     "Batch",
     "Casting",
+    "Dataset",
     "Layout",
     "PyDataset",
     "Source",
