@@ -78,3 +78,27 @@ def test_bad_input_says_what_to_do():
         Dataset.from_generator(iter([1]))
     with pytest.raises(ValueError, match="batch_size: got 0"):
         Dataset.from_arrays(numpy.ones(2)).batch(0)
+
+
+def test_rows_of_hdf5_files_are_read_in_order(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = str(tmp_path / "rows.h5")
+    x = numpy.arange(10.0).reshape(5, 2)
+    with h5py.File(path, "w") as file:
+        file["x"], file["y"] = x, numpy.arange(5)
+    data = Dataset.from_hdf5(path, "x", "y")
+    assert data.cardinality() == 5
+    ((rows, numbers),) = data.batch(5)
+    numpy.testing.assert_array_equal(rows, x)
+    assert numbers.tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match=r"has .'x', 'y'."):
+        Dataset.from_hdf5(path, "z")
+
+
+def test_zip_concatenate_enumerate_and_unbatch_are_those_of_lists():
+    a, b = Dataset.from_arrays(numpy.arange(5)), Dataset.from_arrays(numpy.arange(10, 13))
+    assert list(Dataset.zip(a, b)) == [(0, 10), (1, 11), (2, 12)]
+    assert Dataset.zip(a, b).cardinality() == 3
+    assert list(a.concatenate(b)) == [0, 1, 2, 3, 4, 10, 11, 12]
+    assert list(b.enumerate(2)) == [(2, 10), (3, 11), (4, 12)]
+    assert list(a.batch(2).unbatch()) == [0, 1, 2, 3, 4]

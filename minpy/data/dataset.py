@@ -69,6 +69,27 @@ class Dataset:
             )
         return cls(lambda epoch, seed: iter(generator()))
 
+    @classmethod
+    def from_hdf5(cls, path: str, *names: str) -> Dataset:
+        """Return the rows of a file's data sets, each read when it is asked for."""
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            missing = [name for name in names if name not in file]
+            if not names or missing:
+                raise ValueError(f"from_hdf5: asked for {names}; {path} has {sorted(file)}")
+            rows = {name: len(file[name]) for name in names}
+        if len(set(rows.values())) > 1:
+            raise ValueError(f"from_hdf5: rows are {rows}; give data sets of the same length")
+
+        def make(epoch: int, seed: int) -> Iterator[Any]:
+            with h5py.File(path, "r") as file:
+                for i in range(rows[names[0]]):
+                    row = tuple(file[name][i] for name in names)
+                    yield row if len(row) > 1 else row[0]
+
+        return cls(make, rows[names[0]])
+
     def set_epoch(self, epoch: int, seed: int = 0) -> None:
         """Set what the orders of `shuffle` are a function of; ``fit`` does so each epoch."""
         self._epoch, self._seed = epoch, seed
@@ -127,6 +148,35 @@ class Dataset:
                 yield held[i]
 
         return Dataset(make, self._cardinality)
+
+    def unbatch(self) -> Dataset:
+        """Give the rows of each element."""
+        return self._then(
+            lambda items: chain.from_iterable(Dataset.from_arrays(item) for item in items)
+        )
+
+    def concatenate(self, other: Dataset) -> Dataset:
+        """Give another data set's elements after these."""
+        known = self._cardinality is not None and other._cardinality is not None
+        return Dataset(
+            lambda epoch, seed: chain(self._make(epoch, seed), other._make(epoch, seed)),
+            self._cardinality + other._cardinality if known else None,
+        )
+
+    @classmethod
+    def zip(cls, *datasets: Dataset) -> Dataset:
+        """Give tuples of one element of each, until the shortest ends."""
+        if not datasets:
+            raise ValueError("zip: got no data set; give one or more")
+        sizes = [data._cardinality for data in datasets]
+        return cls(
+            lambda epoch, seed: zip(*(d._make(epoch, seed) for d in datasets), strict=False),
+            None if None in sizes else min(sizes),
+        )
+
+    def enumerate(self, start: int = 0) -> Dataset:
+        """Give pairs of a number and an element."""
+        return self._then(lambda items: enumerate(items, start), self._cardinality)
 
     def take(self, count: int) -> Dataset:
         """Keep the first elements."""
