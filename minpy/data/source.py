@@ -14,7 +14,7 @@ from minpy.autograd.containers import flatten, leaves_with_paths
 from minpy.config import settings
 from minpy.data.batch import Batch
 
-__all__ = ["Casting", "Source", "as_numpy", "class_weights", "tidy"]
+__all__ = ["Casting", "Source", "as_numpy", "class_weights", "converted", "tidy"]
 
 
 class Source:
@@ -101,7 +101,7 @@ def as_numpy(value: Any, what: str) -> Any:
     """Return an array of numbers: NumPy's own, or a data set in a file, which is read by parts."""
     if type(value) is ndarray:
         return numpy_value(value)
-    array = value if isinstance(value, numpy.ndarray) or _in_file(value) else _convert(value, what)
+    array = value if isinstance(value, numpy.ndarray) or _in_file(value) else converted(value, what)
     if array.dtype.kind not in "biufc":
         hint = ""
         if array.dtype.kind in "USO":
@@ -118,7 +118,8 @@ def _in_file(value: Any) -> bool:
     return h5py is not None and isinstance(value, h5py.Dataset)
 
 
-def _convert(value: Any, what: str) -> numpy.ndarray:
+def converted(value: Any, what: str) -> numpy.ndarray:
+    """Return anything that holds an array as a NumPy array, without looking at its dtype."""
     # PyTorch's tensors, pandas' frames and MXNet's arrays each have a way of their own.
     for name in ("detach", "to_numpy", "asnumpy"):
         method = getattr(value, name, None)
