@@ -17,10 +17,13 @@ from typing import Any
 _HOMES = {
     "PyDataset": "minpy.data",
     "Sequence": "minpy.data",
+    "image_dataset_from_directory": "minpy.utils.data_sets",
     "model_to_dot": "minpy.models",
     "normalize": "minpy.utils.targets",
     "pad_sequences": "minpy.utils.sequences",
     "plot_model": "minpy.models",
+    "split_dataset": "minpy.utils.data_sets",
+    "timeseries_dataset_from_array": "minpy.utils.data_sets",
     "to_categorical": "minpy.utils.targets",
     "unpack_x_y_sample_weight": "minpy.data",
     **dict.fromkeys(
