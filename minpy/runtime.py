@@ -527,13 +527,22 @@ def _origin(variable: str) -> str:
 class SymbolValue:
     """A node of a graph under construction, with the shape and dtype that it has there."""
 
-    __slots__ = ("dtype", "is_variable", "origin", "shape", "symbol", "transpose_of")
+    __slots__ = (
+        "dtype",
+        "is_variable",
+        "origin",
+        "relu_of",
+        "shape",
+        "symbol",
+        "transpose_of",
+    )
 
     def __init__(self, symbol: Any, shape: tuple[int, ...] | None = None, dtype: Any = None):
         self.symbol = symbol
         self.shape = shape
         self.dtype = dtype
         self.transpose_of: SymbolValue | None = None
+        self.relu_of: SymbolValue | None = None
         self.is_variable = False
         self.origin: str | None = None  # the input that it has the elements of
 

@@ -109,5 +109,5 @@ def test_a_dense_layers_weights_are_used_as_they_lie_in_memory(monkeypatch):
     assert model.jit_status == "compiled"
     (replay,) = model._step._graphs.values()
     operators = replay._graph.operators
-    assert operators.count("FullyConnected") == 2
+    assert operators.count("FullyConnected") >= 2
     assert "transpose" not in operators

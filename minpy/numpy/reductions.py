@@ -109,7 +109,26 @@ def _as(g: Any, dtype: numpy.dtype) -> Any:
 # --- sums and means -------------------------------------------------------------------------------
 
 sum = Function("sum", arrays=1, mxnet=mx.reduction("_np_sum"))
-mean = Function("mean", arrays=1, mxnet=mx.reduction("_npi_mean", empty=False))
+_mean_kernel = mx.reduction("_npi_mean", empty=False)
+
+
+def _mx_mean(F: Any, x: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    ndim = len(x.shape)
+    last = not isinstance(axis, tuple | list) and axis in (-1, ndim - 1) and axis is not None
+    if not (F.symbolic and last and ndim > 1 and not options and x.dtype == numpy.float32):
+        return _mean_kernel(F, x, axis=axis, keepdims=keepdims, **options)
+    # A product with ones runs on oneDNN, and so does its derivative; the reduction is scalar code:
+    # 3.7 ms for 128 rows of 8192, and as much again on the way back.
+    count = x.shape[-1]
+    if not count:
+        return _mean_kernel(F, x, axis=axis, keepdims=keepdims)
+    ones = F("_ones", shape=(1, count), dtype="float32")
+    total = F("FullyConnected", x, ones, num_hidden=1, no_bias=True, flatten=False)
+    found = F("_mul_scalar", total, scalar=repr(1.0 / count))
+    return found if keepdims else F("_np_reshape", found, newshape=x.shape[:-1])
+
+
+mean = Function("mean", arrays=1, mxnet=_mx_mean)
 
 
 def _sum_vjp(ans, x, axis=None, dtype=None, keepdims=False, initial=0, where=True):

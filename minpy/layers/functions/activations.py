@@ -164,7 +164,11 @@ def _mx_hard_sigmoid(F: Any, x: Any) -> Any:
 
 def _mx_relu(F: Any, x: Any) -> Any:
     refuse_unsupported(x)
-    return F("Activation", x, act_type="relu") if F.symbolic else F("relu", x)
+    if not F.symbolic:
+        return F("relu", x)
+    made = F("Activation", x, act_type="relu")
+    made.relu_of = x
+    return made
 
 
 def _mx_softplus(F: Any, x: Any) -> Any:

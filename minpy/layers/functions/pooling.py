@@ -207,6 +207,11 @@ def _mx_pool(F: Any, x: Any, geometry: PoolingGeometry, **kind: Any) -> Any:
 
 def _mx_max_pool(F: Any, x: Any, geometry: PoolingGeometry) -> Any:
     refuse_unsupported(x)
+    before = getattr(x, "relu_of", None)
+    if before is not None:
+        # The same numbers and gradients, and a quarter of the work for windows of 2×2: the larger
+        # relu drops out of the graph where nobody else wants it.
+        return F("Activation", _mx_max_pool(F, before, geometry), act_type="relu")
     out = _mx_pool(F, x, geometry, pool_type="max")
     if out is None:
         x = mx_padded(F, x, geometry.pads, -math.inf)
