@@ -122,7 +122,7 @@ def _prepare_environment() -> dict[str, str]:
         wanted = {
             "MXNET_ENGINE_TYPE": "NaiveEngine",
             "OMP_NUM_THREADS": str(usable_cores()),
-            "GOMP_SPINCOUNT": "1000",
+            "GOMP_SPINCOUNT": "10000",
         }
         for variable, value in wanted.items():
             if variable not in os.environ:
