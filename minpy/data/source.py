@@ -34,6 +34,12 @@ class Source:
     samples: int | None = None
     seed: int = 0
     limit: int | None = None  # batches that will be asked for in all
+    endless: bool = False
+
+    def check_ends(self, steps: int | None, argument: str) -> None:
+        """Raise ValueError if batches without end are to be read to their end."""
+        if self.endless and steps is None:
+            raise ValueError(f"the data set repeats without end; give {argument}")
 
     def close(self) -> None:
         """End what runs in the background."""

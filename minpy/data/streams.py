@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -73,6 +74,9 @@ class IterableBatches(Source):
         self._running: Iterator[Batch] | None = None
         with suppress(TypeError, AttributeError, NotImplementedError):
             self.steps = len(data)  # type: ignore[arg-type]
+        # A data set of ours says so; others have no such method, or mean something else by it.
+        cardinality = getattr(data, "cardinality", None)
+        self.endless = callable(cardinality) and cardinality() == math.inf
 
     def first(self) -> Batch:
         """Return the first batch, without using it up."""

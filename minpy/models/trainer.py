@@ -689,12 +689,14 @@ class Trainer(Layer):
             class_weight=class_weight,
         )
         self._check_targets(data, "fit")
+        data.check_ends(steps_per_epoch, "steps_per_epoch")
         steps = _fewer(data.steps, steps_per_epoch)
         if steps is not None:
             data.limit = steps * max(0, epochs - initial_epoch)
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size)
+            validation.check_ends(validation_steps, "validation_steps")
         every = self._steps_per_execution
         self._ready_for(data)
 
@@ -857,6 +859,7 @@ class Trainer(Layer):
             raise ValueError("evaluate: expected data, got x=None")
         data = self._data(x, y, sample_weight, batch_size=batch_size)
         self._check_targets(data, "evaluate")
+        data.check_ends(steps, "steps")
         self._ready_for(data)
         run = CallbackList(
             callbacks,
@@ -888,6 +891,7 @@ class Trainer(Layer):
             At most so many batches.
         """
         data = self._data(x, None, None, batch_size=batch_size)
+        data.check_ends(steps, "steps")
         self._ready_for(data)
         run = CallbackList(
             callbacks,
