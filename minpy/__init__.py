@@ -58,6 +58,7 @@ _LAZY = (
     "scipy",
     "utils",
     "visualization",
+    "wrappers",
 )
 
 __all__ = [

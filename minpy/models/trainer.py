@@ -73,6 +73,21 @@ class Trainer(Layer):
             self._gradient_scale = 1.0
             self._resume: tuple[int, int, dict[str, float], Any] | None = None
 
+    # --- copies ---------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what pickle and `copy.deepcopy` take along: no compiled code, no buffers."""
+        slots = {} if self._buffers is None else self._slots_by_weight()
+        fresh = {"_step": None, "_buffers": None, "_ready_at": (-1, None, True)}
+        return {**self.__dict__, **fresh, "_slots": slots}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        slots = state.pop("_slots", {})
+        self.__dict__.update(state)
+        if slots:
+            self._ready_to_train()
+            self._set_slots(slots)
+
     # --- compile --------------------------------------------------------------------------------
 
     def compile(
