@@ -132,8 +132,6 @@ REASONS = {
     "each function names its own": "config.epsilon config.set_epsilon",
     "`fit(epochs=…, steps_per_epoch=…)`": """config.max_epochs config.max_steps_per_epoch
         config.set_max_epochs config.set_max_steps_per_epoch""",
-    "scikit-learn's own transformers do": "wrappers.SKLearnTransformer",
-    "not here yet": "wrappers.SKLearnClassifier wrappers.SKLearnRegressor",
     _QUANTIZED: "*.quantize *.quantization_mode *.quantized_build *.quantized_call "
     "*.get_quantization_layer_structure",
     _STATELESS: """*.stateless_call *.stateless_compute_loss *.stateless_apply
