@@ -75,7 +75,7 @@ DIFFERENT = {
 }
 
 _IMAGES = "a random transform of images is written as a layer of one's own, or done in the data"
-_FILES = "`minpy.data` and the callers' own readers"
+_FILES = "`minpy.data.Dataset` and the callers' own readers"
 _BOXES = "no bounding boxes"
 _QUANTIZED = "no quantized weights"
 _STATELESS = "JAX' way of training; `minpy.jit` and `minpy.grad` take functions of arrays"
@@ -107,8 +107,7 @@ REASONS = {
     "files here are HDF5; `h5py` edits them": "saving.KerasFileEditor",
     "columns of a table are layers of preprocessing on several inputs": "utils.FeatureSpace",
     _FILES: """utils.array_to_img utils.audio_dataset_from_directory utils.img_to_array
-        utils.image_dataset_from_directory utils.load_img utils.save_img utils.split_dataset
-        utils.text_dataset_from_directory utils.timeseries_dataset_from_array
+        utils.load_img utils.save_img utils.text_dataset_from_directory
         preprocessing.image.array_to_img preprocessing.image.img_to_array
         preprocessing.image.load_img preprocessing.image.save_img""",
     "`Resizing(crop_to_aspect_ratio=True)`": "preprocessing.image.smart_resize",
@@ -204,6 +203,12 @@ ARGUMENTS |= {
     "training": "what the forward pass was told holds",
     "rebuild": "a model builds itself when it is called",
     "LossScaleOptimizer": "the inner optimizer's",
+    "crop_to_aspect_ratio": "images are stretched to the size",
+    "pad_to_aspect_ratio": "images are stretched to the size",
+    "follow_links": "links to files are followed, links to folders aren't",
+    "format": "a `minpy.data.Dataset` comes back",
+    "preferred_backend": "a `minpy.data.Dataset` comes back",
+    "utils.verbose": "nothing is printed",
 }
 LOSS_SCALED = [
     "learning_rate",
