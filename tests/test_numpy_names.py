@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+from numpy_names import MODULES, module_of, public_names
 
 import minpy.numpy as np
 from minpy import runtime
@@ -18,19 +19,13 @@ numpy_page = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(numpy_page)
 
 
-def module_of(package, path):
-    for part in filter(None, path.split(".")):
-        package = getattr(package, part)
-    return package
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("path", numpy_page.MODULES)
+@pytest.mark.parametrize("path", MODULES)
 def test_all_names_are_there_and_what_is_no_function_is_numpys(path):
     theirs, ours = module_of(numpy, path), module_of(np, path)
     own = {"ndarray", "mgrid", "ogrid", "r_", "c_", "vectorize", "poly1d"}
     own |= {"Generator", "RandomState"} if path == "random" else set()
-    for name in numpy_page.public_names(theirs):
+    for name in public_names(theirs):
         value, found = getattr(theirs, name), getattr(ours, name)
         if isinstance(value, types.ModuleType):
             assert isinstance(found, types.ModuleType)

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "numpy.md"
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from numpy_names import MODULES, module_of, public_names  # noqa: E402
+
 import minpy  # noqa: E402
 import minpy.numpy as np  # noqa: E402
 from minpy import runtime  # noqa: E402
@@ -30,10 +32,6 @@ from minpy.errors import MinpyError, NoDerivativeError, PolicyError  # noqa: E40
 from minpy.numpy.fallback import Fallback, leaves  # noqa: E402
 from minpy.policy import operation_counts, reset_operation_counts, use_policy  # noqa: E402
 from minpy.primitives import Primitive  # noqa: E402
-
-MODULES = ["", "linalg", "fft", "random", "polynomial", "ma"]
-POLYNOMIALS = ["polynomial", "chebyshev", "legendre", "hermite", "hermite_e", "laguerre"]
-MODULES += [f"polynomial.{name}" for name in POLYNOMIALS]
 
 HEAD = """# NumPy in minpy
 
@@ -49,12 +47,6 @@ on minpy arrays.
   for a derivative is an error that says so.
 - **Test**: where it is compared with NumPy; all tests are in `tests/`.
 """
-
-
-def public_names(module: Any) -> list[str]:
-    """Return the names that a module of NumPy's means to be used, sorted."""
-    names = getattr(module, "__all__", None) or dir(module)
-    return sorted({n for n in names if not n.startswith("_")})
 
 
 # --- calls of a function, as the tests make them --------------------------------------------------
@@ -224,9 +216,7 @@ def _kind(value: Any) -> str:
 def rows(module: str, calls: dict) -> Iterator[tuple[str, ...]]:
     """Yield the cells of the rows of a module."""
     theirs = importlib.import_module(f"numpy.{module}" if module else "numpy")
-    ours = np
-    for part in filter(None, module.split(".")):
-        ours = getattr(ours, part)
+    ours = module_of(np, module)
     for name in public_names(theirs):
         value = getattr(theirs, name)
         kind = _kind(value)

@@ -15,13 +15,13 @@ from minpy.primitives import registry
 __all__ = ["broadcast_arrays", "broadcast_shapes", "broadcast_to"]
 
 
-def _mx_broadcast_to(F: Any, array: Any, shape: Any) -> Any:
+def _mx_broadcast_to(F: Any, array: Any, shape: Any, subok: bool = False) -> Any:
     return F("_npi_broadcast_to", array, shape=tuple(shape))
 
 
 broadcast_to = Function(
     "broadcast_to",
-    lambda array, shape: numpy.broadcast_to(array, shape),
+    lambda array, shape, subok=False: numpy.broadcast_to(array, shape),
     arrays=1,
     is_view=True,
     mxnet=_mx_broadcast_to,
@@ -71,7 +71,7 @@ def unbroadcast_f(target: ndarray, vjp: Callable[[Any], Any]) -> Callable[[Any],
     return lambda g: unbroadcast(vjp(g), shape, dtype)
 
 
-defvjp(broadcast_to, lambda ans, array, shape: unbroadcast_f(array, lambda g: g))
+defvjp(broadcast_to, lambda ans, array, shape, subok=False: unbroadcast_f(array, lambda g: g))
 def_linear(broadcast_to)
 
 

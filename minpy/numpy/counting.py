@@ -20,7 +20,7 @@ from minpy.numpy.shaping import reshape
 __all__ = ["bincount", "histogram", "histogram2d", "histogramdd"]
 
 
-def _bincount_kernel(x: Any, weights: Any = None, minlength: int = 0) -> numpy.ndarray:
+def _bincount_kernel(x: Any, /, weights: Any = None, minlength: int = 0) -> numpy.ndarray:
     return numpy.bincount(x, weights, minlength)
 
 

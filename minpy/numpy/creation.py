@@ -128,12 +128,12 @@ def asarray(
     return array(a, dtype, copy=bool(copy), order=order or "K", ctx=ctx)
 
 
-def asanyarray(a: Any, dtype: Any = None, order: str | None = None, **kwargs: Any) -> ndarray:
+def asanyarray(a: Any, dtype: Any = None, order: str | None = None, *, like: Any = None) -> ndarray:
     """Return the data as an array, as `minpy.numpy.asarray`."""
-    return asarray(a, dtype, order, **kwargs)
+    return asarray(a, dtype, order)
 
 
-def ascontiguousarray(a: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
+def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> ndarray:
     """Return an array whose memory is contiguous, as `numpy.ascontiguousarray`."""
     made = asarray(a, dtype, "C")
     return made if made.ndim else reshape(made, (1,))
@@ -277,42 +277,50 @@ def arange(
     )
 
 
-def _tracked_logspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, **kwargs: Any
+def logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    ctx: Context | None = None,
 ) -> Any:
-    return base ** linspace(start, stop, num, endpoint, **kwargs)
+    """Make powers of a base, as `numpy.logspace`; gradients reach the ends and the base."""
+    if _any_tracked(start, stop, base):
+        made = base ** linspace(start, stop, num, endpoint, axis=axis)
+        return made if dtype is None else made.astype(dtype)
+    given = plain((start, stop, base))
+    made = numpy.logspace(*given[:2], num, endpoint, given[2], dtype, axis)
+    return _place(_default(made, dtype, given), ctx)
 
 
-def _tracked_geomspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: int = 0
+def geomspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    ctx: Context | None = None,
 ) -> Any:
-    start, stop = as_ndarray(start), as_ndarray(stop)
-    share = numpy.linspace(0.0, 1.0, num, endpoint).astype(start.dtype)
-    share = share.reshape((-1,) + (1,) * max(start.ndim, stop.ndim))
-    return moveaxis(start * (stop / start) ** share, 0, axis)
+    """Make values of constant ratio, as `numpy.geomspace`; gradients reach both ends."""
+    if _any_tracked(start, stop):
+        start, stop = as_ndarray(start), as_ndarray(stop)
+        share = numpy.linspace(0.0, 1.0, num, endpoint).astype(start.dtype)
+        share = share.reshape((-1,) + (1,) * max(start.ndim, stop.ndim))
+        made = moveaxis(start * (stop / start) ** share, 0, axis)
+        return made if dtype is None else made.astype(dtype)
+    given = plain((start, stop))
+    made = numpy.geomspace(*given, num, endpoint, dtype, axis)
+    return _place(_default(made, dtype, given), ctx)
 
 
-def _spaced(name: str, tracked: Callable[..., Any]) -> Callable[..., ndarray]:
-    function = getattr(numpy, name)
-
-    def make(start: Any, stop: Any, *args: Any, ctx: Context | None = None, **kwargs: Any) -> Any:
-        if any(is_tracked(v) for v in (start, stop, *args) if type(v) is ndarray):
-            dtype = kwargs.pop("dtype", None)
-            made = tracked(start, stop, *args, **kwargs)
-            return made if dtype is None else made.astype(dtype)
-        start, stop, args = plain(start), plain(stop), plain(args)
-        result = function(start, stop, *args, **kwargs)
-        return _place(_default(result, kwargs.get("dtype"), (start, stop, *args)), ctx)
-
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = (
-        f"Make spaced values over an interval, as `numpy.{name}`; gradients reach the ends."
-    )
-    return make
-
-
-logspace = _spaced("logspace", _tracked_logspace)
-geomspace = _spaced("geomspace", _tracked_geomspace)
+def _any_tracked(*values: Any) -> bool:
+    return any(type(v) is ndarray and is_tracked(v) for v in values)
 
 
 def linspace(
@@ -327,11 +335,12 @@ def linspace(
     ctx: Context | None = None,
 ) -> Any:
     """Make evenly spaced values, as `numpy.linspace`; gradients reach both ends."""
-    if any(type(v) is ndarray and is_tracked(v) for v in (start, stop)):
+    if _any_tracked(start, stop):
         start, stop = as_ndarray(start), as_ndarray(stop)
         share = numpy.linspace(0.0, 1.0, num, endpoint).astype(start.dtype)
         made = start + (stop - start) * share.reshape((-1,) + (1,) * max(start.ndim, stop.ndim))
         made = moveaxis(made, 0, axis)
+        made = made if dtype is None else made.astype(dtype)
         step = (stop - start) / max(num - 1 if endpoint else num, 1)
         return (made, step) if retstep else made
     given = plain((start, stop))

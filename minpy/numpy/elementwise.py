@@ -597,7 +597,7 @@ defjvp(
 )
 
 
-def where(condition: Any, x: Any = None, y: Any = None) -> Any:
+def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     """Take elements from `x` where `condition` holds and from `y` elsewhere, as `numpy.where`.
 
     With a condition alone, return the indices where it holds, as `numpy.nonzero`.

@@ -21,6 +21,7 @@ from minpy.array import as_ndarray, from_numpy, is_tracked, ndarray, read_value
 from minpy.context import Context
 from minpy.errors import NoDerivativeError, PolicyError
 from minpy.inplace import overwrite
+from minpy.numpy.signatures import signature_of
 from minpy.policy import state as policy_state
 from minpy.primitives import Primitive, default_precision, link_view
 
@@ -121,6 +122,10 @@ class Fallback(Primitive):
 
     def __reduce__(self) -> Any:
         return (_by_path, (f"minpy.numpy.{self.name}",))
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return signature_of(self.kernel)
 
     def __getattr__(self, name: str) -> Any:
         # The methods of a ufunc, the attributes of a function.

@@ -25,7 +25,15 @@ def _made(value: Any) -> Any:
     return as_ndarray(value) if is_array and value.dtype.kind in "biufc" else value
 
 
-def load(file: Any, mmap_mode: str | None = None, **options: Any) -> ndarray | Any:
+def load(
+    file: Any,
+    mmap_mode: str | None = None,
+    allow_pickle: bool = False,
+    fix_imports: bool = True,
+    encoding: str = "ASCII",
+    *,
+    max_header_size: int = 10_000,
+) -> ndarray | Any:
     """Return what a file of `numpy.save`, `numpy.savez` or pickle holds, as `numpy.load`.
 
     Parameters
@@ -34,8 +42,8 @@ def load(file: Any, mmap_mode: str | None = None, **options: Any) -> ndarray | A
         A path or an open binary file.
     mmap_mode
         As in NumPy; the memory of the array is then the file's.
-    options
-        NumPy's other options.
+    allow_pickle, fix_imports, encoding, max_header_size
+        As in NumPy.
 
     Returns
     -------
@@ -51,7 +59,9 @@ def load(file: Any, mmap_mode: str | None = None, **options: Any) -> ndarray | A
     >>> np.load(file)['weights']
     array([1., 1.])
     """
-    found = numpy.load(file, mmap_mode, **options)
+    found = numpy.load(
+        file, mmap_mode, allow_pickle, fix_imports, encoding, max_header_size=max_header_size
+    )
     if isinstance(found, numpy.lib.npyio.NpzFile):
         found.__class__ = _Archive
         return found

@@ -16,6 +16,7 @@ from minpy.errors import NoDerivativeError
 from minpy.inplace import is_free, overwrite, plain_index
 from minpy.numpy import folds
 from minpy.numpy.fallback import arrays_in, operands, plain, wrapped
+from minpy.numpy.signatures import signature_of
 from minpy.policy import state as policy_state
 from minpy.primitives import Primitive, registry
 
@@ -53,6 +54,10 @@ class Function(Primitive):
         self._parameters = parameters or _positional_parameters(kernel)
         if "out" in self._parameters:
             self._most = self._parameters.index("out")
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return signature_of(self.kernel)
 
     def _call_with_options(self, args: tuple, kwargs: dict) -> Any:
         """Bring arguments into one form: arrays by position, options by name, `out` apart."""

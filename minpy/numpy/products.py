@@ -303,8 +303,19 @@ def _explicit(subscripts: str, ndims: list[int]) -> str:
     return f"{','.join(terms)}->{output}"
 
 
-def einsum(subscripts: Any, *operands: Any, optimize: Any = False, **kwargs: Any) -> Any:
+def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any) -> Any:
     """Evaluate Einstein's summation convention on the operands, as `numpy.einsum`.
+
+    Parameters
+    ----------
+    operands
+        The subscripts and the arrays, or arrays and lists of subscripts in turn.
+    out
+        Where to write the result.
+    optimize
+        The order of the products, as in NumPy.
+    kwargs
+        ``dtype``, ``order`` and ``casting``, as in NumPy.
 
     Examples
     --------
@@ -312,14 +323,22 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, **kwargs: Any
     >>> np.einsum('ij,j->i', np.array([[1., 2.], [3., 4.]]), np.array([1., 1.]))
     array([3., 7.])
     """
-    out, dtype = kwargs.pop("out", None), kwargs.pop("dtype", None)
+    dtype, casting = kwargs.pop("dtype", None), kwargs.pop("casting", "safe")
+    order = kwargs.pop("order", "K")
+    if kwargs:
+        raise TypeError(f"einsum: did not understand the keywords {sorted(kwargs)}")
+    if not operands:
+        raise ValueError("einsum: expected the subscripts and at least one array")
+    subscripts, *arrays = operands
     if not isinstance(subscripts, str):
-        subscripts, operands = _from_sublists((subscripts, *operands))
-    arrays = [as_ndarray(x) for x in operands]
+        subscripts, arrays = _from_sublists(operands)
+    arrays = [as_ndarray(x) for x in arrays]
     written = _explicit(subscripts, [x.ndim for x in arrays])
     if dtype is not None:
-        arrays = [x.astype(dtype) for x in arrays]
-    result = _einsum(*arrays, subscripts=written, optimize=optimize, **kwargs)
+        arrays = [x.astype(dtype, casting=casting) for x in arrays]
+    result = _einsum(*arrays, subscripts=written, optimize=optimize)
+    if order in ("C", "F") and not result.flags[order]:
+        result = result.copy(order)
     return result if out is None else overwrite(out, result)
 
 

@@ -19,6 +19,7 @@ from minpy.context import current_context
 from minpy.errors import NoDerivativeError
 from minpy.inplace import assign, overwrite
 from minpy.numpy.fallback import arrays_in, operands, plain, wrapped
+from minpy.numpy.signatures import signature_of
 
 _DRAWS = """
     beta binomial bytes chisquare choice dirichlet exponential f gamma geometric gumbel
@@ -44,28 +45,51 @@ __all__ = [
 ]
 
 
-def _drawing(name: str, draw: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function of minpy arrays of one that draws NumPy's."""
+class _Draw:
+    """One of NumPy's draws, of minpy arrays.
 
-    def drawn(*args: Any, **kwargs: Any) -> Any:
+    Parameters
+    ----------
+    draw
+        NumPy's.
+    home
+        Where it is an attribute by its name, for a pickle: a generator, or None for this module.
+    """
+
+    def __init__(self, draw: Callable[..., Any], home: Any = None) -> None:
+        self._draw, self._home = draw, home
+        self.__name__ = self.__qualname__ = name = draw.__name__
+        self.__doc__ = f"Draw as NumPy's ``{name}``, a minpy array.\n\n{inspect.getdoc(draw)}"
+        self.__module__ = "numpy.random"  # where the examples of the text are from
+
+    def __repr__(self) -> str:
+        return f"<draw {self.__name__}>"
+
+    def __reduce__(self) -> tuple:
+        return (_draw_of, (self._home, self.__name__))
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return signature_of(self._draw)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if any(is_tracked(a) for a in arrays_in((args, kwargs))):
             raise NoDerivativeError(
-                f"random.{name}: a draw has no derivative with respect to the parameters of its "
-                "distribution; draw standard numbers and transform them (mean + deviation * draw), "
-                "or take x.asnumpy() of the parameters"
+                f"random.{self.__name__}: a draw has no derivative with respect to the parameters "
+                "of its distribution; draw standard numbers and transform them (mean + deviation * "
+                "draw), or take x.asnumpy() of the parameters"
             )
         out = kwargs.pop("out", None)
         if out is not None:
             fresh = numpy.empty(out.shape, out.dtype)
-            draw(*plain(args), **{"dtype": out.dtype, **plain(kwargs)}, out=fresh)
+            self._draw(*plain(args), **{"dtype": out.dtype, **plain(kwargs)}, out=fresh)
             return overwrite(out, as_ndarray(fresh))
-        result = draw(*plain(args), **plain(kwargs))
+        result = self._draw(*plain(args), **plain(kwargs))
         return wrapped(result, current_context(), operands(args, kwargs))
 
-    drawn.__name__ = drawn.__qualname__ = name
-    drawn.__doc__ = f"Draw as NumPy's ``{name}``, a minpy array.\n\n{inspect.getdoc(draw)}"
-    drawn.__module__ = "numpy.random"  # where the examples of the text are from
-    return drawn
+
+def _draw_of(home: Any, name: str) -> Any:
+    return globals()[name] if home is None else getattr(home, name)
 
 
 def _shuffle(draw: Callable[..., None], x: Any, **kwargs: Any) -> None:
@@ -92,7 +116,7 @@ class _Wrapped:
         if name.startswith("_"):
             raise AttributeError(name)
         value = getattr(self._generator, name)
-        return _drawing(name, value) if callable(value) else value
+        return _Draw(value, self) if callable(value) else value
 
     def __dir__(self) -> list[str]:
         return [name for name in dir(self._generator) if not name.startswith("_")]
@@ -171,7 +195,7 @@ def default_rng(seed: Any = None) -> Generator:
 for _name in (*_CLASSES, *_STATE):
     globals()[_name] = getattr(numpy.random, _name)
 for _name in _DRAWS.split():
-    globals()[_name] = _drawing(_name, getattr(numpy.random, _name))
+    globals()[_name] = _Draw(getattr(numpy.random, _name))
 ranf = sample = globals()["random_sample"]
 
 

@@ -386,11 +386,27 @@ def _several(arrays: Any, by: str) -> list[Any]:
     return made
 
 
-def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, **kwargs: Any) -> Any:
+def _converting(dtype: Any, casting: str) -> dict[str, Any]:
+    """Return the keywords about a conversion that say something."""
+    given = {} if dtype is None else {"dtype": dtype}
+    return given if casting == "same_kind" else {**given, "casting": casting}
+
+
+def concatenate(
+    arrays: Any,
+    /,
+    axis: int | None = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: str = "same_kind",
+) -> Any:
     """Join arrays along an existing axis, as `numpy.concatenate`."""
-    kwargs = {k: v for k, v in kwargs.items() if not (k == "dtype" and v is None)}
-    made = _concatenate(*_several(arrays, "concatenate"), axis=axis, **kwargs)
-    return made if out is None else overwrite(out, made)
+    if dtype is not None and out is not None:
+        raise TypeError("concatenate() only takes `out` or `dtype` as an argument, but both given")
+    options = _converting(dtype, casting)
+    made = _concatenate(*_several(arrays, "concatenate"), axis=axis, **options)
+    return made if out is None else overwrite(out, made, casting=casting, by="concatenate")
 
 
 def _stack_kernel(*arrays: Any, axis: int = 0, **kwargs: Any) -> numpy.ndarray:
@@ -421,11 +437,20 @@ defvjp_argnums(_stack, _stack_vjp)
 defjvp_argnums(_stack, _joined_jvp(_stack))
 
 
-def stack(arrays: Any, axis: int = 0, out: Any = None, **kwargs: Any) -> Any:
+def stack(
+    arrays: Any,
+    axis: int = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: str = "same_kind",
+) -> Any:
     """Join arrays of one shape along a new axis, as `numpy.stack`."""
-    kwargs = {k: v for k, v in kwargs.items() if not (k == "dtype" and v is None)}
-    made = _stack(*_several(arrays, "stack"), axis=axis, **kwargs)
-    return made if out is None else overwrite(out, made)
+    if dtype is not None and out is not None:
+        raise TypeError("stack() only takes `out` or `dtype` as an argument, but both given")
+    options = _converting(dtype, casting)
+    made = _stack(*_several(arrays, "stack"), axis=axis, **options)
+    return made if out is None else overwrite(out, made, casting=casting, by="stack")
 
 
 def _at_least(ndim: int, a: Any) -> Any:
@@ -440,46 +465,47 @@ def _at_least(ndim: int, a: Any) -> Any:
     return reshape(a, shape)
 
 
-def atleast_1d(*arrays: Any) -> Any:
+def atleast_1d(*arys: Any) -> Any:
     """Return arrays with at least one axis, as `numpy.atleast_1d`."""
-    made = [_at_least(1, a) for a in arrays]
+    made = [_at_least(1, a) for a in arys]
     return made[0] if len(made) == 1 else made
 
 
-def atleast_2d(*arrays: Any) -> Any:
+def atleast_2d(*arys: Any) -> Any:
     """Return arrays with at least two axes, as `numpy.atleast_2d`."""
-    made = [_at_least(2, a) for a in arrays]
+    made = [_at_least(2, a) for a in arys]
     return made[0] if len(made) == 1 else made
 
 
-def atleast_3d(*arrays: Any) -> Any:
+def atleast_3d(*arys: Any) -> Any:
     """Return arrays with at least three axes, as `numpy.atleast_3d`."""
-    made = [_at_least(3, a) for a in arrays]
+    made = [_at_least(3, a) for a in arys]
     return made[0] if len(made) == 1 else made
 
 
-def vstack(arrays: Any) -> Any:
+def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join arrays by rows, as `numpy.vstack`."""
-    return concatenate([_at_least(2, a) for a in arrays], 0)
+    return concatenate([_at_least(2, a) for a in tup], 0, dtype=dtype, casting=casting)
 
 
 row_stack = vstack
 
 
-def hstack(arrays: Any) -> Any:
+def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join arrays by columns, as `numpy.hstack`."""
-    made = [_at_least(1, a) for a in arrays]
-    return concatenate(made, 0 if made and made[0].ndim == 1 else 1)
+    made = [_at_least(1, a) for a in tup]
+    axis = 0 if made and made[0].ndim == 1 else 1
+    return concatenate(made, axis, dtype=dtype, casting=casting)
 
 
-def dstack(arrays: Any) -> Any:
+def dstack(tup: Any) -> Any:
     """Join arrays along the third axis, as `numpy.dstack`."""
-    return concatenate([_at_least(3, a) for a in arrays], 2)
+    return concatenate([_at_least(3, a) for a in tup], 2)
 
 
-def column_stack(arrays: Any) -> Any:
+def column_stack(tup: Any) -> Any:
     """Join 1-D arrays as columns, as `numpy.column_stack`."""
-    made = [as_ndarray(a) for a in arrays]
+    made = [as_ndarray(a) for a in tup]
     return concatenate([a if a.ndim > 1 else reshape(a, (-1, 1)) for a in made], 1)
 
 

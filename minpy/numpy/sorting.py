@@ -85,8 +85,14 @@ _sort = _rearranging("sort", _mx_sort)
 _partition = _rearranging("partition")
 
 
+def _refuse_fields(order: Any) -> None:
+    if order is not None:
+        raise ValueError("Cannot specify order when the array has no fields.")
+
+
 def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None) -> Any:
     """Return a sorted copy, as `numpy.sort`."""
+    _refuse_fields(order)
     return _sort(as_ndarray(a), axis=axis, kind=kind)
 
 
@@ -99,6 +105,7 @@ def partition(
     a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None
 ) -> Any:
     """Return a copy with the kth element in its sorted place, as `numpy.partition`."""
+    _refuse_fields(order)
     return _partition(as_ndarray(a), kth, axis=axis, kind=kind)
 
 
@@ -111,7 +118,8 @@ def unique(
     return_inverse: bool = False,
     return_counts: bool = False,
     axis: int | None = None,
-    **kwargs: Any,
+    *,
+    equal_nan: bool = True,
 ) -> Any:
     """Return the sorted distinct elements, as `numpy.unique`.
 
@@ -123,7 +131,7 @@ def unique(
         "return_inverse": return_inverse,
         "return_counts": return_counts,
         "axis": axis,
-        **kwargs,
+        "equal_nan": equal_nan,
     }
     if not is_tracked(ar):
         return _unique(ar, **asked)

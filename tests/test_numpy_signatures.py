@@ -1,0 +1,99 @@
+"""Functions and methods have NumPy's parameters: names, order, kinds and defaults."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from typing import Any
+
+import numpy
+import pytest
+from numpy_names import MODULES, module_of, public_names
+
+import minpy.numpy as np
+from minpy.numpy.signatures import signature_of
+
+_DEFAULT = "dtype=None is the default float dtype, NumPy's float64 where that is chosen"
+_NAMED = "NumPy hides the parameters of the function that this is another name for"
+# What differs on purpose: NumPy's name → our signature, and why.
+DELIBERATE: dict[str, tuple[str, str]] = {
+    "alltrue": ("(a, axis=None, out=None, keepdims=<no value>, *, where=<no value>)", _NAMED),
+    "arange": (
+        "(*args, dtype=None, like=None, **kwargs)",
+        "[start,] stop[, step,] is no signature of a Python function",
+    ),
+    "asarray": (
+        "(a, dtype=None, order=None, *, copy=None, like=None)",
+        "copy= is the array API standard's, and NumPy 2's",
+    ),
+    "concatenate": (
+        "(arrays, /, axis=0, out=None, *, dtype=None, casting='same_kind')",
+        "NumPy's text shows a tuple in place of the first parameter",
+    ),
+    "cumproduct": ("(a, axis=None, dtype=None, out=None)", _NAMED),
+    "empty": ("(shape, dtype=None, order='C', *, like=None)", _DEFAULT),
+    "eye": ("(N, M=None, k=0, dtype=None, order='C', *, like=None)", _DEFAULT),
+    "product": (
+        "(a, axis=None, dtype=None, out=None, keepdims=<no value>, initial=<no value>, "
+        "where=<no value>)",
+        _NAMED,
+    ),
+    "random.ranf": ("(size=None)", _NAMED),
+    "random.sample": ("(size=None)", _NAMED),
+    "sometrue": ("(a, axis=None, out=None, keepdims=<no value>, *, where=<no value>)", _NAMED),
+    "tri": ("(N, M=None, k=0, dtype=None, *, like=None)", _DEFAULT),
+    "zeros": ("(shape, dtype=None, order='C', *, like=None)", _DEFAULT),
+}
+
+
+def parameters(function: Any) -> list[tuple[str, Any, Any]]:
+    """Return name, kind and default of each parameter, but for what says nothing to a caller."""
+    found = []
+    for p in signature_of(function).parameters.values():
+        starred = p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        found.append(("" if starred else p.name, p.kind, p.default))
+    return found
+
+
+def without_context(found: list) -> list:
+    """Leave out ``ctx``, the keyword that creation functions have beyond NumPy's."""
+    return [p for p in found if p[:2] != ("ctx", inspect.Parameter.KEYWORD_ONLY)]
+
+
+def shown(function: Any) -> str:
+    """Return a signature as text, without annotations and ``ctx``."""
+    try:
+        found = signature_of(function)
+    except ValueError:
+        return ""
+    kept = [p.replace(annotation=p.empty) for n, p in found.parameters.items() if n != "ctx"]
+    return str(inspect.Signature(kept))
+
+
+def functions() -> list[str]:
+    found = []
+    for module in MODULES:
+        theirs = module_of(numpy, module)
+        for name in public_names(theirs):
+            value = getattr(theirs, name)
+            if callable(value) and not isinstance(value, type | types.ModuleType):
+                found.append(f"{module}.{name}".lstrip("."))
+    return found
+
+
+@pytest.mark.parametrize("path", functions())
+def test_parameters_are_numpys(path):
+    theirs, ours = module_of(numpy, path), module_of(np, path)
+    if ours is theirs:
+        return
+    if path in DELIBERATE:
+        assert shown(ours) == DELIBERATE[path][0], DELIBERATE[path][1]
+        assert shown(theirs) != DELIBERATE[path][0]
+        return
+    try:
+        expected = parameters(theirs)
+    except ValueError:
+        with pytest.raises(ValueError, match="no signature"):
+            inspect.signature(ours)
+        return
+    assert without_context(parameters(ours)) == expected
