@@ -97,3 +97,63 @@ def test_parameters_are_numpys(path):
             inspect.signature(ours)
         return
     assert without_context(parameters(ours)) == expected
+
+
+# Methods whose parameters differ on purpose, as above.
+DELIBERATE_METHODS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("conj", "conjugate"),
+        (
+            "(out=None, *, where=True, casting='same_kind', order='K', dtype=None, subok=True)",
+            "NumPy's text leaves out the ufunc's keywords, of which it takes out",
+        ),
+    ),
+    "dot": ("(b, out=None)", "NumPy's method has no text"),
+    "ravel": ("(order='C')", "NumPy's text says None, which it refuses"),
+    "reshape": ("(*shape, order='C')", "NumPy's text leaves out that the shape may be in pieces"),
+    "resize": ("(*shape, refcheck=True)", "NumPy's text leaves out the shape in pieces"),
+}
+
+METHODS = sorted(
+    name for name in dir(numpy.ndarray) if name[0] != "_" and callable(getattr(numpy.ndarray, name))
+)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_parameters_of_methods_are_numpys(name):
+    ours = getattr(np.ndarray, name)
+    parts = list(signature_of(ours).parameters.values())[1:]  # without the array itself
+    bound = inspect.Signature([p.replace(annotation=p.empty) for p in parts])
+    if name in DELIBERATE_METHODS:
+        assert str(bound) == DELIBERATE_METHODS[name][0], DELIBERATE_METHODS[name][1]
+        return
+    expected = signature_of(getattr(numpy.ndarray, name))
+    given = [(p.name, p.kind) for p in bound.parameters.values()]
+    assert given == [(p.name, p.kind) for p in expected.parameters.values()]
+    for ours_p, theirs_p in zip(parts, expected.parameters.values(), strict=True):
+        # NumPy's functions say <no value> where the text of the method says what that means.
+        assert ours_p.default is numpy._NoValue or ours_p.default == theirs_p.default
+
+
+def test_attributes_are_numpys():
+    array = np.array([[1.0, 2.0]])
+    for name in dir(numpy.ndarray):
+        if name[0] != "_" and not callable(getattr(numpy.ndarray, name)):
+            assert not callable(getattr(array, name)), name
+            assert isinstance(getattr(np.ndarray, name), property), name
+
+
+# What a class written for another kind of array could ask, and Python's own functions that do.
+_SPECIAL = sorted(n for n in dir(numpy.ndarray) if n.startswith("__"))
+_LEFT_OUT = {
+    "__array_finalize__": "NumPy calls it for subclasses of its own array, which ours is none of",
+    "__array_prepare__": "as above; gone in NumPy 2",
+    "__array_struct__": "NumPy would take it in the place of __array__, which says what is refused",
+    "__array_wrap__": "NumPy asks it only of classes without __array_ufunc__",
+    "__setstate__": "fills an array that __reduce__ made empty; ours makes it whole",
+}
+
+
+@pytest.mark.parametrize("name", _SPECIAL)
+def test_special_methods_are_there(name):
+    assert hasattr(np.ndarray, name) is (name not in _LEFT_OUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import pickle
 import types
@@ -20,6 +21,7 @@ from minpy.inplace import overwrite
 from minpy.numpy import elementwise as e
 from minpy.numpy import indexing, products, reductions, shaping, sorting
 from minpy.numpy.creation import _copy, as_in_context
+from minpy.numpy.fallback import plain
 from minpy.primitives import Primitive
 
 # --- operators ------------------------------------------------------------------------------------
@@ -153,6 +155,10 @@ def _getitem(self: ndarray, index: Any) -> Any:
     return indexing.getitem(self, index)
 
 
+def _delete(self: ndarray, index: Any) -> None:
+    raise ValueError("cannot delete array elements")
+
+
 def _iterate(self: ndarray) -> Iterator[ndarray]:
     if not self.shape:
         raise TypeError("iteration over a 0-d array")
@@ -167,6 +173,7 @@ def _length(self: ndarray) -> int:
 
 ndarray.__getitem__ = _getitem
 ndarray.__setitem__ = inplace.assign
+ndarray.__delitem__ = _delete
 ndarray.__iter__ = _iterate
 ndarray.__len__ = _length
 ndarray.__contains__ = lambda self, value: bool((self == value).any())
@@ -240,7 +247,6 @@ _METHODS = {
     "nonzero": indexing.nonzero,
     "prod": reductions.prod,
     "ptp": reductions.ptp,
-    "put": indexing.put,
     "ravel": shaping.ravel,
     "repeat": shaping.repeat,
     "round": e.round,
@@ -261,11 +267,20 @@ def _attach_method(name: str, function: Any) -> None:
 
     method.__name__, method.__qualname__ = name, f"ndarray.{name}"
     method.__doc__ = f"Return ``{name}`` of the array; see `minpy.numpy.{name}`."
+    method.__wrapped__ = function  # whose parameters it has, for `inspect` and `help`
     setattr(ndarray, name, method)
 
 
 for _name, _function in _METHODS.items():
     _attach_method(_name, _function)
+
+
+def _refuse_tracked(x: ndarray, by: str) -> None:
+    if is_tracked(x):
+        raise DifferentiationError(
+            f"{by}: the bytes of an array taken for another dtype have no derivative; "
+            "use astype to convert its values"
+        )
 
 
 _bytes_as = Primitive("view", lambda x, dtype: x.view(dtype), arrays=1, is_view=True)
@@ -297,16 +312,17 @@ class _Methods:
 
     def byteswap(self: ndarray, inplace: bool = False) -> ndarray:
         """Return the array with the bytes of each element in the other order."""
+        _refuse_tracked(self, "byteswap")
         swapped = as_ndarray(read_value(self).byteswap())
         return overwrite(self, swapped) if inplace else swapped
 
     def clip(
-        self: ndarray, min: Any = None, max: Any = None, out: Any = None, **kw: Any
+        self: ndarray, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any
     ) -> ndarray:
         """Return the array with its values limited."""
         if min is None and max is None:
             raise ValueError("One of max or min must be given")
-        return e.clip(self, min, max, out=out, **kw)
+        return e.clip(self, min, max, out=out, **kwargs)
 
     def compress(self: ndarray, condition: Any, axis: int | None = None, out: Any = None) -> Any:
         """Return the slices along an axis where a condition holds."""
@@ -336,6 +352,7 @@ class _Methods:
 
     def getfield(self: ndarray, dtype: Any, offset: int = 0) -> ndarray:
         """Return the bytes of each element from an offset on, as another dtype; a copy."""
+        _refuse_tracked(self, "getfield")
         return as_ndarray(read_value(self).getfield(dtype, offset).copy())
 
     def item(self: ndarray, *args: Any) -> Any:
@@ -350,11 +367,19 @@ class _Methods:
             index = numpy.unravel_index(index[0], self.shape)
         inplace.assign(self, tuple(int(i) for i in index) if self.ndim else (), value)
 
+    def newbyteorder(self: ndarray, new_order: str = "S", /) -> ndarray:
+        """Return a view that reads the bytes of each element in another order."""
+        return self.view(self.dtype.newbyteorder(new_order))
+
     def partition(
         self: ndarray, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
     ) -> None:
         """Put the kth element into its sorted place, in place."""
         inplace.overwrite(self, sorting.partition(self, kth, axis, kind))
+
+    def put(self: ndarray, indices: Any, values: Any, mode: str = "raise") -> None:
+        """Set elements by place in the flattened array."""
+        indexing.put(self, indices, values, mode)
 
     def reshape(self: ndarray, *shape: Any, order: str = "C") -> ndarray:
         """Return the array with another shape; a view where NumPy makes one."""
@@ -370,9 +395,18 @@ class _Methods:
             "shape), which repeats the elements, or np.pad"
         )
 
-    def setflags(self: ndarray, write: bool | None = None, **kwargs: Any) -> None:
+    def setfield(self: ndarray, val: Any, dtype: Any, offset: int = 0) -> None:
+        """Set the bytes of each element from an offset on to those of values of another dtype."""
+        _refuse_tracked(self, "setfield")
+        value = read_value(self).copy()
+        value.setfield(plain(val), dtype, offset)
+        overwrite(self, as_ndarray(value))
+
+    def setflags(
+        self: ndarray, write: bool | None = None, align: bool | None = None, uic: bool | None = None
+    ) -> None:
         """Allow or forbid writing to the array."""
-        read_value(self).setflags(write=write, **kwargs)
+        read_value(self).setflags(write, align, uic)
 
     def sort(self: ndarray, axis: int = -1, kind: Any = None, order: Any = None) -> None:
         """Sort the array in place."""
@@ -400,15 +434,20 @@ class _Methods:
             return shaping.transpose(self)
         return shaping.transpose(self, axes[0] if len(axes) == 1 else axes)
 
-    def view(self: ndarray, dtype: Any = None) -> ndarray:
-        """Return an array over the same memory, which may take its bytes for another dtype."""
+    def view(self: ndarray, dtype: Any = None, type: Any = None) -> Any:
+        """Return an array over the same memory, which may take its bytes for another dtype.
+
+        With a class of NumPy's arrays as ``type``, or in the place of the dtype, it is one of
+        those.
+        """
+        if isinstance(dtype, builtins.type) and issubclass(dtype, ndarray | numpy.ndarray):
+            dtype, type = None, dtype
+        if type is not None and type is not ndarray:
+            given = {} if dtype is None else {"dtype": dtype}
+            return numpy.asarray(self).view(type=type, **given)
         if dtype is None or numpy.dtype(dtype) == self.dtype:
             return shaping.reshape(self, self.shape)
-        if is_tracked(self):
-            raise DifferentiationError(
-                "view: the bytes of an array taken for another dtype have no derivative; "
-                "use astype to convert its values"
-            )
+        _refuse_tracked(self, "view")
         return _bytes_as(self, numpy.dtype(dtype))
 
 
