@@ -28,6 +28,8 @@ class Source:
         Samples an epoch, None where only the end of the data tells.
     seed
         What the order of a shuffled data set is a function of, with the epoch's number.
+    once
+        Whether it is used up by being read, as a generator is.
     """
 
     steps: int | None = None
@@ -35,6 +37,20 @@ class Source:
     seed: int = 0
     limit: int | None = None  # batches that will be asked for in all
     endless: bool = False
+    once: bool = False
+    _first_names: list[str] | None = None
+
+    def _like_the_first(self, batch: Batch, number: int) -> Batch:
+        """Return the batch; raise ValueError if it holds other things than the first did."""
+        names = batch.layout.names
+        if self._first_names is None:
+            self._first_names = names
+        elif names != self._first_names:
+            raise ValueError(
+                f"batch {number} of the data set: expected {_listed(self._first_names)}, as in "
+                f"the batches before, got {_listed(names)}; let every batch hold the same things"
+            )
+        return batch
 
     def check_ends(self, steps: int | None, argument: str) -> None:
         """Raise ValueError if batches without end are to be read to their end."""
@@ -103,6 +119,19 @@ class Casting:
         return Batch(leaves, made.layout)
 
 
+_NUMBER_CLASSES = (
+    "; number the classes first, for example with numpy.unique(labels, return_inverse=True)[1]"
+)
+_NUMBER_TEXT = (
+    "; turn text into numbers first, with the layers StringLookup or TextVectorization, and "
+    "columns of several kinds column by column"
+)
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
 def as_numpy(value: Any, what: str) -> Any:
     """Return an array of numbers: NumPy's own, or a data set in a file, which is read by parts."""
     if type(value) is ndarray:
@@ -111,10 +140,7 @@ def as_numpy(value: Any, what: str) -> Any:
     if array.dtype.kind not in "biufc":
         hint = ""
         if array.dtype.kind in "USO":
-            hint = (
-                "; number the classes first, for example with "
-                "numpy.unique(labels, return_inverse=True)[1]"
-            )
+            hint = _NUMBER_TEXT if what.startswith("x") else _NUMBER_CLASSES
         raise TypeError(f"{what}: expected an array of numbers, got dtype {array.dtype}{hint}")
     return array
 

@@ -40,6 +40,8 @@ def unpack_x_y_sample_weight(item: Any, where: str = "data") -> tuple[Any, Any, 
     >>> unpack_x_y_sample_weight((1, 2))
     (1, 2, None)
     """
+    if item is None:
+        raise ValueError(f"{where}: expected x, (x, y) or (x, y, sample_weight), got None")
     if isinstance(item, tuple):
         if not 1 <= len(item) <= 3:
             raise ValueError(
@@ -50,6 +52,16 @@ def unpack_x_y_sample_weight(item: Any, where: str = "data") -> tuple[Any, Any, 
     if isinstance(item, list) and len(item) == 2 and all(hasattr(a, "shape") for a in item):
         return item[0], item[1], None
     return item, None, None
+
+
+def _read(casting: Casting, item: Any, number: int) -> Batch:
+    """Return the batch of what a data set gave; what is wrong with it is said with its number."""
+    where = f"batch {number} of the data set"
+    parts = unpack_x_y_sample_weight(item, where)
+    try:
+        return casting.batch(*parts)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{where}: {error}") from None
 
 
 class IterableBatches(Source):
@@ -68,7 +80,7 @@ class IterableBatches(Source):
     def __init__(self, data: Iterable[Any], casting: Casting) -> None:
         self._data = data
         self._casting = casting
-        self._once = isinstance(data, Iterator)
+        self.once = isinstance(data, Iterator)
         self._waiting: list[Any] = []  # looked at, and not used yet
         self._ended = False
         self._running: Iterator[Batch] | None = None
@@ -87,17 +99,15 @@ class IterableBatches(Source):
             except StopIteration:
                 raise ValueError(
                     "the data set is empty: it ended before its first batch"
-                    + ("; a generator can be used once" if self._once else "")
+                    + ("; a generator can be used once" if self.once else "")
                 ) from None
-            if not self._once:
+            if not self.once:
                 return self._batch(item, 0)
             self._waiting.append(item)
         return self._batch(self._waiting[0], 0)
 
     def _batch(self, item: Any, number: int) -> Batch:
-        return self._casting.batch(
-            *unpack_x_y_sample_weight(item, f"batch {number} of the data set")
-        )
+        return self._like_the_first(_read(self._casting, item, number), number)
 
     def _items(self) -> Iterator[Any]:
         while self._waiting:
@@ -111,7 +121,7 @@ class IterableBatches(Source):
 
         Those of a generator go on where the last epoch stopped.
         """
-        if self._once:
+        if self.once:
             if self._running is None:
                 self._running = self._ahead(0)
             return _kept_open(self._running)
@@ -128,7 +138,7 @@ class IterableBatches(Source):
         def make(take: Callable[[], Any]) -> Iterator[Batch]:
             items = self._items()
             # A generator's items that nobody will ask for are left to its next user.
-            if self._once and self.limit is not None:
+            if self.once and self.limit is not None:
                 items = itertools.islice(items, self.limit)
             for number, item in enumerate(items):
                 if number >= start:
@@ -228,9 +238,7 @@ class SequenceBatches(Source):
         return self._make(0)
 
     def _make(self, index: int) -> Batch:
-        return self._casting.batch(
-            *unpack_x_y_sample_weight(self._data[index], f"batch {index} of the data set")
-        )
+        return self._like_the_first(_read(self._casting, self._data[index], index), index)
 
     def batches(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """Give an epoch's batches in turn, from number `start` on."""
@@ -315,10 +323,8 @@ def is_mxnet_iterator(data: Any) -> bool:
     return mx is not None and isinstance(data, mx.io.DataIter)
 
 
-def ran_out(asked: int, given: int) -> None:
-    """Warn that there were fewer batches than asked for."""
+def ran_out(asked: int, given: int, consequence: str, stacklevel: int = 3) -> None:
+    """Warn that there were fewer batches than asked for, and say what follows from it."""
     warnings.warn(
-        f"the data ended after {given} of {asked} batches, so the training ends here; a generator "
-        "must yield steps_per_epoch × epochs batches, or repeat",
-        stacklevel=3,
+        f"the data ended after {given} of {asked} batches, so {consequence}", stacklevel=stacklevel
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from minpy import initializers, random
+from minpy import constraints, initializers, random, regularizers
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.containers import flatten, map_leaves
 from minpy.config import settings
@@ -136,6 +136,10 @@ class Layer:
         False keeps the optimizer from changing the weights.
     dtype
         Element type of the weights; the default float dtype if not given.
+    autocast
+        Whether floats of another dtype that the layer is called on become ones of its own.
+    activity_regularizer
+        Loss term of the output, by name or as a function; divided by the batch's size.
 
     Examples
     --------
@@ -162,7 +166,10 @@ class Layer:
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
+        autocast: bool = True,
+        activity_regularizer: Any = None,
         input_shape: Any = None,
+        input_dim: int | None = None,
         **unknown: Any,
     ) -> None:
         if unknown:
@@ -174,6 +181,12 @@ class Layer:
         self.name = name or snake_case(type(self).__name__)
         self._trainable = bool(trainable)
         self.dtype = numpy.dtype(settings.float_dtype if dtype is None else dtype)
+        if not autocast:
+            self.autocast = False
+        if activity_regularizer is not None:
+            self.activity_regularizer = regularizers.get(activity_regularizer)
+        if input_dim is not None:
+            input_shape = (input_dim,)
         if input_shape is not None:
             shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
             self._declared_shape = (None, *shape)
@@ -296,8 +309,6 @@ class Layer:
         transposed
             Whether a matrix lies in memory by columns; see `Parameter`.
         """
-        from minpy import constraints, regularizers
-
         self._prepare()
         if not (name is None or isinstance(name, str)):
             name, shape, initializer = None, name, initializer if shape == () else shape
@@ -422,6 +433,8 @@ class Layer:
     _convert_input_args = True
     # Whether masks are passed on here, or by the layers inside.
     _handles_masks = True
+    autocast = True
+    activity_regularizer: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -465,6 +478,8 @@ class Layer:
                 args = (map_leaves(_to_array, args[0]), *rest)
             if kwargs:
                 kwargs = {name: _numpy_to_array(value) for name, value in kwargs.items()}
+            if self.autocast:
+                args, kwargs = self._cast(args, kwargs)
         first = args[0] if args else kwargs[signature.names[0]]
         if self.input_spec is not None:
             self._check_spec(first)
@@ -494,6 +509,8 @@ class Layer:
         call_context.depth += 1
         try:
             outputs = self.call(*args, **kwargs)
+            if self.activity_regularizer is not None:
+                self._regularize(outputs)
         finally:
             call_context.depth -= 1
             call_context.training = before
@@ -509,6 +526,23 @@ class Layer:
                     stacklevel=2,
                 )
         return outputs
+
+    def _cast(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        """Return arguments whose floats are of the layer's dtype, if that is a float's."""
+        dtype = self.__dict__["dtype"]
+        if dtype.kind == "f":
+            args = tuple([_cast(a, dtype) for a in args])
+            if kwargs:
+                kwargs = {name: _cast(value, dtype) for name, value in kwargs.items()}
+        return args, kwargs
+
+    def _regularize(self, outputs: Any) -> None:
+        """Add the activity regularizer's terms of the outputs."""
+        for output in flatten(outputs)[0]:
+            if type(output) is ndarray:
+                # A mean over the batch, so that the term doesn't grow with the batch's size.
+                size = output.shape[0] if output.ndim else 1
+                self.add_loss(self.activity_regularizer(output) / max(size, 1))
 
     # --- symbolic calls -------------------------------------------------------------------------
 
@@ -527,7 +561,13 @@ class Layer:
             self.check_input(shape_of(next(iter(tensors.values()))))
         outputs = self.compute_output_spec(*args, **kwargs)
         if not fresh and self._parameters and self.input_shape != shape_of(first):
-            self._run_on_zeros(args, kwargs)  # the weights are for other shapes, perhaps
+            try:
+                self._run_on_zeros(args, kwargs)
+            except ShapeError as error:
+                raise ShapeError(
+                    f"{error}; the weights are for inputs of shape {self.input_shape}, for "
+                    "others make another layer"
+                ) from None
         if fresh and any(not layer.built for layer in self._all_inside()):
             self._run_on_zeros(args, kwargs)
         Node(self, args, kwargs, outputs)
@@ -767,6 +807,10 @@ class Layer:
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
         if self.__dict__["dtype"] != settings.float_dtype:
             config["dtype"] = self.__dict__["dtype"].name
+        if not self.autocast:
+            config["autocast"] = False
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if self._declared_shape is not None:
             config["input_shape"] = list(self._declared_shape[1:])
         return {**config, **self._remembered_config()}
@@ -789,7 +833,7 @@ class Layer:
         from minpy.layers.serialization import layers_made
 
         arguments = layers_made(config, custom_objects)
-        refused = unwanted(cls, arguments, ("name", "trainable", "dtype", "input_shape"))
+        refused = unwanted(cls, arguments, _COMMON)
         made = cls(**{name: v for name, v in arguments.items() if name not in refused})
         if "name" in refused:
             made.name, made._named = arguments["name"], True
@@ -798,6 +842,7 @@ class Layer:
         return made
 
 
+_COMMON = ("name", "trainable", "dtype", "autocast", "activity_regularizer", "input_shape")
 # Classes whose ``get_config`` adds the arguments of subclasses that have none of their own.
 _AUTOMATIC: set[type] = {Layer}
 
@@ -840,6 +885,21 @@ def _with_masks(signature: Any, args: tuple, kwargs: dict) -> dict:
 
 def _to_array(x: Any) -> Any:
     return x if x is None or type(x) is ndarray else as_ndarray(x)
+
+
+def _cast(x: Any, dtype: numpy.dtype) -> Any:
+    """Return an array of floats, or a container of them, in a dtype; anything else as it is."""
+    if type(x) is ndarray:
+        own = x.dtype
+        if own is dtype or own.kind != "f" or own == dtype:
+            return x
+        made, mask = x.astype(dtype), getattr(x, "_keras_mask", None)
+        if mask is not None:
+            made._keras_mask = mask
+        return made
+    if isinstance(x, tuple | list | dict) and x:
+        return map_leaves(lambda leaf: _cast(leaf, dtype) if type(leaf) is ndarray else leaf, x)
+    return x
 
 
 def _refuse_mixed(values: dict[str, Any], who: str) -> None:

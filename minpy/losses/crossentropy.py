@@ -404,6 +404,58 @@ def poisson(y_true: Any, y_pred: Any) -> ndarray:
     return np.mean(y_pred - y_true * np.log(y_pred + EPSILON), axis=-1)
 
 
+# --- targets that no model could be trained on ----------------------------------------------------
+
+
+def _check_classes(
+    y_true: numpy.ndarray,
+    shape: tuple | None,
+    *,
+    axis: int = -1,
+    ignore_class: int | None = None,
+    **_options: Any,
+) -> None:
+    """Raise `ValueError` unless all labels are numbers of classes that there are."""
+    if shape is not None and y_true.ndim == len(shape) and y_true.shape[-1] != 1:
+        return  # one-hot rows, which the loss itself refuses
+    labels = y_true if ignore_class is None else y_true[y_true != ignore_class]
+    if not labels.size:
+        return
+    if labels.dtype.kind == "f" and not (labels == numpy.floor(labels)).all():
+        raise ValueError(
+            "y: expected class numbers, got numbers with fractions, or NaN; for targets that are "
+            "no classes use a loss like 'mse'"
+        )
+    low, high = labels.min(), labels.max()
+    classes = None if shape is None else shape[axis]
+    if low < 0 or (classes is not None and high >= classes):
+        known = "from 0 on" if classes is None else f"from 0 to {classes - 1}"
+        why = "" if classes is None else f", as the model has {classes} outputs"
+        raise ValueError(
+            f"y: expected class numbers {known}{why}, got {low:g} to {high:g}; number the classes "
+            "from 0 (numpy.unique(y, return_inverse=True)[1]), and give the last layer as many "
+            "units as there are classes"
+        )
+
+
+def _check_shares(y_true: numpy.ndarray, shape: tuple | None, **_options: Any) -> None:
+    """Raise `ValueError` unless all targets are 0, 1 or between."""
+    if not y_true.size or y_true.dtype.kind not in "iuf":
+        return
+    # Past NaN, which is found elsewhere.
+    low, high = numpy.fmin.reduce(y_true, axis=None), numpy.fmax.reduce(y_true, axis=None)
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"y: the loss expects targets from 0 to 1, got {low:g} to {high:g}; for several "
+            "classes use 'sparse_categorical_crossentropy', scale other numbers or use 'mse'"
+        )
+
+
+sparse_categorical_crossentropy.check_targets = _check_classes
+categorical_generalized_cross_entropy.check_targets = _check_classes
+binary_crossentropy.check_targets = binary_focal_crossentropy.check_targets = _check_shares
+
+
 CategoricalCrossentropy = loss_class(categorical_crossentropy, "CategoricalCrossentropy")
 SparseCategoricalCrossentropy = loss_class(
     sparse_categorical_crossentropy, "SparseCategoricalCrossentropy"

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy
+
 import minpy.numpy as np
 from minpy.array import as_ndarray, ndarray
 from minpy.by_name import snake_case
@@ -200,6 +202,19 @@ class Loss:
         """Return the losses of the samples."""
         raise NotImplementedError(f"{type(self).__name__} has no call(y_true, y_pred)")
 
+    def check_targets(self, y_true: numpy.ndarray, shape: tuple | None) -> None:
+        """Raise `ValueError` if no model could be trained on such targets.
+
+        `fit` asks before its first step, so that a wrong label isn't found epochs later.
+
+        Parameters
+        ----------
+        y_true
+            Those of all samples.
+        shape
+            Of the predictions, None for lengths that aren't known, and where nothing is.
+        """
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
         return {"name": self.name, "reduction": self.reduction}
@@ -250,6 +265,12 @@ class FunctionLoss(Loss):
     def call(self, y_true: ndarray, y_pred: ndarray) -> Any:
         """Return the losses of the samples."""
         return self.function(y_true, y_pred, **self.options)
+
+    def check_targets(self, y_true: numpy.ndarray, shape: tuple | None) -> None:
+        """Raise `ValueError` if the function says that no model could be trained on them."""
+        check = getattr(self.function, "check_targets", None)
+        if check is not None:
+            check(y_true, shape, **self.options)
 
 
 def loss_class(

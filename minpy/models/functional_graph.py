@@ -5,6 +5,7 @@ Knows nodes and layers, and nothing of training.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from minpy.layers.core.input_layer import InputLayer
 from minpy.layers.layer import Layer, unique_names
 from minpy.layers.symbolic import KerasTensor, Node, map_symbolic
 
-__all__ = ["FunctionalGraph"]
+__all__ = ["FunctionalGraph", "advice"]
 
 
 class FunctionalGraph:
@@ -267,7 +268,7 @@ class FunctionalGraph:
         if not fits:
             raise ShapeError(
                 f"{self.owner}: input {tensor.name!r} expected shape {tensor.shape}, got "
-                f"{shape if shown is None else shown}"
+                f"{shape if shown is None else shown}{advice(tensor.shape, shape)}"
             )
 
     # --- shapes ---------------------------------------------------------------------------------
@@ -458,3 +459,24 @@ def _from_json(value: Any, outputs: list[list[KerasTensor]]) -> Any:
     if "array" in value:
         return numpy.array(value["array"], value["dtype"]).reshape(value["shape"])
     return numpy.dtype(value["dtype"])
+
+
+def advice(declared: tuple, given: tuple) -> str:
+    """Say what to do with an input of another shape than was declared, as far as one can guess.
+
+    Examples
+    --------
+    >>> advice((None, 784), (32, 28, 28))
+    '; bring it to that shape with x.reshape((-1, 784))'
+    """
+    expected, got = declared[1:], given[1:]
+    if given == expected:
+        return "; a single sample needs a batch axis, x[None]"
+    if None in expected or expected == got:
+        return ""
+    if sorted(expected) == sorted(got):
+        return "; its axes are in another order: numpy.moveaxis, or the layers' data_format"
+    if math.prod(expected) == math.prod(got):
+        lengths = ", ".join(map(str, (-1, *expected)))
+        return f"; bring it to that shape with x.reshape(({lengths}))"
+    return ""

@@ -84,6 +84,7 @@ class GraphReplay:
         self._scale: tuple[numpy.ndarray, Any] | None = None
         self._bound = self._graph.bind(arrays)
         used = set(self._graph.inputs)
+        self._trains = any(f"weight{i}" in used for i in range(len(buffers.trained)))
         self._unused = [
             view
             for i, p in enumerate([*buffers.trained])
@@ -116,7 +117,7 @@ class GraphReplay:
 
     def gradients(self, batch: Batch, scale: float = 1.0) -> tuple[float, Any, list]:
         """Fill the gradient buffers; see `EagerStep.gradients`."""
-        results = self._run(batch, record=True, scale=scale)
+        results = self._run(batch, record=self._trains, scale=scale)
         for view in self._unused:
             view[...] = 0
         loss, predictions = self._read(results)

@@ -99,7 +99,8 @@ def per_output(given: Any, names: list[str], what: str) -> list[Any]:
     if isinstance(given, list | tuple):
         if len(given) != len(names):
             raise ValueError(
-                f"{what}: the model has {len(names)} outputs, {names}, got a list of {len(given)}"
+                f"{what}: the model has {len(names)} output{'s' * (len(names) > 1)}, {names}, got "
+                f"a list of {len(given)}"
             )
         return list(given)
     return [given] * len(names)
@@ -130,6 +131,29 @@ class OutputLosses:
         if names is not None:
             per_output(self._given, names, "loss")
             per_output(self._weights, names, "loss_weights")
+
+    def check_targets(self, names: list[str], shapes: list[Any], y: Any) -> None:
+        """Raise `ValueError` if a loss says that no model could be trained on its targets.
+
+        Parameters
+        ----------
+        names, shapes
+            Of the outputs; a shape that isn't known is None.
+        y
+            The targets of all samples, as the model is given them.
+        """
+        if len(names) == 1:
+            given, used, targets = [_unpacked(self._given)], names, [_unpacked(y)]
+        else:
+            given = per_output(self._given, names, "loss")
+            used = self.outputs_with_one(names)
+            targets = _targets(y, names, used)
+        found = dict(zip(names, zip(given, shapes, strict=True), strict=True))
+        for name, target in zip(used, targets, strict=True):
+            loss, shape = found[name]
+            check = getattr(loss, "check_targets", None)
+            if check is not None and type(target) is numpy.ndarray:
+                check(target, shape)
 
     def outputs_with_one(self, names: list[str]) -> list[str]:
         """Return the names of the outputs that have a loss."""

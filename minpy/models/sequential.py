@@ -12,7 +12,7 @@ from minpy.layers.core.input_layer import Input, InputLayer
 from minpy.layers.layer import Layer, snake_case
 from minpy.layers.serialization import deserialize, serialize
 from minpy.layers.symbolic import KerasTensor
-from minpy.models.functional_graph import FunctionalGraph
+from minpy.models.functional_graph import FunctionalGraph, advice
 from minpy.models.model import Model
 
 __all__ = ["Sequential"]
@@ -82,6 +82,11 @@ class Sequential(Model):
                 number += 1
                 layer.name = f"{base}_{number}"
             layer._named = "automatically"
+        elif any(layer is other for other in self._stack):
+            raise ValueError(
+                f"{self.name}: layer {layer.name!r} is in the stack already; a layer is used twice "
+                "in a model of symbolic tensors, Model(inputs, outputs)"
+            )
         elif layer.name in taken:
             raise ValueError(
                 f"{self.name}: a layer named {layer.name!r} exists already; give each its own name"
@@ -176,9 +181,43 @@ class Sequential(Model):
             raise ValueError(f"{self.name}: the model has no layers; add some with add(layer)")
         if mask is not None:
             x._keras_mask = as_ndarray(mask)
+        x = self._as_declared(x)
         for layer in self._stack:
             x = layer(x, training=training)
         return x
+
+    def _as_declared(self, x: Any) -> Any:
+        """Return an input with the axes that the `Input`, or ``input_shape``, promises.
+
+        Raises
+        ------
+        ShapeError
+            If it has others; a last axis of length one may be there or not, as in Keras.
+        """
+        first = self._stack[0]
+        declared, shape = first._declared_shape, getattr(x, "shape", None)
+        if not is_shape(declared) or not is_shape(shape):
+            return x
+        if len(shape) == len(declared) - 1 and declared[-1] == 1:
+            x = x.reshape((*shape, 1))
+        elif len(shape) == len(declared) + 1 and shape[-1] == 1:
+            x = x.reshape(shape[:-1])
+        fits = x.ndim == len(declared)
+        if fits and isinstance(first, InputLayer):  # others look at the lengths themselves
+            pairs = zip(declared[1:], x.shape[1:], strict=True)
+            fits = all(n is None or n == m for n, m in pairs)
+        if not fits:
+            whose = "Input" if isinstance(first, InputLayer) else "first layer's input_shape"
+            raise ShapeError(
+                f"{self.name}: expected input of shape "
+                f"({', '.join(['batch', *map(str, declared[1:])])}), as the {whose} says, got "
+                f"{tuple(shape)}{advice(declared, tuple(shape))}"
+            )
+        return x
+
+    def _outputs_known(self) -> tuple[list[str] | None, list[Any]]:
+        shape = self.output_shape
+        return [self._stack[-1].name], [shape if is_shape(shape) else None]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""

@@ -6,6 +6,7 @@ how an optimizer changes a weight.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
@@ -29,8 +30,10 @@ from minpy.data import (
     split_validation,
     unpack_x_y_sample_weight,
 )
+from minpy.data.finite import found_in_arrays, found_in_batch
 from minpy.data.streams import ran_out
 from minpy.errors import DifferentiationError, ShapeError
+from minpy.layers.calls import is_shape
 from minpy.layers.layer import Layer, added_metrics, forward_pass
 from minpy.layers.parameter import bound, collect_updates, structure
 from minpy.models import saving
@@ -71,7 +74,11 @@ class Trainer(Layer):
             self._ready_at: tuple[int, Any, bool] = (-1, None, True)
             self._epochs_done = 0
             self._gradient_scale = 1.0
+            self._told_of_nan = False
             self._resume: tuple[int, int, dict[str, float], Any] | None = None
+
+    # The layers inside do it, each for its own dtype.
+    autocast = False
 
     # --- copies ---------------------------------------------------------------------------------
 
@@ -153,8 +160,7 @@ class Trainer(Layer):
             )
         self._prepare()
         if loss_function is not None and getattr(self, "_graph", None) is not None:
-            several = len(self.output_names) > 1
-            loss_function.check(self.output_names if several else None)
+            loss_function.check(self.output_names)
         self._jit = bool(jit) and not run_eagerly
         self._steps_per_execution = steps_per_execution
         self._optimizer = chosen
@@ -407,6 +413,8 @@ class Trainer(Layer):
         if self._own_steps["train_step"]:
             return self._run_own_step("train_step", batch)
         loss, outputs = self._train_step(batch)
+        if loss != loss and not self._told_of_nan:
+            self._tell_of_nan(batch)
         self._metrics.update(loss, batch, outputs)
         return self._metrics
 
@@ -712,8 +720,15 @@ class Trainer(Layer):
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size)
             validation.check_ends(validation_steps, "validation_steps")
+            times = sum(_is_due(validation_freq, e) for e in range(initial_epoch, epochs))
+            if validation.once and validation_steps is None and times > 1:
+                raise ValueError(
+                    f"validation_data: a generator is used up by the first of {times} validations; "
+                    "give validation_steps, or a data set that can be read again"
+                )
         every = self._steps_per_execution
         self._ready_for(data)
+        self._look_through(data, validation)
 
         self.stop_training = False
         run = CallbackList(
@@ -753,7 +768,12 @@ class Trainer(Layer):
                         if self.stop_training:
                             break
                 if done < (steps or 1) and not self.stop_training:
-                    ran_out(steps or 1, done)
+                    ran_out(
+                        steps or 1,
+                        done,
+                        "the training ends here; a generator must yield steps_per_epoch × epochs "
+                        "batches, or repeat",
+                    )
                     self.stop_training = True
                     if done == start:
                         break
@@ -828,6 +848,61 @@ class Trainer(Layer):
         if needed and data.first().y is None:
             raise ValueError(f"{what}: expected targets, got y=None")
 
+    def _look_through(self, data: Source, validation: Source | None) -> None:
+        """Say what can be known of the data before the first step.
+
+        Raises
+        ------
+        ValueError
+            If a loss can't be trained on the targets: numbers of classes that there aren't.
+        """
+        self._told_of_nan = False
+        own = self._own_steps["train_step"]
+        if not self._buffers.blocks and not own:
+            warnings.warn(
+                f"{self.name}: no weight of the model trains, so fit changes nothing; add layers "
+                "with weights, or set trainable = True",
+                stacklevel=3,
+            )
+        for source, what in ((data, ""), (validation, "validation_data: ")):
+            if not isinstance(source, ArrayBatches):
+                continue
+            if self._loss is not None and source.y is not None and not own:
+                names, shapes = self._outputs_known()
+                self._loss.check(names)
+                try:
+                    self._loss.check_targets(names or ["output"], shapes, source.y)
+                except ValueError as error:
+                    raise ValueError(f"{what}{error}") from None
+            found = found_in_arrays(source)
+            if found:
+                self._told_of_nan = True
+                warnings.warn(f"{what}{found}; {_WITHOUT_NAN}", stacklevel=3)
+
+    def _outputs_known(self) -> tuple[list[str] | None, list[Any]]:
+        """Return the outputs' names and shapes, None where they aren't known."""
+        if getattr(self, "_graph", None) is not None:
+            return self.output_names, [tensor.shape for tensor in self.outputs]
+        shape = self.output_shape
+        return None, [shape if is_shape(shape) else None]
+
+    def _tell_of_nan(self, batch: Batch) -> None:
+        """Say once what a loss that is NaN comes from."""
+        self._told_of_nan = True
+        found = found_in_batch(batch)
+        why = (
+            f"in this batch {found}; {_WITHOUT_NAN}"
+            if found
+            else "the batch is finite, so the weights have grown beyond measure: lower the "
+            "learning rate, clip gradients (clipnorm=1.0), scale the inputs, or start from other "
+            "weights"
+        )
+        warnings.warn(
+            f"{self.name}: the loss is NaN in step {self._optimizer.batches}; {why}. "
+            "callbacks.TerminateOnNaN() ends the training there",
+            stacklevel=4,
+        )
+
     # --- evaluate and predict -------------------------------------------------------------------
 
     def _run_evaluation(
@@ -835,14 +910,24 @@ class Trainer(Layer):
     ) -> dict[str, float]:
         self._metrics.reset()
         found: Mapping[str, float] = self._metrics
+        done = 0
         run.on_test_begin()
         with closing(data.batches()) as batches:
             for step, batch in enumerate(islice(batches, steps)):
+                done = step + 1
                 run.on_test_batch_begin(step)
                 found = self._count_test(batch)
                 run.on_test_batch_end(step, found)
                 if interrupt is not None:
                     interrupt.check()
+        if not done:
+            raise ValueError(
+                "there is no batch to evaluate: the data set was used up by the validations "
+                "before; a generator must yield validation_steps batches for each, or repeat"
+            )
+        asked = _fewer(data.steps, steps) or done
+        if done < asked:
+            ran_out(asked, done, "loss and metrics are of these; a generator must yield as many", 4)
         logs = dict(found)
         run.on_test_end(logs)
         return logs
@@ -917,7 +1002,7 @@ class Trainer(Layer):
             steps=_fewer(data.steps, steps),
         )
         whole = _Outputs()
-        left = data.samples
+        left, done = data.samples, 0
         with closing(data), run, closing(data.batches()) as batches:
             run.on_predict_begin()
             for step, batch in enumerate(islice(batches, steps)):
@@ -927,9 +1012,14 @@ class Trainer(Layer):
                 if left is not None and steps is not None:
                     left = min(left, steps * batch.size) if step == 0 else left
                 whole.add(leaves, left)
+                done = step + 1
                 run.on_predict_batch_end(step, {"outputs": leaves})
+            asked = _fewer(data.steps, steps) or 0
+            if done < asked:
+                ran_out(asked, done, "there are predictions for these only")
             run.on_predict_end()
-        return unflatten(whole.joined())
+        joined = whole.joined()
+        return unflatten(joined)
 
     def _check_length(self, leaves: list[numpy.ndarray], samples: int) -> None:
         for leaf in leaves:
@@ -976,6 +1066,11 @@ class _Outputs:
             for out in self._whole
         ]
 
+
+_WITHOUT_NAN = (
+    "a loss that is NaN makes all weights NaN: leave those samples out, or replace the numbers "
+    "(numpy.nan_to_num)"
+)
 
 _OWN_STEPS: dict[type, dict[str, bool]] = {}
 

@@ -32,7 +32,13 @@ __all__ = [
 
 
 def _pick(x: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:
-    return x[numpy.arange(len(labels)), labels]
+    try:
+        return x[numpy.arange(len(labels)), labels]
+    except IndexError:
+        raise ValueError(
+            f"expected class numbers from 0 to {x.shape[1] - 1}, below the number of the model's "
+            f"outputs, got {labels.min()} to {labels.max()}"
+        ) from None
 
 
 def _place(g: numpy.ndarray, labels: numpy.ndarray, classes: int) -> numpy.ndarray:
