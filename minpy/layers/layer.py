@@ -807,8 +807,8 @@ class Layer:
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
         if self.__dict__["dtype"] != settings.float_dtype:
             config["dtype"] = self.__dict__["dtype"].name
-        if not self.autocast:
-            config["autocast"] = False
+        if self.autocast is not type(self).autocast:
+            config["autocast"] = self.autocast
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if self._declared_shape is not None:

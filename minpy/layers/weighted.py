@@ -14,7 +14,6 @@ _SETTINGS = {
     "bias_initializer": initializers,
     "kernel_regularizer": regularizers,
     "bias_regularizer": regularizers,
-    "activity_regularizer": regularizers,
     "kernel_constraint": constraints,
     "bias_constraint": constraints,
 }
@@ -32,7 +31,6 @@ class KernelLayer(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
@@ -44,7 +42,6 @@ class KernelLayer(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
 
@@ -76,11 +73,7 @@ class KernelLayer(Layer):
             self.bias = None
 
     def _finish(self, y: Any) -> Any:
-        y = self.activation(y)
-        if self.activity_regularizer is not None:
-            # A mean over the batch, so that the term doesn't grow with the batch's size.
-            self.add_loss(self.activity_regularizer(y) / y.shape[0])
-        return y
+        return self.activation(y)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

@@ -116,6 +116,9 @@ class MultiHeadAttention(ProjectedAttention):
             )
         return tuple(sorted(axes))
 
+    def _regularize(self, outputs: Any) -> None:
+        """Add nothing: each projection adds the activity regularizer's term of its own output."""
+
     def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
         """Make the projections."""
         key_shape = self._check_inputs(query_shape, value_shape, key_shape)

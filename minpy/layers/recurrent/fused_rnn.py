@@ -37,7 +37,15 @@ _OF_THE_CELL = frozenset(
         "use_bias",
     ]
 )
-_OF_THE_LAYER = ("name", "trainable", "dtype", "input_shape")
+_OF_THE_LAYER = (
+    "name",
+    "trainable",
+    "dtype",
+    "autocast",
+    "activity_regularizer",
+    "input_shape",
+    "input_dim",
+)
 
 
 class FusedRNN(RNN):
@@ -56,7 +64,6 @@ class FusedRNN(RNN):
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        activity_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
         kwargs.pop("use_cudnn", None)  # Keras' word for the kernel; here it is always taken
@@ -76,7 +83,6 @@ class FusedRNN(RNN):
             stateful,
             unroll,
             zero_output_for_mask,
-            activity_regularizer,
             **own,
         )
 

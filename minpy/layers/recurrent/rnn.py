@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy
 
-from minpy import regularizers
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.containers import flatten, map_leaves
 from minpy.errors import ShapeError
@@ -82,7 +81,6 @@ class RNN(Layer):
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        activity_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
         given = dict(locals())
@@ -97,7 +95,6 @@ class RNN(Layer):
         self.cell = cell
         for name in _FLAGS:
             setattr(self, name, bool(given[name]))
-        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.supports_masking = True
         self._state_parameters: list[Parameter] | None = None
         size = cell.state_size
@@ -255,8 +252,6 @@ class RNN(Layer):
             for parameter, value in zip(self._state_parameters, flatten(states)[0], strict=True):
                 parameter.update(value)
         output = outputs if self.return_sequences else last
-        if self.activity_regularizer is not None:
-            self.add_loss(self.activity_regularizer(output) / output.shape[0])
         return (output, *states) if self.return_state else output
 
     def _over_time(
@@ -295,6 +290,8 @@ class RNN(Layer):
 
     def _step(self, x: Any, states: Any, training: bool) -> tuple[Any, Any]:
         cell = self.cell
+        if getattr(cell, "activity_regularizer", None) is not None:
+            return cell(x, states, training=training)
         if isinstance(cell, Layer) and signature_of(type(cell)).takes_training:
             return cell.call(x, states, training=training)
         return cell.call(x, states)
@@ -307,11 +304,7 @@ class RNN(Layer):
         return {**config, **self._flags()}
 
     def _flags(self) -> dict[str, Any]:
-        regularizer = self.activity_regularizer
-        return {
-            **{name: getattr(self, name) for name in _FLAGS},
-            "activity_regularizer": regularizer and regularizers.serialize(regularizer),
-        }
+        return {name: getattr(self, name) for name in _FLAGS}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> RNN:

@@ -69,7 +69,10 @@ class StackedRNNCells(Layer):
             options = {}
             if isinstance(cell, Layer) and signature_of(type(cell)).takes_training:
                 options["training"] = training
-            inputs, state = cell.call(inputs, list(state) if several else [state], **options)
+            # A call proper takes time, and does more only for this.
+            regularized = getattr(cell, "activity_regularizer", None) is not None
+            step = cell if regularized else cell.call
+            inputs, state = step(inputs, list(state) if several else [state], **options)
             if not several and isinstance(state, list | tuple):
                 state = state[0]
             new.append(list(state) if several and isinstance(state, tuple) else state)

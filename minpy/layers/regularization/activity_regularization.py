@@ -35,14 +35,12 @@ class ActivityRegularization(Layer):
     supports_masking = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._regularizer = regularizers.L1L2(l1, l2)
+        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
         self.l1 = float(l1)
         self.l2 = float(l2)
 
     def call(self, x: Any) -> Any:
         """Return the input."""
-        self.add_loss(self._regularizer(x) / x.shape[0])
         return x
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -51,4 +49,6 @@ class ActivityRegularization(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        return {**super().get_config(), "l1": self.l1, "l2": self.l2}
+        config = super().get_config()
+        del config["activity_regularizer"]
+        return {**config, "l1": self.l1, "l2": self.l2}
