@@ -9,7 +9,7 @@ import minpy
 import minpy.numpy as np
 from minpy import activations, losses, random, runtime
 from minpy.autograd.trace import open_trace
-from minpy.graph.native import Program, ProgramTrace, available
+from minpy.graph.native import Program, ProgramTrace, available, onednn
 from minpy.graph.trace import Untraceable
 from minpy.layers import Dense, Dropout, Flatten
 from minpy.models import Model, Sequential
@@ -101,7 +101,7 @@ def test_numbers_of_python_and_comparisons():
 def test_sums_and_means(axis, keepdims):
     x = some(3, 4, 5)
     for f in (np.sum, np.mean):
-        if axis == 1:
+        if axis == 1 and onednn.library() is None:
             with pytest.raises(Untraceable, match="axes in the middle"):
                 run_as_program(lambda x, f=f: f(x, axis=1), x)
             continue
@@ -127,7 +127,7 @@ def test_what_has_no_instruction_is_refused():
         lambda x: np.cumsum(x),
         lambda x: np.sum(x, axis=0) if float(np.sum(x)) > 0 else x,
         lambda x: x.astype("float64"),
-        lambda x: np.transpose(np.reshape(x, (7, 5, 1)), (2, 0, 1)),
+        lambda x: np.sort(x),
         lambda x: x[:0],
     ):
         with pytest.raises(Untraceable):

@@ -12,8 +12,7 @@ from minpy.autograd.containers import flatten
 from minpy.autograd.reverse import record
 from minpy.autograd.trace import open_trace
 from minpy.data.batch import Batch
-from minpy.graph.native import Program, ProgramTrace
-from minpy.graph.native.program import aligned
+from minpy.graph.native import Program, ProgramTrace, aligned, onednn
 from minpy.graph.trace import Untraceable
 from minpy.layers.layer import forward_pass
 from minpy.layers.parameter import Parameter, bound, collect_updates
@@ -38,7 +37,8 @@ class ProgramReplay:
     training
         Whether to compute gradients.
     any_size
-        Whether to make programs of large steps too, which MXNet's graphs do sooner.
+        Whether to make programs of large steps too where there is no oneDNN for them: MXNet's
+        graphs are faster then.
 
     Raises
     ------
@@ -82,7 +82,8 @@ class ProgramReplay:
                     loss, tape = record(forward, weights[: len(buffers.trained)])
                 else:
                     loss = forward(weights[: len(buffers.trained)])
-            if not any_size and worth_sharing(trace.work):
+            self._shared = worth_sharing(trace.work)
+            if self._shared and not any_size and onednn.library() is None:
                 raise Untraceable("the step is large")
             if training:
                 if loss[0].size != 1:
@@ -116,7 +117,7 @@ class ProgramReplay:
             else:
                 results.append(g)
                 targets.append((view.T if p.transposed else view, p.transposed))
-        self._program = Program(trace, results, targets)
+        self._program = Program(trace, results, targets, self._shared)
         memory = self._program.results
         start = len(loss)
         self._loss = memory[0] if loss else None

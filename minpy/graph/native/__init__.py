@@ -1,9 +1,17 @@
-"""Small graphs as one call: a list of instructions that a compiled loop goes through.
+"""A traced step as one call: a list of instructions that a compiled loop goes through.
 
-MXNet's executor takes some 10 µs for each operation of a graph. Where arrays are small that is
-more than the operations themselves; here one takes as long as its arithmetic.
+MXNet's executor takes some 10 µs for each operation of a graph, more than a small operation itself,
+and its convolutions give back plain arrays that the next one has to rearrange. Here a step takes as
+long as its arithmetic: small operations are loops compiled by numba, large ones kernels of oneDNN's
+that share the work among threads.
+
+`recording` traces a step, `rewriting` makes fewer operations of it, `program` lays out memory and
+instructions by what `lowerings` and `images` say of each operation; `kernels` is the loop,
+`instructions` its numbers, `blas` and `onednn` are the libraries that it calls.
 """
 
-from minpy.graph.native.program import Program, ProgramTrace, available
+from minpy.graph.native import images, lowerings
+from minpy.graph.native.program import Program, available
+from minpy.graph.native.recording import ProgramTrace, aligned
 
-__all__ = ["Program", "ProgramTrace", "available"]
+__all__ = ["Program", "ProgramTrace", "aligned", "available", "images", "lowerings"]

@@ -23,7 +23,7 @@ BINARY = {
     name: number
     for number, name in enumerate(
         ("add", "subtract", "multiply", "true_divide", "maximum", "minimum", "greater",
-         "greater_equal", "less", "less_equal", "equal", "not_equal", "power"),
+         "greater_equal", "less", "less_equal", "equal", "not_equal", "power", "relu_gradient"),
         start=40,
     )
 }  # fmt: skip
@@ -42,4 +42,6 @@ OTHER = {
     "transpose": 90,  # out(c, r) = a(r, c)
     "maximum_columns": 91,  # out(r) = max over c of a(r, c)
     "fill_rows": 92,  # out(r, c) = a(c)
+    "repeat": 94,  # out(r, i, c) = a(r, c)
+    "kernel": 93,  # one of oneDNN's: handle of the kernel, list of arguments, stream, their count
 }

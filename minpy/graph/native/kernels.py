@@ -84,6 +84,25 @@ def _product_by(width: int) -> Any:
 
 
 _product64, _product32 = _product_by(64), _product_by(32)
+
+
+@intrinsic
+def _execute(typing_context: Any, address: Any, kernel: Any, stream: Any, n: Any, a: Any) -> Any:
+    """Call oneDNN's function that runs a kernel; return its status."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        status, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(status, [pointer, pointer, status, pointer])
+        function = builder.inttoptr(args[0], kind.as_pointer())
+        _, kernel, stream, n, a = args
+        given = [builder.inttoptr(kernel, pointer), builder.inttoptr(stream, pointer),
+                 builder.trunc(n, status), builder.inttoptr(a, pointer)]  # fmt: skip
+        return builder.sext(builder.call(function, given), ir.IntType(64))
+
+    i = types.int64
+    return i(i, i, i, i, i), code
+
+
 _FLAGS = {"cache": True, "nogil": True, "error_model": "numpy"}
 _inlined = numba.njit(inline="never", nogil=True, error_model="numpy")
 
@@ -225,6 +244,7 @@ def _binary_loops() -> dict[int, Any]:
         "equal": lambda x, y: one if x == y else zero,
         "not_equal": lambda x, y: one if x != y else zero,
         "power": lambda x, y: _F(x**y),
+        "relu_gradient": lambda g, y: g * (one if y > zero else zero),
     }
     return {number: looped(functions[name]) for name, number in BINARY.items()}
 
@@ -345,16 +365,16 @@ _SOFTMAX, _LOG_SOFTMAX = OTHER["softmax"], OTHER["log_softmax"]
 _CROSS_ENTROPY, _ITS_GRADIENT = OTHER["cross_entropy"], OTHER["cross_entropy_gradient"]
 _PICK, _PLACE, _WHERE = OTHER["pick"], OTHER["place"], OTHER["where"]
 _TRANSPOSE, _MAXIMUM_COLUMNS = OTHER["transpose"], OTHER["maximum_columns"]
-_FILL_ROWS = OTHER["fill_rows"]
+_FILL_ROWS, _REPEAT, _KERNEL = OTHER["fill_rows"], OTHER["repeat"], OTHER["kernel"]
 
 
 @numba.njit(
-    "void(int64[:, ::1], float32[::1], int64, int64)",
+    "int64(int64[:, ::1], float32[::1], int64, int64, int64)",
     cache=True,
     nogil=True,
     error_model="numpy",
 )
-def run(table: Any, numbers: Any, product: Any, integer: Any) -> None:
+def run(table: Any, numbers: Any, product: Any, integer: Any, execute: Any) -> Any:
     """Go through a program.
 
     Parameters
@@ -367,6 +387,13 @@ def run(table: Any, numbers: Any, product: Any, integer: Any) -> None:
         The address of ``cblas_sgemm``.
     integer
         The bytes of its integers.
+    execute
+        The address of oneDNN's function that runs a kernel, 0 if the program has none.
+
+    Returns
+    -------
+    int
+        0, or one more than the row of a kernel that failed.
     """
     for i in range(table.shape[0]):
         code = table[i, 0]
@@ -388,6 +415,9 @@ def run(table: Any, numbers: Any, product: Any, integer: Any) -> None:
             else:
                 _product32(product, ta, tb, m, n, k, table[i, 2], lda, table[i, 3], ldb,
                            numbers[i], table[i, 1], n)  # fmt: skip
+        elif code == _KERNEL:
+            if _execute(execute, table[i, 1], table[i, 3], table[i, 5], table[i, 2]) != 0:
+                return i + 1
         elif code == _FILL_ROWS:
             for r in range(m):
                 for c in range(n):
@@ -413,6 +443,11 @@ def run(table: Any, numbers: Any, product: Any, integer: Any) -> None:
             other = _floats(table[i, 4])
             for e in range(n):
                 out[e] = b[e] if a[e] != _F(0.0) else other[e]
+        elif code == _REPEAT:
+            for r in range(m):
+                for j in range(n):
+                    for c in range(k):
+                        out[(r * n + j) * k + c] = a[r * k + c]
         elif code == _TRANSPOSE:
             for r in range(m):
                 for c in range(n):
@@ -420,3 +455,4 @@ def run(table: Any, numbers: Any, product: Any, integer: Any) -> None:
         elif code == _MAXIMUM_COLUMNS:
             for r in range(m):
                 out[r] = _largest(a, r * n, n)
+    return 0

@@ -1,9 +1,8 @@
-"""A traced function as a program for the compiled loop: records operations, and lowers them.
+"""Operations as instructions over memory that is laid out once, run by one call.
 
-It records the operations of a whole step, derivatives too, because these are operations like any
-others; then each becomes an instruction or two over memory that is laid out once. What there is no
-instruction for makes the trace fail, and the step runs as a graph of MXNet's. Everything is
-float32; class numbers are, too, which is exact below 2**24. It must not know models.
+A program knows where each array lies and how: by rows, a matrix by columns, or in a layout of
+oneDNN's; it moves an array from one to the other where an instruction asks for it. Memory is used
+again as soon as nobody needs what is in it. It must not know how operations are lowered.
 """
 
 from __future__ import annotations
@@ -14,17 +13,26 @@ from typing import Any
 
 import numpy
 
-from minpy.array import is_tracked, ndarray, numpy_value
-from minpy.autograd.trace import Trace, box
+from minpy.graph.native import onednn
 from minpy.graph.native.blas import sgemm
-from minpy.graph.native.instructions import BINARY, COLUMNS, OTHER, UNARY
-from minpy.graph.trace import SAME_ELEMENTS, Untraceable, count_work, refuse_reading
-from minpy.primitives import Primitive
+from minpy.graph.native.instructions import COLUMNS, OTHER, UNARY
+from minpy.graph.native.onednn import ARGUMENTS, Kernel, Layout, Recipe
+from minpy.graph.native.recording import (
+    FLOAT,
+    LOWERINGS,
+    Operation,
+    ProgramTrace,
+    Value,
+    aligned,
+    constant,
+)
+from minpy.graph.native.rewriting import rewritten
+from minpy.graph.trace import SAME_ELEMENTS, Untraceable
 
-__all__ = ["Program", "ProgramTrace", "available"]
+__all__ = ["Program", "available"]
 
-_FLOAT = numpy.dtype("float32")
-_BOOL = numpy.dtype("bool")
+_ALIASES = frozenset([*SAME_ELEMENTS, "positive", "transpose"])
+PRODUCTS = frozenset(["matrix_product", "dot", "matmul"])
 
 
 def available() -> bool:
@@ -36,151 +44,14 @@ def available() -> bool:
     return not numba.config.DISABLE_JIT and sgemm() is not None
 
 
-# --- recording ------------------------------------------------------------------------------------
+class _Buffer:
+    """Memory that is given back when the last of its users is done."""
 
+    __slots__ = ("array", "users")
 
-class Value:
-    """An array of the program: an input, a constant, or the result of an operation."""
-
-    __slots__ = ("constant", "dtype", "memory", "origin", "shape", "trace", "turned")
-
-    def __init__(self, trace: ProgramTrace | None, array: numpy.ndarray) -> None:
-        self.trace = trace
-        self.shape = array.shape
-        self.dtype = array.dtype
-        self.memory: numpy.ndarray | None = None  # where it lies, contiguous
-        self.turned = False  # whether the memory holds the matrix's columns one after the other
-        self.constant: numpy.ndarray | None = None
-        self.origin: Value | None = None  # the input that it has the elements of
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    def refuse(self) -> None:
-        """Raise `Untraceable`: a number that is read now would be the same at every run."""
-        refuse_reading()
-
-
-class ProgramTrace(Trace):
-    """Records the operations that its arrays go through, in order.
-
-    Attributes
-    ----------
-    operations
-        ``(name, arguments, keywords, results)``; arrays among the arguments are `Value` objects.
-    draws
-        Input → function that draws its value anew at each run.
-    class_numbers
-        Input → number of classes, for inputs whose elements are taken as class numbers.
-    work
-        Multiplications and elements of all results together.
-    """
-
-    __slots__ = ("class_numbers", "draws", "operations", "work")
-
-    def __init__(self, level: int, token: Any) -> None:
-        super().__init__(level, token)
-        self.operations: list[tuple[str, list[Any], dict, list[Value]]] = []
-        self.draws: dict[Value, Callable[[], ndarray]] = {}
-        self.class_numbers: dict[Value, int] = {}
-        self.work = 0
-
-    def input(self, array: ndarray, memory: numpy.ndarray, turned: bool = False) -> ndarray:
-        """Return an array that stands for an input that lies in `memory` at each run."""
-        value = Value(self, numpy_value(array))
-        value.memory, value.turned, value.origin = memory, turned, value
-        return box(array, value)
-
-    def draw(self, array: ndarray, again: Callable[[], ndarray]) -> ndarray:
-        """Return an array that stands for a random draw, made anew by `again` at each run."""
-        made = self.input(array, aligned(array.shape))
-        self.draws[made._box] = again
-        return made
-
-    def value_of(self, array: Any) -> Value:
-        """Return what an array is in the program: a constant where it isn't of this trace."""
-        if type(array) is ndarray:
-            if is_tracked(array):  # which looks through what ended tapes know of it
-                if array._box.trace is not self:
-                    raise Untraceable("it uses an array that an enclosing derivative follows")
-                return array._box
-            array = numpy_value(array)
-        return _constant(array)
-
-    def process(self, operation: Primitive, args: tuple, kwargs: dict) -> Any:
-        """Run `operation` on the values, and record it."""
-        inner, given = [], []
-        limit = len(args) if operation.arrays < 0 else operation.arrays
-        for i, a in enumerate(args):
-            own = type(a) is ndarray and a._box is not None and a._box.trace is self
-            inner.append(a._inner if own else a)
-            arrays = type(a) is ndarray or isinstance(a, numpy.ndarray)
-            given.append(self.value_of(a) if own or (arrays and i < limit) else a)
-        name = operation.name
-        if name not in _LOWERINGS:
-            raise Untraceable(f"{name} has no instruction")
-        ans = operation(*inner, **kwargs)
-        if type(ans) is not ndarray:
-            raise Untraceable(f"{name} has several results")
-        self.work += count_work(inner, ans)
-        if ans.size == 0 or any(isinstance(a, Value) and a.size == 0 for a in given):
-            raise Untraceable("an array without elements has no instructions")
-        result = Value(self, numpy_value(ans))
-        if name in ("ones_like", "zeros_like") or not any(
-            isinstance(a, Value) and a.constant is None for a in given
-        ):
-            result.constant = numpy.array(numpy_value(ans), _FLOAT)
-        else:
-            # Inputs may become integers: then they are good for class numbers alone.
-            numbers = name == "astype" and ans.dtype.kind in "iu" and given[0].origin is not None
-            compared = ans.dtype == _BOOL and name in _COMPARISONS
-            if ans.dtype != _FLOAT and not numbers and not compared:
-                raise Untraceable(f"{name} gives {ans.dtype}; only float32 has instructions")
-            self._check_integers(operation, given)
-            self.operations.append((name, given, kwargs, [result]))
-        if name in SAME_ELEMENTS and isinstance(given[0], Value):
-            result.origin = given[0].origin
-        return box(ans, result)
-
-    def _check_integers(self, operation: Primitive, given: list[Any]) -> None:
-        labels = _LABELS.get(operation.name)
-        for i, a in enumerate(given):
-            if not isinstance(a, Value) or a.dtype == _FLOAT:
-                continue
-            if i == labels or a.constant is not None or operation.name == "astype":
-                continue
-            if a.dtype != _BOOL or operation.name not in _TAKE_BOOLS:
-                raise Untraceable(f"{operation.name} of {a.dtype}; only float32 has instructions")
-        if labels is None:
-            return
-        origin = given[labels].origin
-        if origin is None or origin.memory is None:
-            raise Untraceable("class numbers that are computed can't be checked")
-        rows = given[0] if operation.name == "place" else given[labels - 1]
-        if operation.name != "place" and (len(rows.shape) != 2 or given[labels].shape[1:]):
-            raise Untraceable(f"{operation.name} of other than rows has no instruction")
-        classes = given[2] if operation.name == "place" else rows.shape[-1]
-        self.class_numbers[origin] = min(classes, self.class_numbers.get(origin, classes))
-
-
-def _constant(array: Any) -> Value:
-    value = Value(None, numpy.asarray(array))
-    if value.dtype.kind not in "biuf":
-        raise Untraceable(f"an array of {value.dtype} has no instructions")
-    value.constant = numpy.array(array, _FLOAT)
-    return value
-
-
-def aligned(shape: tuple[int, ...]) -> numpy.ndarray:
-    """Return float32 zeros that begin on a cache line."""
-    size = math.prod(shape)
-    raw = numpy.zeros(size + 16, _FLOAT)
-    start = -(raw.ctypes.data // 4) % 16
-    return raw[start : start + size].reshape(shape)
-
-
-# --- lowering -------------------------------------------------------------------------------------
+    def __init__(self, array: numpy.ndarray) -> None:
+        self.array = array
+        self.users = 1
 
 
 class Program:
@@ -195,11 +66,17 @@ class Program:
     targets
         For each result the memory that it is to lie in and whether it lies there turned round, or
         None for memory of the program's own.
+    shared
+        Whether threads share the work: large operations go to oneDNN then, which does that.
 
     Attributes
     ----------
     results
         The memory of each result, which the next run overwrites.
+    library
+        oneDNN, if it is there.
+    operations
+        Those that are computed.
     """
 
     def __init__(
@@ -207,25 +84,25 @@ class Program:
         trace: ProgramTrace,
         results: Sequence[Any],
         targets: Sequence[tuple[numpy.ndarray, bool] | None],
+        shared: bool = False,
     ) -> None:
+        self.library = onednn.library()
+        self.shared = shared and self.library is not None
         self._rows: list[list[int]] = []
         self._numbers: list[float] = []
-        self._kept: list[numpy.ndarray] = []
-        self._straight: dict[int, numpy.ndarray] = {}
+        self._kept: list[Any] = []
+        self._laid: dict[Value, list[tuple[Layout | None, numpy.ndarray]]] = {}
+        self._free: dict[int, list[numpy.ndarray]] = {}
+        self._buffers: dict[int, _Buffer] = {}
+        self._temporaries: list[numpy.ndarray] = []
+        self._recipes: dict[Any, Any] = {}
         values = [trace.value_of(r) for r in results]
-        self._place_results(trace, values, targets)
-        needed = {id(v) for v in values}
-        live = []
-        for operation in reversed(trace.operations):
-            _, given, _, made = operation
-            if any(id(v) in needed for v in made):
-                live.append(operation)
-                needed.update(id(a) for a in given if isinstance(a, Value))
-        for name, given, kwargs, (made,) in reversed(live):
-            try:
-                _LOWERINGS[name](self, made, *given, **kwargs)
-            except TypeError as reason:  # an argument that the instruction knows nothing of
-                raise Untraceable(f"{name}: {reason}") from None
+        self.operations = rewritten(trace.operations, values)
+        self.wanted = set(values)
+        for operation in self.operations:
+            self.wanted.update(a for a in operation.given if isinstance(a, Value))
+        self._place_results(values, targets)
+        self._lower(values)
         self.results: list[numpy.ndarray] = []
         for value, target in zip(values, targets, strict=True):
             if target is None:
@@ -239,27 +116,66 @@ class Program:
         assert product is not None
         self._product = product
         self._table = numpy.array(self._rows, numpy.int64).reshape(-1, COLUMNS)
-        self._factors = numpy.array(self._numbers, _FLOAT)
+        self._factors = numpy.array(self._numbers, FLOAT)
         from minpy.graph.native.kernels import run
 
         self._run = run
+        self._execute = self.library.execute if self.library is not None else 0
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def run(self) -> None:
         """Compute the results of what the inputs' memory holds."""
-        self._run(self._table, self._factors, self._product.address, self._product.integer)
+        failed = self._run(
+            self._table,
+            self._factors,
+            self._product.address,
+            self._product.integer,
+            self._execute,
+        )
+        if failed:
+            raise RuntimeError(f"oneDNN refused to run instruction {failed - 1} of a program")
 
-    def _place_results(self, trace: ProgramTrace, values: list, targets: Sequence) -> None:
+    def _lower(self, results: list[Value]) -> None:
+        last: dict[Value, int] = {}
+        for i, operation in enumerate(self.operations):
+            for value in operation.given:
+                if isinstance(value, Value):
+                    last[value] = i
+            for value in operation.made:
+                last.setdefault(value, i)
+        for value in results:
+            last.pop(value, None)
+        ends: dict[int, list[Value]] = {}
+        for value, i in last.items():
+            ends.setdefault(i, []).append(value)
+        for i, operation in enumerate(self.operations):
+            self._emit_operation(operation)
+            for value in ends.get(i, ()):
+                self._release(value)
+            for array in self._temporaries:
+                self._free.setdefault(array.size, []).append(array)
+            self._temporaries.clear()
+
+    def _emit_operation(self, operation: Operation) -> None:
+        try:
+            LOWERINGS[operation.name](self, *operation.made, *operation.given, **operation.told)
+        except TypeError as reason:  # an argument that the instruction knows nothing of
+            raise Untraceable(f"{operation.name}: {reason}") from None
+        except onednn.Refused as reason:
+            raise Untraceable(f"{operation.name}: oneDNN has none such ({reason})") from None
+
+    def _place_results(self, values: list[Value], targets: Sequence) -> None:
         """Let results be computed where they are to lie in the end, where that can be."""
-        makers = {id(made[0]): name for name, _, _, made in trace.operations}
+        makers = {o.made[0]: o.name for o in self.operations}
+        makers |= {v: o.name for o in self.operations for v in o.made[1:]}
         for value, target in zip(values, targets, strict=True):
-            name = makers.get(id(value))
+            name = makers.get(value)
             if target is None or name is None or name in _ALIASES or value.memory is not None:
                 continue
             memory, turned = target
-            if not turned or name in _PRODUCTS:
+            if not turned or name in PRODUCTS:
                 value.memory, value.turned = memory, turned
 
     def _move(self, value: Value, memory: numpy.ndarray, turned: bool) -> None:
@@ -269,30 +185,117 @@ class Program:
         else:
             self.emit(UNARY["copy"], memory, self.straight(value), sizes=(1, value.size))
 
-    # --- memory and instructions ----------------------------------------------------------------
+    # --- memory ---------------------------------------------------------------------------------
+
+    def room(self, floats: int) -> numpy.ndarray:
+        """Return memory for so many numbers, which `_release` gives back."""
+        floats = -(-floats // 16) * 16
+        free = self._free.get(floats)
+        array = free.pop() if free else aligned((floats,))
+        self._buffers[array.ctypes.data] = _Buffer(array)
+        return array
+
+    def temporary(self, shape: tuple[int, ...]) -> numpy.ndarray:
+        """Return memory that only the instructions of one operation use."""
+        found = self.room(math.prod(shape))
+        self._temporaries.append(self._buffers.pop(found.ctypes.data).array)
+        return found[: math.prod(shape)].reshape(shape)
+
+    def share(self, value: Value) -> None:
+        """Say that a value lies in memory of another's."""
+        assert value.memory is not None
+        buffer = self._buffers.get(value.memory.ctypes.data)
+        if buffer is not None:
+            buffer.users += 1
+
+    def _release(self, value: Value) -> None:
+        """Give back the memory of a value that nobody reads any more."""
+        places = [memory for _, memory in self._laid.pop(value, ())]
+        if value.memory is not None:
+            places.append(value.memory)
+        for memory in places:
+            address = memory.ctypes.data
+            buffer = self._buffers.get(address)
+            if buffer is None:
+                continue
+            buffer.users -= 1
+            if not buffer.users:
+                del self._buffers[address]
+                self._free.setdefault(buffer.array.size, []).append(buffer.array)
 
     def memory(self, value: Value) -> numpy.ndarray:
-        """Return where a value lies, turned or not."""
+        """Return where a value lies, by rows or, if it is `turned`, by columns."""
+        if value.layout is not None:
+            return self.straight(value)
         if value.memory is None:
             if value.constant is not None:
-                value.memory = numpy.ascontiguousarray(value.constant)
-            else:
                 value.memory = aligned(value.shape)
+                value.memory[...] = value.constant
+            else:
+                value.memory = self.room(value.size)[: value.size].reshape(value.shape)
         return value.memory
 
     def straight(self, value: Any) -> numpy.ndarray:
         """Return where a value or a number lies with its rows one after the other."""
         if not isinstance(value, Value):
-            value = _constant(value)
+            value = constant(value)
+        if value.layout is not None:
+            assert self.library is not None
+            rows = self.laid(value, self.library.strided(value.layout.shape))
+            return rows.reshape(-1)[: value.size].reshape(value.shape)
         memory = self.memory(value)
         if not value.turned:
             return memory
-        found = self._straight.get(id(value))
+        found = next((m for layout, m in self._laid.get(value, ()) if layout is None), None)
         if found is None:
-            self._straight[id(value)] = found = aligned(value.shape)
-            self._kept.append(value)  # an identity is one only while the object lives
+            found = self.room(value.size)[: value.size].reshape(value.shape)
+            self._laid.setdefault(value, []).append((None, found))
             self.emit(OTHER["transpose"], found, memory, sizes=memory.shape)
         return found
+
+    def lies(self, value: Value, shape: Sequence[int] | None = None) -> Layout:
+        """Return the layout that a value lies in, by default of its own shape."""
+        assert self.library is not None
+        if value.layout is not None:
+            return value.layout
+        shape = value.shape if shape is None else shape
+        if value.turned:
+            return self.library.strided(shape, [1, shape[0]])
+        return self.library.strided(shape)
+
+    def laid(self, value: Value, layout: Layout) -> numpy.ndarray:
+        """Return where a value lies in a layout, to which it is moved if it lies otherwise."""
+        assert self.library is not None
+        if value.layout is None and layout.plain:
+            return self.straight(value)
+        if value.layout is not None and value.layout.shape != layout.shape:
+            memory = self.straight(value)
+            now = self.library.strided(layout.shape)
+        else:
+            now = self.lies(value, layout.shape)
+            memory = self.memory(value) if value.layout is None else value.memory
+        if self.library.same(now, layout):
+            return memory
+        known = self._laid.setdefault(value, [])
+        for other, found in known:
+            if other is not None and self.library.same(other, layout):
+                return found
+        found = self.room(layout.bytes // 4)
+        known.append((layout, found))
+        self.reorder(now, memory, layout, found)
+        return found
+
+    def laid_as(self, value: Value, shape: Sequence[int]) -> Layout:
+        """Return the layout of the kernels' that a value lies in, or any if in none."""
+        assert self.library is not None
+        if value.layout is not None and value.layout.shape == tuple(shape):
+            return value.layout
+        for layout, _ in self._laid.get(value, ()):
+            if layout is not None and layout.shape == tuple(shape) and not layout.plain:
+                return layout
+        return self.library.any(shape)
+
+    # --- instructions ---------------------------------------------------------------------------
 
     def emit(
         self,
@@ -313,260 +316,75 @@ class Program:
         self._rows.append(row + [0] * (COLUMNS - len(row)))
         self._numbers.append(number)
 
+    def remembered(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what `make` gave for this key before, in this program."""
+        if key not in self._recipes:
+            self._recipes[key] = make()
+        return self._recipes[key]
 
-# Each takes the program, the result, and the operation's arguments.
-_LOWERINGS: dict[str, Callable[..., None]] = {}
-_COMPARISONS = frozenset(["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"])
-# Operations whose result is a float where one operand is; ones and zeros stand for a bool then.
-_TAKE_BOOLS = frozenset([*BINARY, "where"])
-# The argument that has the class numbers.
-_LABELS = {
-    "pick": 1,
-    "place": 1,
-    "softmax_cross_entropy": 1,
-    "softmax_cross_entropy_gradient": 2,
-}
-_ALIASES = frozenset([*SAME_ELEMENTS, "transpose"])
-_PRODUCTS = frozenset(["matrix_product", "dot", "matmul"])
+    def call(
+        self,
+        recipe: Recipe,
+        given: dict[str, tuple[Value | numpy.ndarray, Layout]],
+        made: dict[str, tuple[Value | numpy.ndarray, Layout]],
+    ) -> None:
+        """Add a kernel of oneDNN's.
 
-
-def _lowers(*names: str) -> Callable[[Callable], Callable]:
-    def register(function: Callable) -> Callable:
-        _LOWERINGS.update(dict.fromkeys(names, function))
-        return function
-
-    return register
-
-
-def _unary(name: str) -> Callable[..., None]:
-    def lower(p: Program, out: Value, x: Value) -> None:
-        p.emit(UNARY[name], p.memory(out), p.straight(x), sizes=(1, out.size))
-
-    return lower
-
-
-for _name in UNARY:
-    if _name != "copy":
-        _LOWERINGS[_name] = _unary(_name)
-_LOWERINGS["abs"] = _LOWERINGS["absolute"]
-
-
-def _patterns(shape: tuple[int, ...], *operands: tuple[int, ...]) -> list[tuple[int, tuple]]:
-    """Return runs of axes along which the same operands move on, as (length, which)."""
-    runs: list[tuple[int, tuple]] = []
-    for axis, length in enumerate(shape):
-        if length == 1:
-            continue
+        Parameters
+        ----------
+        recipe
+            What it does.
+        given, made
+            For each argument, by its name in `onednn.ARGUMENTS`, a value or memory, and the
+            layout that the kernel reads or writes it in.
+        """
+        assert self.library is not None
+        found = {
+            name: (self.laid(what, layout) if isinstance(what, Value) else what, layout)
+            for name, (what, layout) in given.items()
+        }
         moves = []
-        for given in operands:
-            at = axis - len(shape) + len(given)
-            moves.append(at >= 0 and given[at] != 1)
-        if runs and runs[-1][1] == tuple(moves):
-            runs[-1] = (runs[-1][0] * length, runs[-1][1])
-        else:
-            runs.append((length, tuple(moves)))
-    return runs
+        for name, (what, layout) in made.items():
+            memory = what
+            if isinstance(what, Value):
+                memory = self._room_for(what, layout)
+                if what.memory is not None and what.memory is not memory:
+                    moves.append((what, layout, memory))
+                elif what.memory is None:
+                    what.layout = None if layout.plain else layout
+                    what.memory = memory.reshape(what.shape) if layout.plain else memory
+            found[name] = memory, layout
+        self._kernel(self.library.kernel(recipe), found)
+        for value, layout, memory in moves:
+            self.reorder(layout, memory, self.lies(value, layout.shape), value.memory)
 
+    def _room_for(self, value: Value, layout: Layout) -> numpy.ndarray:
+        assert self.library is not None
+        if value.memory is not None:
+            if self.library.same(self.lies(value, layout.shape), layout):
+                return value.memory
+            return self.temporary((layout.bytes // 4,))
+        floats = layout.bytes // 4
+        return self.room(floats)[:floats]
 
-def _shape(value: Any) -> tuple[int, ...]:
-    return value.shape if isinstance(value, Value) else numpy.shape(value)
+    def reorder(
+        self, now: Layout, memory: numpy.ndarray, layout: Layout, found: numpy.ndarray
+    ) -> None:
+        """Add the kernel that moves an array to another layout."""
+        assert self.library is not None
+        recipe = self.library.reordering(now, layout)
+        self._kernel(self.library.kernel(recipe), {"src": (memory, now), "dst": (found, layout)})
 
-
-def _emit_binary(p: Program, name: str, out: Value, a: Any, b: Any) -> None:
-    _emit_binary_into(p, name, p.memory(out), out.shape, a, b)
-
-
-def _emit_binary_into(
-    p: Program, name: str, out: numpy.ndarray, shape: tuple[int, ...], a: Any, b: Any
-) -> None:
-    runs = _patterns(shape, _shape(a), _shape(b))
-    if len(runs) > 2:
-        raise Untraceable(f"{name} of shapes {_shape(a)} and {_shape(b)} has no instruction")
-    runs = [(1, (False, False))] * (2 - len(runs)) + runs
-    (rows, (a_rows, b_rows)), (columns, (a_columns, b_columns)) = runs
-    moves = a_columns + 2 * b_columns + 4 * a_rows + 8 * b_rows
-    given = p.straight(a), p.straight(b)
-    p.emit(BINARY[name], out, *given, sizes=(rows, columns, moves))
-
-
-def _binary(name: str) -> Callable[..., None]:
-    def lower(p: Program, out: Value, a: Any, b: Any) -> None:
-        _emit_binary(p, name, out, a, b)
-
-    return lower
-
-
-for _name in BINARY:
-    _LOWERINGS[_name] = _binary(_name)
-
-
-@_lowers("broadcast_to")
-def _broadcast_to(p: Program, out: Value, x: Value, shape: Any) -> None:
-    _emit_binary(p, "multiply", out, x, 1.0)
-
-
-@_lowers("reshape", "ravel", "expand_dims", "squeeze", "astype")
-def _same_elements(p: Program, out: Value, x: Value, *args: Any, **kwargs: Any) -> None:
-    if kwargs.get("order", "C") != "C" or "F" in args:
-        raise Untraceable("reshape in Fortran's order has no instruction")
-    out.memory = p.straight(x).reshape(out.shape)
-
-
-@_lowers("transpose")
-def _transpose(p: Program, out: Value, x: Value, axes: Any = None) -> None:
-    if len(x.shape) != 2 or (axes is not None and tuple(axes) != (1, 0)):
-        raise Untraceable("transpose of other than two axes has no instruction")
-    out.memory, out.turned = p.memory(x), not x.turned
-
-
-@_lowers("ones_like", "zeros_like")
-def _filled(p: Program, out: Value, *args: Any, **kwargs: Any) -> None:
-    raise AssertionError("is a constant")
-
-
-def _axes(x: Value, axis: Any) -> list[int]:
-    if axis is None:
-        return list(range(len(x.shape)))
-    given = axis if isinstance(axis, tuple | list) else (axis,)
-    return sorted(int(i) % len(x.shape) for i in given)
-
-
-def _reduced(p: Program, out: Value, x: Value, axis: Any, mean: bool) -> None:
-    axes, ndim = _axes(x, axis), len(x.shape)
-    count = math.prod(x.shape[i] for i in axes)
-    rest = x.size // max(count, 1)
-    factor = 1.0 / count if mean else 1.0
-    if axes == list(range(ndim - len(axes), ndim)):
-        given = p.straight(x)
-        p.emit(OTHER["sum_columns"], p.memory(out), given, sizes=(rest, count), number=factor)
-    elif axes == list(range(len(axes))):
-        p.emit(OTHER["sum_rows"], p.memory(out), p.straight(x), sizes=(count, rest))
-        if mean:
-            mine = p.memory(out)
-            number = p.straight(factor)
-            p.emit(BINARY["multiply"], mine, mine, number, sizes=(1, rest, 1))
-    else:
-        raise Untraceable("a sum over axes in the middle has no instruction")
-
-
-@_lowers("sum")
-def _sum(p: Program, out: Value, x: Value, axis: Any = None, keepdims: Any = False) -> None:
-    _reduced(p, out, x, axis, mean=False)
-
-
-@_lowers("mean")
-def _mean(p: Program, out: Value, x: Value, axis: Any = None, keepdims: Any = False) -> None:
-    _reduced(p, out, x, axis, mean=True)
-
-
-def _emit_product(
-    p: Program, out: Value, a: Value, b: Value, ta: bool, tb: bool, start: bool = False
-) -> None:
-    """Emit ``out = op(a) op(b)``, added to what is there if `start`."""
-    for given in (a, b):
-        if len(given.shape) != 2:
-            raise Untraceable("a product of other than matrices has no instruction")
-    m, k = a.shape[::-1] if ta else a.shape
-    n = b.shape[0] if tb else b.shape[1]
-    first, second = p.memory(a), p.memory(b)
-    ta, tb = ta != a.turned, tb != b.turned
-    memory = p.memory(out)
-    if out.turned:  # the transpose of a product is that of the factors the other way round
-        first, second, ta, tb, m, n = second, first, not tb, not ta, n, m
-    p.emit(
-        OTHER["product"],
-        memory,
-        first,
-        second,
-        sizes=(m, n, k),
-        flags=ta + 2 * tb,
-        number=float(start),
-    )
-
-
-@_lowers("matrix_product")
-def _matrix_product(p: Program, out: Value, a: Value, b: Value, ta: bool, tb: bool) -> None:
-    _emit_product(p, out, a, b, ta, tb)
-
-
-@_lowers("dot", "matmul")
-def _dot(p: Program, out: Value, a: Value, b: Value) -> None:
-    _emit_product(p, out, a, b, False, False)
-
-
-@_lowers("affine")
-def _affine(p: Program, out: Value, x: Value, w: Value, b: Value | None) -> None:
-    if b is not None:
-        p.emit(OTHER["fill_rows"], p.memory(out), p.straight(b), sizes=out.shape)
-    _emit_product(p, out, x, w, False, False, start=b is not None)
-
-
-def _of_last_axis(name: str) -> Callable[..., None]:
-    def lower(p: Program, out: Value, x: Value, axis: int = -1) -> None:
-        if axis not in (-1, len(x.shape) - 1):
-            raise Untraceable(f"{name} along another axis than the last has no instruction")
-        sizes = (x.size // x.shape[-1], x.shape[-1])
-        p.emit(OTHER[name], p.memory(out), p.straight(x), sizes=sizes)
-
-    return lower
-
-
-_LOWERINGS["softmax"] = _of_last_axis("softmax")
-_LOWERINGS["log_softmax"] = _of_last_axis("log_softmax")
-
-
-@_lowers("max", "amax")
-def _max(p: Program, out: Value, x: Value, axis: Any = None, keepdims: Any = False) -> None:
-    axes, ndim = _axes(x, axis), len(x.shape)
-    if axes != list(range(ndim - len(axes), ndim)):
-        raise Untraceable("a maximum over axes in the middle has no instruction")
-    count = math.prod(x.shape[i] for i in axes)
-    sizes = (x.size // count, count)
-    p.emit(OTHER["maximum_columns"], p.memory(out), p.straight(x), sizes=sizes)
-
-
-@_lowers("softmax_cross_entropy")
-def _cross_entropy(p: Program, out: Value, x: Value, labels: Value) -> None:
-    given = p.straight(x), p.straight(labels)
-    p.emit(OTHER["cross_entropy"], p.memory(out), *given, sizes=x.shape)
-
-
-@_lowers("softmax_cross_entropy_gradient")
-def _cross_entropy_gradient(p: Program, out: Value, g: Value, q: Value, labels: Value) -> None:
-    given = p.straight(g), p.straight(q), p.straight(labels)
-    p.emit(OTHER["cross_entropy_gradient"], p.memory(out), *given, sizes=q.shape)
-
-
-@_lowers("pick")
-def _pick(p: Program, out: Value, x: Value, labels: Value) -> None:
-    p.emit(OTHER["pick"], p.memory(out), p.straight(x), p.straight(labels), sizes=x.shape)
-
-
-@_lowers("place")
-def _place(p: Program, out: Value, g: Value, labels: Value, classes: int) -> None:
-    p.emit(OTHER["place"], p.memory(out), p.straight(g), p.straight(labels), sizes=out.shape)
-
-
-@_lowers("gelu")
-def _gelu(p: Program, out: Value, x: Value) -> None:
-    given, mine = p.straight(x), p.memory(out)
-    p.emit(UNARY["normal_cdf"], mine, given, sizes=(1, out.size))
-    p.emit(BINARY["multiply"], mine, mine, given, sizes=(1, out.size, 3))
-
-
-@_lowers("sigmoid_cross_entropy")
-def _sigmoid_cross_entropy(p: Program, out: Value, x: Value, y: Any) -> None:
-    # max(x, 0) - x y + log(1 + exp(-|x|)), and the first and last of these are softplus(x)
-    negative = aligned(x.shape)
-    _emit_binary_into(p, "multiply", negative, x.shape, x, y)
-    p.emit(UNARY["softplus"], p.memory(out), p.straight(x), sizes=(1, out.size))
-    mine = p.memory(out)
-    p.emit(BINARY["subtract"], mine, mine, negative, sizes=(1, out.size, 3))
-
-
-@_lowers("where")
-def _where(p: Program, out: Value, condition: Value, a: Any, b: Any) -> None:
-    if any(_shape(v) != out.shape for v in (condition, a, b)):
-        raise Untraceable("where of several shapes has no instruction")
-    given = p.straight(condition), p.straight(a), p.straight(b)
-    p.emit(OTHER["where"], p.memory(out), *given, sizes=(1, out.size))
+    def _kernel(self, kernel: Kernel, arguments: dict[str, tuple[numpy.ndarray, Layout]]) -> None:
+        assert self.library is not None
+        pairs = []
+        for name, (memory, layout) in arguments.items():
+            made = self.library.memory(layout, memory)
+            self._kept += [made, memory, layout]
+            pairs += [ARGUMENTS[name], made.handle]
+        table = numpy.array(pairs, numpy.int64)
+        self._kept += [table, kernel]
+        row = [OTHER["kernel"], kernel.handle, table.ctypes.data, self.library.stream, 0]
+        row += [len(arguments)]
+        self._rows.append(row + [0] * (COLUMNS - len(row)))
+        self._numbers.append(0.0)

@@ -1,0 +1,389 @@
+"""Convolution, pooling and batch normalization as kernels of oneDNN's.
+
+Each function takes the program, the results, and the operation's arguments. Images stay in the
+layout that the convolutions like best. It must not know layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from minpy.graph.native import onednn
+from minpy.graph.native.lowerings import lowers
+from minpy.graph.native.onednn import Layout, Recipe
+from minpy.graph.native.program import Program
+from minpy.graph.native.recording import ON_ONEDNN, Value
+from minpy.graph.trace import Untraceable
+
+__all__: list[str] = []
+
+
+def _lowers(*names: str) -> Callable[[Callable], Callable]:
+    ON_ONEDNN.update(names)
+    return lowers(*names)
+
+
+# --- convolution ----------------------------------------------------------------------------------
+
+
+def _weight_shape(geometry: Any) -> tuple[int, ...]:
+    shape = geometry.weight_shape
+    if geometry.groups == 1:
+        return shape
+    return (geometry.groups, shape[0] // geometry.groups, *shape[1:])
+
+
+def _steps(geometry: Any) -> tuple[Any, ...]:
+    """Return what recipes are told of strides, dilation and padding."""
+    return (
+        geometry.stride,
+        tuple(d - 1 for d in geometry.dilation),
+        tuple(before for before, _ in geometry.pads),
+        tuple(after for _, after in geometry.pads),
+    )
+
+
+def _forward_recipe(
+    p: Program, n: int, geometry: Any, x: Layout, biased: bool, then: str | None = None
+) -> Recipe:
+    assert p.library is not None
+    library = p.library
+    return library.recipe(
+        "convolution_forward",
+        onednn.TRAINING,
+        onednn.DIRECT,
+        x,
+        library.any(_weight_shape(geometry)),
+        library.strided((geometry.filters,)) if biased else None,
+        library.any((n, geometry.filters, *geometry.after)),
+        *_steps(geometry),
+        after=then,
+    )
+
+
+def _input_shape(n: int, geometry: Any) -> tuple[int, ...]:
+    return (n, geometry.channels, *geometry.size)
+
+
+def _image_layout(p: Program, x: Value, geometry: Any) -> Layout:
+    """Return the layout in which a convolution is to read images: of few channels, as they lie."""
+    assert p.library is not None
+    if geometry.channels < 8 and x.layout is None:
+        return p.library.strided(x.shape)
+    return p.library.any(x.shape)
+
+
+@_lowers("convolution")
+def _convolution(
+    p: Program, out: Value, x: Value, w: Value, b: Any, geometry: Any, then: str | None = None
+) -> None:
+    assert p.library is not None
+    biased = b is not None
+    recipe = _forward_recipe(p, x.shape[0], geometry, _image_layout(p, x, geometry), biased, then)
+    given = {
+        "src": (x, recipe.layout("src", x.shape)),
+        "weights": (w, recipe.layout("weights", _weight_shape(geometry))),
+    }
+    if biased:
+        given["bias"] = (b, p.library.strided((geometry.filters,)))
+    p.call(recipe, given, {"dst": (out, recipe.layout("dst", out.shape))})
+
+
+@_lowers("convolution_to_input")
+def _to_input(p: Program, out: Value, y: Value, w: Value, geometry: Any) -> None:
+    assert p.library is not None
+    shape = _input_shape(y.shape[0], geometry)
+    hint = _forward_recipe(p, y.shape[0], geometry, p.library.any(shape), False)
+    recipe = p.library.recipe(
+        "convolution_backward_data",
+        onednn.DIRECT,
+        p.library.any(shape),
+        p.library.any(_weight_shape(geometry)),
+        p.laid_as(y, y.shape),
+        *_steps(geometry),
+        hint,
+    )
+    p.call(
+        recipe,
+        {
+            "diff_dst": (y, recipe.layout("diff_dst", y.shape)),
+            "weights": (w, recipe.layout("weights", _weight_shape(geometry))),
+        },
+        {"diff_src": (out, recipe.layout("diff_src", shape))},
+    )
+
+
+@_lowers("convolution_to_weights")
+def _to_weights(p: Program, out: Value, x: Value, y: Value, geometry: Any) -> None:
+    _weight_gradient(p, out, None, x, y, geometry)
+
+
+def _weight_gradient(
+    p: Program, dw: Value, db: Value | None, x: Value, y: Value, geometry: Any
+) -> None:
+    assert p.library is not None
+    library = p.library
+    row = library.strided((geometry.filters,))
+    images = p.laid_as(x, x.shape) if geometry.channels >= 8 else _image_layout(p, x, geometry)
+    hint = _forward_recipe(p, x.shape[0], geometry, images, db is not None)
+    recipe = library.recipe(
+        "convolution_backward_weights",
+        onednn.DIRECT,
+        images,
+        library.any(_weight_shape(geometry)),
+        None if db is None else row,
+        p.laid_as(y, y.shape),
+        *_steps(geometry),
+        hint,
+    )
+    made = {"diff_weights": (dw, recipe.layout("diff_weights", _weight_shape(geometry)))}
+    if db is not None:
+        made["diff_bias"] = (db, row)
+    p.call(
+        recipe,
+        {
+            "src": (x, recipe.layout("src", x.shape)),
+            "diff_dst": (y, recipe.layout("diff_dst", y.shape)),
+        },
+        made,
+    )
+
+
+@_lowers("convolution_gradients")
+def _gradients(p: Program, *args: Any) -> None:
+    *made, y, x, w, geometry, with_input = args
+    if with_input and made[0] in p.wanted:
+        _to_input(p, made[0], y, w, geometry)
+    dw, db = made[-2:]
+    _weight_gradient(p, dw, db if db in p.wanted else None, x, y, geometry)
+
+
+@_lowers("biased")
+def _biased(p: Program, out: Value, x: Value, b: Value) -> None:
+    assert p.library is not None
+    given = p.lies(x)
+    row = p.library.strided((1, x.shape[1], *(1,) * (len(x.shape) - 2)))
+    recipe = p.library.recipe("binary", onednn.BINARY["add"], given, row, given)
+    p.call(recipe, {"src": (x, given), "src1": (p.straight(b), row)}, {"dst": (out, given)})
+
+
+# --- pooling --------------------------------------------------------------------------------------
+
+
+def _pooled(p: Program, out: Value, x: Value, geometry: Any, kind: str, training: bool) -> None:
+    assert p.library is not None
+    given = p.lies(x)
+    recipe = _pooling_recipe(p, given, out.shape, geometry, kind, training)
+    made: dict[str, Any] = {"dst": (out, recipe.layout("dst", out.shape))}
+    if training and kind == "max":
+        # Where each maximum was, for the gradient.
+        where = recipe.layout("workspace", out.shape)
+        memory = onednn.empty(where)
+        made["workspace"] = (memory, where)
+        p.remembered(("pooled", id(out)), lambda: (out, recipe, given, memory, where))
+    p.call(recipe, {"src": (x, given)}, made)
+
+
+def _pooling_recipe(
+    p: Program, x: Layout, after: tuple[int, ...], geometry: Any, kind: str, training: bool
+) -> Recipe:
+    assert p.library is not None
+    return p.library.recipe(
+        "pooling_forward",
+        onednn.TRAINING if training else onednn.INFERENCE,
+        onednn.POOLING[kind],
+        x,
+        p.library.any(after),
+        *_windows(geometry),
+    )
+
+
+def _windows(geometry: Any) -> tuple[Any, ...]:
+    return (
+        geometry.stride,
+        geometry.window,
+        (0,) * len(geometry.window),
+        tuple(before for before, _ in geometry.pads),
+        tuple(after for _, after in geometry.pads),
+    )
+
+
+def _kind(geometry: Any) -> str:
+    return "average" if geometry.count_padding else "average_inside"
+
+
+@_lowers("max_pool")
+def _max_pool(p: Program, out: Value, x: Value, geometry: Any) -> None:
+    learnt = any(o.name == "max_pool_to_input" and o.given[2] is out for o in p.operations)
+    _pooled(p, out, x, geometry, "max", learnt)
+
+
+@_lowers("max_pool_to_input")
+def _max_pool_to_input(p: Program, out: Value, g: Value, x: Value, y: Value, geometry: Any) -> None:
+    assert p.library is not None
+
+    def unknown() -> Any:
+        raise Untraceable("the gradient of a maximum pooling that isn't in the program")
+
+    _, forward, given, memory, where = p.remembered(("pooled", id(y)), unknown)
+    recipe = p.library.recipe(
+        "pooling_backward",
+        onednn.POOLING["max"],
+        given,
+        forward.layout("dst", y.shape),
+        *_windows(geometry),
+        forward,
+    )
+    p.call(
+        recipe,
+        {"diff_dst": (g, recipe.layout("diff_dst", g.shape)), "workspace": (memory, where)},
+        {"diff_src": (out, recipe.layout("diff_src", x.shape))},
+    )
+
+
+@_lowers("avg_pool")
+def _avg_pool(p: Program, out: Value, x: Value, geometry: Any) -> None:
+    _pooled(p, out, x, geometry, _kind(geometry), False)
+
+
+@_lowers("avg_pool_to_input")
+def _avg_pool_to_input(p: Program, out: Value, g: Value, geometry: Any) -> None:
+    assert p.library is not None
+    kind, given = _kind(geometry), p.library.any(out.shape)
+    # Channels in blocks of 16 where that is how convolutions want them.
+    if g.layout is None and out.shape[1] % 16 == 0:
+        given = p.library.blocked(out.shape)
+    forward = _pooling_recipe(p, given, g.shape, geometry, kind, True)
+    recipe = p.library.recipe(
+        "pooling_backward",
+        onednn.POOLING[kind],
+        given,
+        forward.layout("dst", g.shape),
+        *_windows(geometry),
+        forward,
+    )
+    p.call(
+        recipe,
+        {"diff_dst": (g, recipe.layout("diff_dst", g.shape))},
+        {"diff_src": (out, recipe.layout("diff_src", out.shape))},
+    )
+
+
+# --- batch normalization --------------------------------------------------------------------------
+
+_SCALED = onednn.NORMALIZATION["scale"] | onednn.NORMALIZATION["shift"]
+
+
+def _by_channel(p: Program, x: Value, axis: int) -> Layout:
+    """Return the layout in which channels are the second axis."""
+    assert p.library is not None
+    ndim = len(x.shape)
+    if axis == 1:
+        return p.lies(x)
+    if axis == ndim - 1 and x.layout is None and not x.turned:
+        return p.library.strided((x.size // x.shape[-1], x.shape[-1]))
+    raise Untraceable("batch normalization of an axis in the middle has no instruction")
+
+
+def _normalization(
+    p: Program, kind: int, layout: Layout, eps: float, then: str | None, flags: int = 0
+) -> Recipe:
+    assert p.library is not None
+    flags |= _SCALED | (onednn.NORMALIZATION["relu"] if then == "relu" else 0)
+    return p.library.recipe("batch_normalization_forward", kind, layout, layout, float(eps), flags)
+
+
+@_lowers("batch_norm")
+def _batch_norm(
+    p: Program,
+    out: Value,
+    mean: Value,
+    var: Value,
+    x: Value,
+    gamma: Any,
+    beta: Any,
+    eps: float,
+    axis: int,
+    then: str | None = None,
+) -> None:
+    assert p.library is not None
+    layout, row = _by_channel(p, x, axis), p.library.strided(mean.shape)
+    recipe = _normalization(p, onednn.TRAINING, layout, eps, then)
+    made: dict[str, Any] = {"dst": (out, layout), "mean": (mean, row), "variance": (var, row)}
+    if then == "relu":
+        # Which elements it let through, for the gradient.
+        where = recipe.layout("workspace", layout.shape)
+        memory = onednn.empty(where)
+        made["workspace"] = (memory, where)
+        p.remembered(("normal", x, gamma), lambda: (memory, where))
+    given = {
+        "src": (x, layout),
+        "scale": (p.straight(gamma), row),
+        "shift": (p.straight(beta), row),
+    }
+    p.call(recipe, given, made)
+
+
+@_lowers("batch_norm_gradients")
+def _batch_norm_gradients(
+    p: Program,
+    dx: Value,
+    dgamma: Value,
+    dbeta: Value,
+    g: Value,
+    x: Value,
+    gamma: Any,
+    mean: Value,
+    var: Value,
+    eps: float,
+    axis: int,
+    then: str | None = None,
+) -> None:
+    assert p.library is not None
+    layout, row = _by_channel(p, x, axis), p.library.strided(mean.shape)
+    forward = _normalization(p, onednn.TRAINING, layout, eps, then)
+    flags = _SCALED | (onednn.NORMALIZATION["relu"] if then == "relu" else 0)
+    recipe = p.library.recipe(
+        "batch_normalization_backward",
+        onednn.BACKWARD,
+        layout,
+        layout,
+        layout,
+        float(eps),
+        flags,
+        forward,
+    )
+    given: dict[str, Any] = {
+        "src": (x, layout),
+        "diff_dst": (g, layout),
+        "mean": (mean, row),
+        "variance": (var, row),
+        "scale": (p.straight(gamma), row),
+    }
+    if then == "relu":
+        given["workspace"] = p.remembered(("normal", x, gamma), dict)
+    made = {"diff_src": (dx, layout), "diff_scale": (dgamma, row), "diff_shift": (dbeta, row)}
+    p.call(recipe, given, made)
+
+
+@_lowers("normalize")
+def _normalize(
+    p: Program,
+    out: Value,
+    x: Value,
+    gamma: Any,
+    beta: Any,
+    mean: Any,
+    var: Any,
+    eps: float,
+    axis: int,
+    then: str | None = None,
+) -> None:
+    assert p.library is not None
+    layout, row = _by_channel(p, x, axis), p.library.strided((x.shape[axis],))
+    recipe = _normalization(p, onednn.INFERENCE, layout, eps, then, onednn.NORMALIZATION["global"])
+    given: dict[str, Any] = {"src": (x, layout)}
+    for name, value in {"scale": gamma, "shift": beta, "mean": mean, "variance": var}.items():
+        given[name] = (p.straight(value), row)
+    p.call(recipe, given, {"dst": (out, layout)})

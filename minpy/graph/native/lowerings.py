@@ -1,0 +1,493 @@
+"""What each operation becomes: an instruction or two of the compiled loop, or a kernel of oneDNN's.
+
+Each function takes the program, the results, and the operation's arguments. Where threads share a
+program's work, large operations go to oneDNN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from minpy.graph.native import onednn
+from minpy.graph.native.instructions import BINARY, OTHER, UNARY
+from minpy.graph.native.onednn import Layout
+from minpy.graph.native.program import Program
+from minpy.graph.native.recording import LOWERINGS, Value
+from minpy.graph.trace import Untraceable
+
+__all__ = ["lowers"]
+
+# Above so many elements, or multiplications of a product, two threads are faster than one.
+_MANY_ELEMENTS = 30_000
+_MANY_PRODUCTS = 1_000_000
+
+
+def lowers(*names: str) -> Callable[[Callable], Callable]:
+    """Register a function as what turns these operations into instructions."""
+
+    def register(function: Callable) -> Callable:
+        LOWERINGS.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+# --- one element at a time ------------------------------------------------------------------------
+
+
+def _dense(value: Value) -> Layout | None:
+    """Return a value's layout if it is one without padding: any order of elements does then."""
+    if value.layout is not None and value.layout.bytes == 4 * value.size:
+        return value.layout
+    return None
+
+
+def _as(p: Program, value: Value, layout: Layout | None) -> numpy.ndarray:
+    """Return where a value lies in a layout, or by rows."""
+    return p.straight(value) if layout is None else p.laid(value, layout)
+
+
+def _room(p: Program, out: Value, layout: Layout | None) -> numpy.ndarray:
+    """Return memory for a result that is to lie in a layout, or by rows."""
+    if layout is None:
+        return p.memory(out)
+    out.layout = layout
+    out.memory = p.room(out.size)[: out.size]
+    return out.memory
+
+
+def _many(p: Program, out: Value) -> bool:
+    return p.shared and out.size >= _MANY_ELEMENTS
+
+
+def _flat(p: Program, size: int) -> Layout:
+    """Return the layout of elements whose order doesn't matter."""
+    assert p.library is not None
+    library = p.library
+    return p.remembered(("flat", size), lambda: library.strided((size,)))
+
+
+def _unary(name: str) -> Callable[..., None]:
+    def lower(p: Program, out: Value, x: Value) -> None:
+        # Where the result is expected somewhere it is expected by rows.
+        layout = _dense(x) if out.memory is None else None
+        given = _as(p, x, layout)
+        _emit_unary(p, name, _room(p, out, layout), given, _many(p, out))
+
+    return lower
+
+
+def _emit_unary(
+    p: Program, name: str, out: numpy.ndarray, given: numpy.ndarray, many: bool
+) -> None:
+    if not many or name not in onednn.ELTWISE:
+        p.emit(UNARY[name], out, given, sizes=(1, given.size))
+        return
+    assert p.library is not None
+    flat = _flat(p, given.size)
+    recipe = p.library.recipe(
+        "eltwise_forward", onednn.INFERENCE, onednn.ELTWISE[name], flat, flat, 0.0, 0.0
+    )
+    p.call(recipe, {"src": (given, flat)}, {"dst": (out, flat)})
+
+
+for _name in UNARY:
+    if _name != "copy":
+        LOWERINGS[_name] = _unary(_name)
+LOWERINGS["abs"] = LOWERINGS["absolute"]
+
+
+def _patterns(shape: tuple[int, ...], *operands: tuple[int, ...]) -> list[tuple[int, tuple]]:
+    """Return runs of axes along which the same operands move on, as (length, which)."""
+    runs: list[tuple[int, tuple]] = []
+    for axis, length in enumerate(shape):
+        if length == 1:
+            continue
+        moves = []
+        for given in operands:
+            at = axis - len(shape) + len(given)
+            moves.append(at >= 0 and given[at] != 1)
+        if runs and runs[-1][1] == tuple(moves):
+            runs[-1] = (runs[-1][0] * length, runs[-1][1])
+        else:
+            runs.append((length, tuple(moves)))
+    return runs
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return value.shape if isinstance(value, Value) else numpy.shape(value)
+
+
+def _size(value: Any) -> int:
+    return math.prod(_shape(value))
+
+
+def _emit_binary_into(
+    p: Program, name: str, out: numpy.ndarray, shape: tuple[int, ...], a: Any, b: Any
+) -> None:
+    """Emit a function of two arrays or numbers that lie by rows."""
+    runs = _patterns(shape, _shape(a), _shape(b))
+    if len(runs) > 2:
+        raise Untraceable(f"{name} of shapes {_shape(a)} and {_shape(b)} has no instruction")
+    runs = [(1, (False, False))] * (2 - len(runs)) + runs
+    (rows, (a_rows, b_rows)), (columns, (a_columns, b_columns)) = runs
+    moves = a_columns + 2 * b_columns + 4 * a_rows + 8 * b_rows
+    given = p.straight(a), p.straight(b)
+    p.emit(BINARY[name], out, *given, sizes=(rows, columns, moves))
+
+
+def _binary(name: str) -> Callable[..., None]:
+    def lower(p: Program, out: Value, a: Any, b: Any, then: str | None = None) -> None:
+        if not _alike(p, name, out, a, b, then) and not _by_onednn(p, name, out, a, b, then):
+            _emit_binary_into(p, name, p.memory(out), out.shape, a, b)
+            if then is not None:
+                p.emit(UNARY[then], p.memory(out), p.memory(out), sizes=(1, out.size))
+
+    return lower
+
+
+def _alike(p: Program, name: str, out: Value, a: Any, b: Any, then: str | None) -> bool:
+    """Emit a function of two arrays of one shape, or of one and a number; say whether it was."""
+    full = [v for v in (a, b) if isinstance(v, Value) and v.shape == out.shape]
+    if not full or any(v not in full and _size(v) != 1 for v in (a, b)):
+        return False
+    layout = None
+    if out.memory is None:
+        layout = next((v for v in map(_dense, full) if v is not None), None)
+    given = [_as(p, v, layout) if v in full else p.straight(v) for v in (a, b)]
+    memory = _room(p, out, layout)
+    many = _many(p, out)
+    if many and name in onednn.BINARY and a in full:
+        assert p.library is not None
+        flat = _flat(p, out.size)
+        other = flat if b in full else p.library.strided((1,))
+        recipe = p.library.recipe("binary", onednn.BINARY[name], flat, other, flat, after=then)
+        p.call(
+            recipe, {"src": (given[0], flat), "src1": (given[1], other)}, {"dst": (memory, flat)}
+        )
+        return True
+    moves = (a in full) + 2 * (b in full)
+    p.emit(BINARY[name], memory, *given, sizes=(1, out.size, moves))
+    if then is not None:
+        _emit_unary(p, then, memory, memory, many)
+    return True
+
+
+def _by_onednn(p: Program, name: str, out: Value, a: Any, b: Any, then: str | None) -> bool:
+    """Emit a function of an array and one that is repeated, where oneDNN has to or is faster."""
+    if p.library is None or name not in onednn.BINARY or not out.shape:
+        return False
+    if name in ("add", "multiply", "maximum", "minimum") and _shape(a) != out.shape:
+        a, b = b, a
+    if not isinstance(a, Value) or a.shape != out.shape:
+        return False
+    runs = _patterns(out.shape, _shape(a), _shape(b))
+    if len(runs) <= 2 and a.layout is None and not _many(p, out):
+        return False
+    shape = (1,) * (len(out.shape) - len(_shape(b))) + _shape(b)
+    given, other = p.lies(a), p.library.strided(shape)
+    recipe = p.library.recipe("binary", onednn.BINARY[name], given, other, given, after=then)
+    p.call(recipe, {"src": (a, given), "src1": (p.straight(b), other)}, {"dst": (out, given)})
+    return True
+
+
+for _name in BINARY:
+    LOWERINGS[_name] = _binary(_name)
+
+
+@lowers("relu_gradient")
+def _relu_gradient(p: Program, out: Value, g: Value, y: Value) -> None:
+    layout = _dense(g) or _dense(y) if out.memory is None else None
+    given = _as(p, g, layout), _as(p, y, layout)
+    memory = _room(p, out, layout)
+    if not _many(p, out):
+        p.emit(BINARY["relu_gradient"], memory, *given, sizes=(1, out.size, 3))
+        return
+    assert p.library is not None
+    flat, kind = _flat(p, out.size), onednn.RELU_BY_RESULT
+    forward = p.library.recipe("eltwise_forward", onednn.TRAINING, kind, flat, flat, 0.0, 0.0)
+    recipe = p.library.recipe("eltwise_backward", kind, flat, flat, flat, 0.0, 0.0, forward)
+    p.call(
+        recipe,
+        {"diff_dst": (given[0], flat), "dst": (given[1], flat)},
+        {"diff_src": (memory, flat)},
+    )
+
+
+@lowers("broadcast_to")
+def _broadcast_to(p: Program, out: Value, x: Value, shape: Any) -> None:
+    given, before, inside = p.straight(x), x.size, 1
+    runs = [(n, moves) for n, (moves,) in _patterns(out.shape, x.shape)]
+    repeated = [i for i, (_, moves) in enumerate(runs) if not moves]
+    if not repeated:
+        p.emit(UNARY["copy"], p.memory(out), given, sizes=(1, out.size))
+    # From the last axes to the first: each run of axes that repeats makes the array larger.
+    for i, (length, moves) in reversed(list(enumerate(runs))):
+        if moves:
+            before //= length
+        else:
+            last = i == repeated[0]
+            made = p.memory(out) if last else p.temporary((before * length * inside,))
+            p.emit(OTHER["repeat"], made, given, sizes=(before, length, inside))
+            given = made
+        inside *= length
+
+
+@lowers("where")
+def _where(p: Program, out: Value, condition: Value, a: Any, b: Any) -> None:
+    if any(_shape(v) != out.shape for v in (condition, a, b)):
+        raise Untraceable("where of several shapes has no instruction")
+    given = p.straight(condition), p.straight(a), p.straight(b)
+    p.emit(OTHER["where"], p.memory(out), *given, sizes=(1, out.size))
+
+
+@lowers("gelu")
+def _gelu(p: Program, out: Value, x: Value) -> None:
+    given, mine = p.straight(x), p.memory(out)
+    p.emit(UNARY["normal_cdf"], mine, given, sizes=(1, out.size))
+    p.emit(BINARY["multiply"], mine, mine, given, sizes=(1, out.size, 3))
+
+
+# --- other shapes ---------------------------------------------------------------------------------
+
+
+@lowers("reshape", "ravel", "expand_dims", "squeeze", "astype", "positive")
+def _same_elements(p: Program, out: Value, x: Value, *args: Any, **kwargs: Any) -> None:
+    if kwargs.get("order", "C") != "C" or "F" in args:
+        raise Untraceable("reshape in Fortran's order has no instruction")
+    out.memory = p.straight(x).reshape(out.shape)
+    p.share(out)
+
+
+@lowers("transpose")
+def _transpose(p: Program, out: Value, x: Value, axes: Any = None) -> None:
+    ndim = len(x.shape)
+    order = tuple(reversed(range(ndim))) if axes is None else tuple(a % ndim for a in axes)
+    if order == (1, 0) and x.layout is None:
+        out.memory, out.turned = p.memory(x), not x.turned
+        p.share(out)
+        return
+    if p.library is None:
+        raise Untraceable("transpose of other than two axes has no instruction")
+    rows = onednn.row_strides(x.shape)
+    if x.layout is None and not x.turned:
+        # The same memory, read in another order.
+        out.layout = p.library.strided(out.shape, [rows[a] for a in order])
+        out.memory = p.memory(x).reshape(-1)
+        p.share(out)
+        return
+    strides, inside = [0] * ndim, onednn.row_strides(out.shape)
+    for i, a in enumerate(order):
+        strides[a] = inside[i]
+    out.memory = p.laid(x, p.library.strided(x.shape, strides))[: out.size].reshape(out.shape)
+    p.share(out)
+
+
+@lowers("ones_like", "zeros_like")
+def _filled(p: Program, out: Value, *args: Any, **kwargs: Any) -> None:
+    raise AssertionError("is a constant")
+
+
+def _axes(x: Value, axis: Any) -> list[int]:
+    if axis is None:
+        return list(range(len(x.shape)))
+    given = axis if isinstance(axis, tuple | list) else (axis,)
+    return sorted(int(i) % len(x.shape) for i in given)
+
+
+def _reduced(p: Program, out: Value, x: Value, axis: Any, mean: bool) -> None:
+    axes, ndim = _axes(x, axis), len(x.shape)
+    count = math.prod(x.shape[i] for i in axes)
+    rest = x.size // max(count, 1)
+    factor = 1.0 / count if mean else 1.0
+    last = axes == list(range(ndim - len(axes), ndim))
+    first = axes == list(range(len(axes)))
+    if p.library is not None and (not (first or last) or x.layout is not None) and axes:
+        _reduced_by_onednn(p, "mean" if mean else "sum", out, x, axes)
+    elif last:
+        given = p.straight(x)
+        p.emit(OTHER["sum_columns"], p.memory(out), given, sizes=(rest, count), number=factor)
+    elif first:
+        p.emit(OTHER["sum_rows"], p.memory(out), p.straight(x), sizes=(count, rest))
+        if mean:
+            mine = p.memory(out)
+            number = p.straight(factor)
+            p.emit(BINARY["multiply"], mine, mine, number, sizes=(1, rest, 1))
+    else:
+        raise Untraceable("a sum over axes in the middle has no instruction")
+
+
+def _reduced_by_onednn(p: Program, kind: str, out: Value, x: Value, axes: list[int]) -> None:
+    assert p.library is not None
+    shape = [1 if i in axes else n for i, n in enumerate(x.shape)]
+    given, made = p.lies(x), p.library.strided(shape)
+    recipe = p.library.recipe("reduction", onednn.REDUCTION[kind], given, made, 0.0, 0.0)
+    p.call(recipe, {"src": (x, given)}, {"dst": (p.memory(out), made)})
+
+
+@lowers("sum")
+def _sum(p: Program, out: Value, x: Value, axis: Any = None, keepdims: Any = False) -> None:
+    _reduced(p, out, x, axis, mean=False)
+
+
+@lowers("mean")
+def _mean(p: Program, out: Value, x: Value, axis: Any = None, keepdims: Any = False) -> None:
+    _reduced(p, out, x, axis, mean=True)
+
+
+@lowers("mean_of_rows")
+def _mean_of_rows(p: Program, out: Value, x: Value) -> None:
+    _reduced(p, out, x, 1, mean=True)
+
+
+@lowers("max", "amax")
+def _max(p: Program, out: Value, x: Value, axis: Any = None, keepdims: Any = False) -> None:
+    axes, ndim = _axes(x, axis), len(x.shape)
+    if axes != list(range(ndim - len(axes), ndim)):
+        raise Untraceable("a maximum over axes in the middle has no instruction")
+    count = math.prod(x.shape[i] for i in axes)
+    sizes = (x.size // count, count)
+    p.emit(OTHER["maximum_columns"], p.memory(out), p.straight(x), sizes=sizes)
+
+
+# --- products -------------------------------------------------------------------------------------
+
+
+def _emit_product(
+    p: Program,
+    out: Value,
+    a: Value,
+    b: Value,
+    ta: bool,
+    tb: bool,
+    bias: Value | None = None,
+    then: str | None = None,
+) -> None:
+    """Emit ``then(op(a) op(b) + bias)``."""
+    for given in (a, b):
+        if len(given.shape) != 2:
+            raise Untraceable("a product of other than matrices has no instruction")
+    m, k = a.shape[::-1] if ta else a.shape
+    n = b.shape[0] if tb else b.shape[1]
+    memory = p.memory(out)
+    if bias is not None and (out.turned or not _multiplied_by_onednn(p, m, n, k)):
+        if out.turned:
+            raise Untraceable("a product by columns has no bias")
+        p.emit(OTHER["fill_rows"], memory, p.straight(bias), sizes=out.shape)
+    first, second = p.memory(a), p.memory(b)
+    ta, tb = ta != a.turned, tb != b.turned
+    if out.turned:  # the transpose of a product is that of the factors the other way round
+        first, second, ta, tb, m, n = second, first, not tb, not ta, n, m
+    if _multiplied_by_onednn(p, m, n, k):
+        _multiply(p, memory, first, second, ta, tb, (m, n, k), bias, then)
+        return
+    p.emit(
+        OTHER["product"],
+        memory,
+        first,
+        second,
+        sizes=(m, n, k),
+        flags=ta + 2 * tb,
+        number=float(bias is not None),
+    )
+    if then is not None:
+        p.emit(UNARY[then], memory, memory, sizes=(1, out.size))
+
+
+def _multiplied_by_onednn(p: Program, m: int, n: int, k: int) -> bool:
+    return p.shared and m * n * k >= _MANY_PRODUCTS
+
+
+def _multiply(
+    p: Program,
+    out: numpy.ndarray,
+    a: numpy.ndarray,
+    b: numpy.ndarray,
+    ta: bool,
+    tb: bool,
+    sizes: tuple[int, int, int],
+    bias: Value | None,
+    then: str | None,
+) -> None:
+    assert p.library is not None
+    m, n, k = sizes
+    first = p.library.strided((m, k), (1, m) if ta else (k, 1))
+    second = p.library.strided((k, n), (1, k) if tb else (n, 1))
+    row, result = p.library.strided((1, n)), p.library.strided((m, n))
+    recipe = p.library.recipe(
+        "matmul", first, second, None if bias is None else row, result, after=then
+    )
+    given: dict[str, Any] = {"src": (a, first), "weights": (b, second)}
+    if bias is not None:
+        given["bias"] = (p.straight(bias), row)
+    p.call(recipe, given, {"dst": (out, result)})
+
+
+@lowers("matrix_product")
+def _matrix_product(p: Program, out: Value, a: Value, b: Value, ta: bool, tb: bool) -> None:
+    _emit_product(p, out, a, b, ta, tb)
+
+
+@lowers("dot", "matmul")
+def _dot(p: Program, out: Value, a: Value, b: Value) -> None:
+    _emit_product(p, out, a, b, False, False)
+
+
+@lowers("affine")
+def _affine(
+    p: Program, out: Value, x: Value, w: Value, b: Value | None, then: str | None = None
+) -> None:
+    _emit_product(p, out, x, w, False, False, b, then)
+
+
+# --- losses ---------------------------------------------------------------------------------------
+
+
+def _of_last_axis(name: str) -> Callable[..., None]:
+    def lower(p: Program, out: Value, x: Value, axis: int = -1) -> None:
+        if axis not in (-1, len(x.shape) - 1):
+            raise Untraceable(f"{name} along another axis than the last has no instruction")
+        sizes = (x.size // x.shape[-1], x.shape[-1])
+        p.emit(OTHER[name], p.memory(out), p.straight(x), sizes=sizes)
+
+    return lower
+
+
+LOWERINGS["softmax"] = _of_last_axis("softmax")
+LOWERINGS["log_softmax"] = _of_last_axis("log_softmax")
+
+
+@lowers("softmax_cross_entropy")
+def _cross_entropy(p: Program, out: Value, x: Value, labels: Value) -> None:
+    given = p.straight(x), p.straight(labels)
+    p.emit(OTHER["cross_entropy"], p.memory(out), *given, sizes=x.shape)
+
+
+@lowers("softmax_cross_entropy_gradient")
+def _cross_entropy_gradient(p: Program, out: Value, g: Value, q: Value, labels: Value) -> None:
+    given = p.straight(g), p.straight(q), p.straight(labels)
+    p.emit(OTHER["cross_entropy_gradient"], p.memory(out), *given, sizes=q.shape)
+
+
+@lowers("pick")
+def _pick(p: Program, out: Value, x: Value, labels: Value) -> None:
+    p.emit(OTHER["pick"], p.memory(out), p.straight(x), p.straight(labels), sizes=x.shape)
+
+
+@lowers("place")
+def _place(p: Program, out: Value, g: Value, labels: Value, classes: int) -> None:
+    p.emit(OTHER["place"], p.memory(out), p.straight(g), p.straight(labels), sizes=out.shape)
+
+
+@lowers("sigmoid_cross_entropy")
+def _sigmoid_cross_entropy(p: Program, out: Value, x: Value, y: Any) -> None:
+    # max(x, 0) - x y + log(1 + exp(-|x|)), and the first and last of these are softplus(x)
+    negative = p.temporary(x.shape)
+    _emit_binary_into(p, "multiply", negative, x.shape, x, y)
+    p.emit(UNARY["softplus"], p.memory(out), p.straight(x), sizes=(1, out.size))
+    mine = p.memory(out)
+    p.emit(BINARY["subtract"], mine, mine, negative, sizes=(1, out.size, 3))

@@ -1,0 +1,208 @@
+"""A traced step as a list of operations: the forward pass, the loss and the derivatives alike.
+
+Derivatives are operations like any others, so that a program is made of one list. What no program
+can do makes the trace fail, and the step runs as a graph of MXNet's. Everything is float32; class
+numbers are, too, which is exact below 2**24. It must not know models.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from minpy.array import is_tracked, ndarray, numpy_value
+from minpy.autograd.trace import Trace, box
+from minpy.graph.native import onednn
+from minpy.graph.native.instructions import BINARY
+from minpy.graph.trace import SAME_ELEMENTS, Untraceable, count_work, refuse_reading
+from minpy.primitives import Primitive
+
+if TYPE_CHECKING:
+    from minpy.graph.native.onednn import Layout
+
+__all__ = ["LOWERINGS", "ON_ONEDNN", "Operation", "ProgramTrace", "Value", "aligned", "constant"]
+
+FLOAT = numpy.dtype("float32")
+_BOOL = numpy.dtype("bool")
+
+# Operation → what turns it into instructions: takes the program, the results, and the operation's
+# arguments. `lowerings` and `images` fill it.
+LOWERINGS: dict[str, Callable[..., None]] = {}
+# Those that need oneDNN.
+ON_ONEDNN: set[str] = set()
+
+_COMPARISONS = frozenset(["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"])
+# Operations whose result is a float where one operand is; ones and zeros stand for a bool then.
+_TAKE_BOOLS = frozenset([*BINARY, "where"])
+# The argument that has the class numbers.
+_LABELS = {
+    "pick": 1,
+    "place": 1,
+    "softmax_cross_entropy": 1,
+    "softmax_cross_entropy_gradient": 2,
+}
+
+
+class Value:
+    """An array of the program: an input, a constant, or the result of an operation."""
+
+    __slots__ = ("constant", "dtype", "layout", "memory", "origin", "shape", "trace", "turned")
+
+    def __init__(
+        self, trace: ProgramTrace | None, shape: tuple[int, ...], dtype: numpy.dtype
+    ) -> None:
+        self.trace = trace
+        self.shape = shape
+        self.dtype = dtype
+        self.memory: numpy.ndarray | None = None  # where it lies, contiguous
+        self.turned = False  # whether the memory holds the matrix's columns one after the other
+        self.layout: Layout | None = None  # how it lies there, where neither by rows nor by columns
+        self.constant: numpy.ndarray | None = None
+        self.origin: Value | None = None  # the input that it has the elements of
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    def refuse(self) -> None:
+        """Raise `Untraceable`: a number that is read now would be the same at every run."""
+        refuse_reading()
+
+
+@dataclass(eq=False, slots=True)
+class Operation:
+    """A recorded operation; arrays among its arguments are `Value` objects."""
+
+    name: str
+    given: list[Any]
+    made: list[Value]
+    told: dict[str, Any] = field(default_factory=dict)
+
+
+class ProgramTrace(Trace):
+    """Records the operations that its arrays go through, in order.
+
+    Attributes
+    ----------
+    operations
+        What was done.
+    draws
+        Input → function that draws its value anew at each run.
+    class_numbers
+        Input → number of classes, for inputs whose elements are taken as class numbers.
+    work
+        Multiplications and elements of all results together.
+    """
+
+    __slots__ = ("class_numbers", "draws", "operations", "work")
+
+    def __init__(self, level: int, token: Any) -> None:
+        super().__init__(level, token)
+        self.operations: list[Operation] = []
+        self.draws: dict[Value, Callable[[], ndarray]] = {}
+        self.class_numbers: dict[Value, int] = {}
+        self.work = 0
+
+    def input(self, array: ndarray, memory: numpy.ndarray, turned: bool = False) -> ndarray:
+        """Return an array that stands for an input that lies in `memory` at each run."""
+        value = Value(self, array.shape, array.dtype)
+        value.memory, value.turned, value.origin = memory, turned, value
+        return box(array, value)
+
+    def draw(self, array: ndarray, again: Callable[[], ndarray]) -> ndarray:
+        """Return an array that stands for a random draw, made anew by `again` at each run."""
+        made = self.input(array, aligned(array.shape))
+        self.draws[made._box] = again
+        return made
+
+    def value_of(self, array: Any) -> Value:
+        """Return what an array is in the program: a constant where it isn't of this trace."""
+        if type(array) is ndarray:
+            if is_tracked(array):  # which looks through what ended tapes know of it
+                if array._box.trace is not self:
+                    raise Untraceable("it uses an array that an enclosing derivative follows")
+                return array._box
+            array = numpy_value(array)
+        return constant(array)
+
+    def process(self, operation: Primitive, args: tuple, kwargs: dict) -> Any:
+        """Run `operation` on the values, and record it."""
+        inner, given = [], []
+        limit = len(args) if operation.arrays < 0 else operation.arrays
+        for i, a in enumerate(args):
+            own = type(a) is ndarray and a._box is not None and a._box.trace is self
+            inner.append(a._inner if own else a)
+            arrays = type(a) is ndarray or isinstance(a, numpy.ndarray)
+            given.append(self.value_of(a) if own or (arrays and i < limit) else a)
+        name = operation.name
+        if name not in LOWERINGS or (name in ON_ONEDNN and onednn.library() is None):
+            raise Untraceable(f"{name} has no instruction")
+        ans = operation(*inner, **kwargs)
+        results = ans if type(ans) is tuple else (ans,)
+        if any(type(r) is not ndarray for r in results):
+            raise Untraceable(f"{name} has results that are no arrays")
+        if name in ("ones_like", "zeros_like") or not any(
+            isinstance(a, Value) and a.constant is None for a in given
+        ):
+            return ans  # it will be the same at every run
+        self.work += count_work(inner, ans)
+        if any(r.size == 0 for r in results) or any(
+            isinstance(a, Value) and a.size == 0 for a in given
+        ):
+            raise Untraceable("an array without elements has no instructions")
+        self._check_integers(operation, given)
+        made = [Value(self, r.shape, r.dtype) for r in results]
+        for value in made:
+            # Inputs may become integers: then they are good for class numbers alone.
+            numbers = name == "astype" and value.dtype.kind in "iu" and given[0].origin is not None
+            compared = value.dtype == _BOOL and name in _COMPARISONS
+            if value.dtype != FLOAT and not numbers and not compared:
+                raise Untraceable(f"{name} gives {value.dtype}; only float32 has instructions")
+        self.operations.append(Operation(name, given, made, kwargs))
+        if name in SAME_ELEMENTS and isinstance(given[0], Value):
+            made[0].origin = given[0].origin
+        boxed = tuple(box(r, value) for r, value in zip(results, made, strict=True))
+        return boxed if type(ans) is tuple else boxed[0]
+
+    def _check_integers(self, operation: Primitive, given: list[Any]) -> None:
+        labels = _LABELS.get(operation.name)
+        for i, a in enumerate(given):
+            if not isinstance(a, Value) or a.dtype == FLOAT:
+                continue
+            if i == labels or a.constant is not None or operation.name == "astype":
+                continue
+            if a.dtype != _BOOL or operation.name not in _TAKE_BOOLS:
+                raise Untraceable(f"{operation.name} of {a.dtype}; only float32 has instructions")
+        if labels is None:
+            return
+        origin = given[labels].origin
+        if origin is None or origin.memory is None:
+            raise Untraceable("class numbers that are computed can't be checked")
+        rows = given[0] if operation.name == "place" else given[labels - 1]
+        if operation.name != "place" and (len(rows.shape) != 2 or given[labels].shape[1:]):
+            raise Untraceable(f"{operation.name} of other than rows has no instruction")
+        classes = given[2] if operation.name == "place" else rows.shape[-1]
+        self.class_numbers[origin] = min(classes, self.class_numbers.get(origin, classes))
+
+
+def constant(array: Any) -> Value:
+    """Return an array or a number as a value that is the same at every run."""
+    given = numpy.asarray(array)
+    value = Value(None, given.shape, given.dtype)
+    if value.dtype.kind not in "biuf":
+        raise Untraceable(f"an array of {value.dtype} has no instructions")
+    value.constant = numpy.array(given, FLOAT)
+    return value
+
+
+def aligned(shape: tuple[int, ...]) -> numpy.ndarray:
+    """Return float32 zeros that begin on a cache line."""
+    size = math.prod(shape)
+    raw = numpy.zeros(size + 16, FLOAT)
+    start = -(raw.ctypes.data // 4) % 16
+    return raw[start : start + size].reshape(shape)

@@ -1,0 +1,159 @@
+"""Rewrites the operations of a step into fewer that do the same: the same numbers, less memory.
+
+What derivatives and layers write as two operations is one for the kernels underneath. It must not
+know how operations are computed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Any
+
+from minpy.graph.native.recording import Operation, Value
+
+__all__ = ["needed_by", "rewritten"]
+
+# These have an instruction that ends with relu, for the first result.
+_THEN_RELU = frozenset(["add", "affine", "batch_norm", "convolution", "normalize"])
+
+
+def needed_by(operations: list[Operation], results: Collection[Value]) -> list[Operation]:
+    """Return the operations that results depend on, in order."""
+    needed, live = set(results), []
+    for operation in reversed(operations):
+        if not needed.isdisjoint(operation.made):
+            live.append(operation)
+            needed.update(_values(operation))
+    return live[::-1]
+
+
+def rewritten(operations: list[Operation], results: Collection[Value]) -> list[Operation]:
+    """Return operations with the same results, fewer of them."""
+    operations = _with_relu_gradients(operations)
+    operations = needed_by(operations, results)
+    operations = _with_relu_after(operations, results)
+    operations = _with_smaller_gradients(operations, results)
+    return needed_by(operations, results)
+
+
+def _values(operation: Operation) -> list[Value]:
+    return [a for a in operation.given if isinstance(a, Value)]
+
+
+def _makers(operations: list[Operation]) -> dict[Value, Operation]:
+    return {value: operation for operation in operations for value in operation.made}
+
+
+def _uses(operations: list[Operation], results: Collection[Value]) -> Counter[Value]:
+    uses = Counter(results)
+    for operation in operations:
+        uses.update(_values(operation))
+    return uses
+
+
+def _is_zero(given: Any) -> bool:
+    if isinstance(given, Value):
+        return given.constant is not None and given.constant.size == 1 and not given.constant.any()
+    return bool(given == 0)
+
+
+def _with_relu_gradients(operations: list[Operation]) -> list[Operation]:
+    """Write ``g * (y > 0)`` as one operation."""
+    makers, out = _makers(operations), []
+    for operation in operations:
+        if operation.name == "multiply":
+            a, b = operation.given
+            for g, mask in ((a, b), (b, a)):
+                maker = makers.get(mask) if isinstance(mask, Value) else None
+                if (
+                    maker is not None
+                    and maker.name == "greater"
+                    and isinstance(maker.given[0], Value)
+                    and _is_zero(maker.given[1])
+                    and isinstance(g, Value)
+                    and g.shape == mask.shape == operation.made[0].shape
+                ):
+                    given = [g, maker.given[0]]
+                    operation = Operation("relu_gradient", given, operation.made)
+                    break
+        out.append(operation)
+    return out
+
+
+def _with_relu_after(operations: list[Operation], results: Collection[Value]) -> list[Operation]:
+    """Let the operation before a relu end with it, where nobody else wants what is before."""
+    makers, uses = _makers(operations), _uses(operations, results)
+    merged: dict[Operation, Operation] = {}
+    gone: set[Operation] = set()
+    for operation in operations:
+        if operation.name != "relu":
+            continue
+        before = operation.given[0]
+        maker = makers.get(before)
+        if (
+            maker is None
+            or maker.name not in _THEN_RELU
+            or maker.made[0] is not before
+            or maker in merged
+            or uses[before] != 1
+        ):
+            continue
+        made = [operation.made[0], *maker.made[1:]]
+        merged[maker] = Operation(maker.name, maker.given, made, {**maker.told, "then": "relu"})
+        gone.add(operation)
+    return [merged.get(o, o) for o in operations if o not in gone]
+
+
+def _with_smaller_gradients(
+    operations: list[Operation], results: Collection[Value]
+) -> list[Operation]:
+    """Apply a relu's gradient where there are fewer elements, or in the kernel that comes next."""
+    makers, uses = _makers(operations), _uses(operations, results)
+    takers: dict[Value, list[Operation]] = {}
+    for operation in operations:
+        for value in set(_values(operation)):
+            takers.setdefault(value, []).append(operation)
+    replaced: dict[Operation, list[Operation]] = {}
+    for operation in operations:
+        if operation.name != "relu_gradient":
+            continue
+        g, y = operation.given
+        maker = makers.get(g)
+        if (
+            maker is not None
+            and maker.name == "max_pool_to_input"
+            and maker.given[1] is y
+            and uses[g] == 1
+            and maker not in replaced
+        ):
+            # Where a window's maximum is positive the gradient goes to a positive element, and
+            # elsewhere it is zero either way.
+            outer, x, pooled, *rest = maker.given
+            smaller = Value(outer.trace, outer.shape, outer.dtype)
+            replaced[maker] = [Operation("relu_gradient", [outer, pooled], [smaller])]
+            replaced[operation] = [
+                Operation("max_pool_to_input", [smaller, x, pooled, *rest], operation.made)
+            ]
+            continue
+        result = operation.made[0]
+        if uses[result] != 1 or result not in takers:
+            continue
+        (taker,) = takers[result]
+        normal = makers.get(y)
+        if (
+            taker.name == "batch_norm_gradients"
+            and taker.given[0] is result
+            and normal is not None
+            and normal.name == "batch_norm"
+            and normal.told.get("then") == "relu"
+            and normal.given[0] is taker.given[1]
+        ):
+            # The kernel knows which elements its relu has let through.
+            replaced[operation] = []
+            replaced[taker] = [
+                Operation(
+                    taker.name, [g, *taker.given[1:]], taker.made, {**taker.told, "then": "relu"}
+                )
+            ]
+    return [new for o in operations for new in replaced.get(o, [o])]

@@ -1,0 +1,308 @@
+"""Images in programs: convolution, pooling and normalization by oneDNN, in its own layouts.
+
+Everything is compared with the same operations in float64, which NumPy's kernels compute.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+
+import numpy
+import pytest
+
+import minpy
+import minpy.numpy as np
+from minpy import autograd, layers, random
+from minpy.autograd.trace import open_trace
+from minpy.graph.native import Program, ProgramTrace, available, onednn
+from minpy.layers.functions import (
+    affine,
+    avg_pool,
+    batchnorm,
+    conv,
+    conv_transpose,
+    global_avg_pool,
+    max_pool,
+    relu,
+    softmax_loss,
+)
+from minpy.models import Sequential
+
+pytestmark = pytest.mark.skipif(
+    not available() or onednn.library() is None, reason="numba or oneDNN is missing"
+)
+
+rng = numpy.random.default_rng(0)
+
+
+def some(*shape):
+    return rng.standard_normal(shape).astype("float32")
+
+
+@pytest.fixture(params=[False, True], ids=["alone", "shared"])
+def shared(request, monkeypatch):
+    """Programs of small operations, and such as large ones get; both for small arrays."""
+    if request.param:
+        monkeypatch.setattr("minpy.graph.native.lowerings._MANY_ELEMENTS", 1)
+        monkeypatch.setattr("minpy.graph.native.lowerings._MANY_PRODUCTS", 1)
+    return request.param
+
+
+def as_program(function, arrays, shared):
+    """Return a function's results by a program, which ran on other values first."""
+    memories = [numpy.ones(a.shape, "float32") for a in arrays]
+    with open_trace(ProgramTrace) as trace:
+        traced = [trace.input(np.array(a), m) for a, m in zip(arrays, memories, strict=True)]
+        program = Program(trace, results := list(function(*traced)), [None] * len(results), shared)
+    program.run()
+    for memory, a in zip(memories, arrays, strict=True):
+        memory[...] = a
+    program.run()
+    return program.results
+
+
+def check(function, *arrays, shared=False, rtol=2e-5):
+    """Compare a function of arrays, and its derivatives by all of them, with float64."""
+
+    def all_of(*arrays):
+        weights = numpy.linspace(0.5, 1.5, 7)
+
+        def total(*arrays):
+            result = function(*arrays)
+            flat = np.reshape(result, (-1,))
+            repeated = numpy.resize(weights, flat.shape).astype(flat.dtype)
+            return np.sum(flat * repeated)
+
+        gradients = autograd.grad(total, tuple(range(len(arrays))))(*arrays)
+        return [function(*arrays), *gradients]
+
+    found = as_program(all_of, arrays, shared)
+    expected = all_of(*[np.array(a.astype("float64")) for a in arrays])
+    for f, e in zip(found, expected, strict=True):
+        e = e.asnumpy()
+        assert f.shape == e.shape
+        numpy.testing.assert_allclose(f, e, rtol=rtol, atol=rtol * max(1.0, numpy.abs(e).max()))
+
+
+CONVOLUTIONS = {
+    "of one channel": ((2, 1, 8, 8), (32, 1, 3, 3), {}),
+    "of three channels": ((2, 3, 9, 7), (16, 3, 3, 3), {"pad": 1}),
+    "of whole blocks of channels": ((2, 32, 7, 7), (16, 32, 3, 3), {"pad": 1}),
+    "of channels that fill no block": ((3, 10, 7, 7), (20, 10, 3, 3), {}),
+    "with a stride and uneven padding": (
+        (2, 16, 8, 8),
+        (32, 16, 3, 3),
+        {"stride": 2, "pad": ((0, 1), (0, 1))},
+    ),
+    "pointwise": ((2, 16, 6, 6), (32, 16, 1, 1), {}),
+    "pointwise with a stride": ((2, 16, 8, 8), (32, 16, 1, 1), {"stride": 2}),
+    "dilated": ((2, 16, 9, 9), (16, 16, 3, 3), {"dilation": 2}),
+    "in groups": ((2, 32, 7, 7), (32, 16, 3, 3), {"groups": 2}),
+    "of each channel by itself": ((2, 16, 7, 7), (16, 1, 3, 3), {"groups": 16, "pad": 1}),
+    "of signals": ((2, 16, 11), (16, 16, 3), {"pad": 1}),
+    "of volumes": ((2, 4, 5, 6, 5), (16, 4, 3, 3, 3), {}),
+}
+
+
+@pytest.mark.parametrize("name", sorted(CONVOLUTIONS))
+def test_convolutions(name, shared):
+    x, w, told = CONVOLUTIONS[name]
+    arrays = some(*x), some(*w), some(w[0])
+    check(lambda x, w, b: conv(x, w, b, **told), *arrays, shared=shared)
+    check(lambda x, w, b: relu(conv(x, w, b, **told)), *arrays, shared=shared)
+    check(lambda x, w: conv(x, w, **told), *arrays[:2], shared=shared)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_transposed_convolutions(stride, shared):
+    check(
+        lambda x, w: relu(conv_transpose(x, w, stride=stride)),
+        some(2, 16, 5, 5),
+        some(16, 32, 3, 3),
+        shared=shared,
+    )
+
+
+@pytest.mark.parametrize("channels", [3, 16])
+@pytest.mark.parametrize(
+    "told",
+    [{}, {"pool": 3, "stride": 2}, {"pool": 3, "stride": 2, "pad": ((0, 1), (1, 1))}],
+    ids=["by 2", "overlapping", "padded"],
+)
+@pytest.mark.parametrize(
+    "pool", [max_pool, avg_pool, lambda x, **t: avg_pool(x, count_include_pad=True, **t)]
+)
+def test_pooling(pool, told, channels, shared):
+    x = some(2, channels, 9, 9)
+    check(lambda x: pool(x, **told), x, shared=shared)
+    check(lambda x: pool(relu(x), **told), x, shared=shared)
+
+
+def test_pooling_after_a_convolution_that_somebody_else_reads_too(shared):
+    def f(x, w, b):
+        y = relu(conv(x, w, b))
+        return np.sum(y, axis=(2, 3)) + np.sum(max_pool(y), axis=(2, 3))
+
+    check(f, some(2, 3, 8, 8), some(16, 3, 3, 3), some(16), shared=shared)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((4, 16, 5, 5), 1), ((4, 5, 5, 6), 3), ((8, 7), 1)])
+def test_batch_normalization(shape, axis, shared):
+    n = shape[axis]
+
+    def f(x, gamma, beta, activation):
+        out, mean, var = batchnorm(x, gamma, beta, axis=axis)
+        return activation(out) + np.sum(mean * var)
+
+    arrays = some(*shape), some(n), some(n)
+    for activation in (relu, lambda x: x):
+        check(lambda *a, g=activation: f(*a, g), *arrays, shared=shared, rtol=1e-4)
+
+
+def test_normalization_by_running_statistics(shared):
+    def f(x, gamma, beta, mean, var):
+        return relu(batchnorm(x, gamma, beta, "test", running_mean=mean, running_var=var)[0])
+
+    arrays = some(4, 16, 5, 5), some(16), some(16), some(16), numpy.abs(some(16)) + 0.5
+    found = as_program(lambda *a: [f(*a)], arrays, shared)[0]
+    expected = f(*[np.array(a.astype("float64")) for a in arrays]).asnumpy()
+    numpy.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_residual_block_and_its_loss(shared):
+    def f(labels, x, w1, w2, w3, gamma, beta, dense, bias):
+        first = relu(batchnorm(conv(x, w1, pad=1), gamma, beta)[0])
+        y = batchnorm(conv(first, w2, pad=1), gamma, beta)[0]
+        y = relu(y + conv(first, w3))
+        y = np.reshape(global_avg_pool(y), (4, -1))
+        return softmax_loss(affine(y, dense, bias), labels)
+
+    def all_of(*arrays):
+        value, gradients = autograd.value_and_grad(f, tuple(range(1, len(arrays))))(*arrays)
+        return [value, *gradients]
+
+    weights = [0.3 * some(*s) for s in [(16, 3, 3, 3), (16, 16, 3, 3), (16, 16, 1, 1)]]
+    labels = numpy.array([1, 0, 2, 1], "float32")
+    arrays = labels, some(4, 3, 6, 6), *weights, some(16), some(16), some(16, 3), some(3)
+    found = as_program(all_of, arrays, shared)
+    expected = all_of(*[np.array(a.astype("float64")) for a in arrays])
+    for a, e in zip(found, [e.asnumpy() for e in expected], strict=True):
+        numpy.testing.assert_allclose(a, e, rtol=1e-3, atol=1e-4 * max(1.0, numpy.abs(e).max()))
+
+
+@pytest.mark.parametrize("axes", [(0, 2, 3, 1), (0, 3, 1, 2), (3, 2, 1, 0)])
+def test_axes_in_another_order_before_and_after_a_convolution(axes, shared):
+    back = tuple(numpy.argsort(axes))
+    x = some(2, 16, 6, 5).transpose(back).copy()
+    check(
+        lambda x, w: np.transpose(relu(conv(np.transpose(x, axes), w)), axes) * 2.0,
+        x,
+        some(16, 16, 3, 3),
+        shared=shared,
+    )
+
+
+def test_numbers_for_each_channel_and_sums_over_the_others(shared):
+    def f(x, w, scale):
+        y = conv(x, w)
+        y = y * np.reshape(scale, (1, 16, 1, 1)) - np.mean(y, axis=(0, 2, 3), keepdims=True)
+        return np.sum(y * y, axis=(0, 2))
+
+    check(f, some(2, 16, 5, 5), some(16, 16, 3, 3), some(16), shared=shared, rtol=1e-4)
+
+
+def build(channels_last):
+    random.seed(0)
+    told = {"data_format": "channels_last" if channels_last else "channels_first"}
+    model = Sequential(
+        [
+            layers.Conv2D(16, 3, padding="same", use_bias=False, **told),
+            layers.BatchNormalization(axis=-1 if channels_last else 1),
+            layers.ReLU(),
+            layers.MaxPooling2D(2, **told),
+            layers.SeparableConv2D(16, 3, **told),
+            layers.Dropout(0.2),
+            layers.GlobalAveragePooling2D(**told),
+            layers.Dense(5),
+        ]
+    )
+    return model
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_training_is_the_same_as_operation_by_operation(channels_last, monkeypatch):
+    x, y = some(40, *((12, 12, 3) if channels_last else (3, 12, 12))), rng.integers(0, 5, 40)
+    losses = {}
+    for jit in (True, False):
+        model = build(channels_last)
+        model.compile("adam", minpy.losses.SparseCategoricalCrossentropy(from_logits=True), jit=jit)
+        history = model.fit(x, y, batch_size=16, epochs=4, verbose=0, shuffle=False)
+        losses[jit] = history.history["loss"], model.predict(x)
+        if jit:
+            replays = model._step._graphs.values()
+            assert all(type(r).__name__ == "ProgramReplay" for r in replays)
+    numpy.testing.assert_allclose(losses[True][0], losses[False][0], rtol=2e-4)
+    numpy.testing.assert_allclose(losses[True][1], losses[False][1], rtol=2e-3, atol=2e-3)
+
+
+def test_memory_is_used_again():
+    def f(x, w):
+        for _ in range(12):
+            x = relu(conv(x, w, pad=1))
+        return [x]
+
+    arrays = some(4, 16, 16, 16), 0.1 * some(16, 16, 3, 3)
+    with open_trace(ProgramTrace) as trace:
+        given = [trace.input(np.array(a), a) for a in arrays]
+        program = Program(trace, f(*given), [None])
+    addresses = {
+        k.ctypes.data for k in program._kept if isinstance(k, numpy.ndarray) and k.nbytes >= 65536
+    }
+    assert 2 <= len(addresses) <= 4
+
+
+def test_objects_of_the_library_are_given_back():
+    library = onednn.library()
+    layout = library.strided((3, 4))
+    destroyed = []
+    original = layout._destroy
+    layout._destroy = lambda handle: (destroyed.append(handle), original(handle))
+    handle = layout.handle
+    del layout
+    assert destroyed == [handle]
+
+
+def test_what_the_library_lacks_is_refused():
+    library = onednn.library()
+    with pytest.raises(onednn.Refused):
+        library.recipe(
+            "matmul",
+            library.strided((2, 3)),
+            library.strided((4, 5)),
+            None,
+            library.strided((2, 5)),
+        )
+
+
+def test_without_the_package_steps_are_graphs(monkeypatch):
+    monkeypatch.setattr(onednn, "library", lambda: None)
+    with open_trace(ProgramTrace) as trace:
+        x = trace.input(np.array(some(2, 3, 8, 8)), some(2, 3, 8, 8))
+        with pytest.raises(minpy.graph.trace.Untraceable, match="convolution has no instruction"):
+            conv(x, np.array(some(4, 3, 3, 3)))
+
+
+def test_a_library_that_is_none_is_no_library(tmp_path, monkeypatch):
+    broken = tmp_path / "libdnnl.so.3"
+    broken.write_bytes(b"not a library")
+    monkeypatch.setattr(onednn, "_path", lambda: str(broken))
+    onednn.library.cache_clear()
+    try:
+        assert onednn.library() is None
+        monkeypatch.setattr(onednn, "_path", lambda: ctypes.util.find_library("m"))
+        onednn.library.cache_clear()
+        assert onednn.library() is None
+    finally:
+        monkeypatch.undo()
+        onednn.library.cache_clear()
+    assert onednn.library() is not None
