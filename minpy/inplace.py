@@ -71,7 +71,11 @@ def _update(target: ndarray, value: Any, index: Any) -> None:
 
 
 def overwrite(
-    target: Any, value: ndarray, casting: str = "same_kind", by: str | None = None
+    target: Any,
+    value: ndarray,
+    casting: str = "same_kind",
+    by: str | None = None,
+    broadcasts: bool = True,
 ) -> Any:
     """Write a whole value into an array, which keeps its shape and dtype; return the array.
 
@@ -85,7 +89,15 @@ def overwrite(
         Which conversions to the dtype of `target` are allowed, as in `numpy.can_cast`.
     by
         The operation that writes, for messages.
+    broadcasts
+        False where `value` must have the shape of `target`.
     """
+    if not isinstance(target, ndarray | numpy.ndarray):
+        raise TypeError(f"return arrays must be of ArrayType, got {type(target).__name__}")
+    if not broadcasts and value.shape != numpy.shape(target):
+        raise ValueError(
+            f"{by}: expected out of shape {value.shape}, got one of {numpy.shape(target)}"
+        )
     if type(target) is not ndarray:
         return _overwrite_numpy(target, value, casting, by)
     if value.shape != target.shape and (
@@ -108,8 +120,6 @@ def overwrite(
 
 
 def _overwrite_numpy(target: Any, value: ndarray, casting: str, by: str | None) -> Any:
-    if not isinstance(target, numpy.ndarray):
-        raise TypeError(f"return arrays must be of ArrayType, got {type(target).__name__}")
     if is_tracked(value):
         raise TypeError(
             (f"{by}: " if by else "") + "out is a NumPy array, which can't hold the history of an "

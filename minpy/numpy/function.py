@@ -70,8 +70,29 @@ class Function(Primitive):
                 break
             args = (*args, kwargs.pop(name))
         out = kwargs.pop("out", None)
-        result = self._call(args, self._constants(kwargs))
-        return result if out is None else self._write(out, result)
+        if out is None:
+            return self._call(args, self._constants(kwargs))
+        if self._may_write(out, args, kwargs):
+            return self._written(out, args, kwargs)
+        return self._write(out, self._call(args, self._constants(kwargs)))
+
+    def _may_write(self, out: Any, args: tuple, kwargs: dict) -> bool:
+        """Say whether NumPy's function can write its result to `out` by itself."""
+        outs = out if type(out) is tuple else (out,)
+        if policy_state.name == "only_mxnet" or any(o is None for o in outs):
+            return False
+        if any(type(o) is ndarray and not is_free(o) for o in outs):
+            return False
+        if any(is_tracked(a) for a in arrays_in((args, kwargs))):
+            return False
+        context = self._context((*arrays_in((args, kwargs)), *outs))
+        return context.on_host and not self._wants_mxnet(self._arrays(args), kwargs, context)
+
+    def _written(self, out: Any, args: tuple, kwargs: dict) -> Any:
+        """Return `out` after NumPy, which knows what shapes and dtypes will do, has written it."""
+        self.kernel(*plain(self._arrays(args)), out=plain(out), **plain(kwargs))
+        self.ran_numpy += 1
+        return out[0] if type(out) is tuple and len(out) == 1 else out
 
     def _write(self, out: Any, result: Any) -> Any:
         """Do ``out=``."""
@@ -191,11 +212,13 @@ class Ufunc(Function):
     def _where(self, mask: Any, args: tuple, kwargs: dict) -> Any:
         """Run the operation where a mask holds; keep `out`, or zero, elsewhere."""
         out = kwargs.pop("out", None)
+        if out is not None and self._may_write(out, args, {**kwargs, "where": mask}):
+            return self._written(out, args, {**kwargs, "where": mask})
         out = out[0] if type(out) is tuple else out
         select = registry["where"]
         number = _HARMLESS_FOR.get(self.name, _HARMLESS)
         args = self._arrays(args)
-        safe = [select(mask, a, number if _is_float(a) else 1) for a in args]
+        safe = [select(mask, a, _alike(number, a)) for a in args]
         result = self(*safe, **kwargs)
         rest = numpy.zeros((), result.dtype) if out is None else out
         result = select(mask, result, rest)
@@ -287,6 +310,7 @@ class Ufunc(Function):
         return result if out is None else overwrite(out, result)
 
 
-def _is_float(a: Any) -> bool:
-    dtype = getattr(a, "dtype", None)
-    return isinstance(a, float | complex) if dtype is None else dtype.kind in "fc"
+def _alike(number: float, a: Any) -> Any:
+    """Return a number for floats, and one of its own kind for anything else."""
+    kind = numpy.asarray(a).dtype.kind if not hasattr(a, "dtype") else a.dtype.kind
+    return number if kind in "fc" else True if kind == "b" else 1

@@ -416,12 +416,18 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """Pick each element from one of several arrays, as `numpy.choose`."""
     chosen = [as_ndarray(c) for c in choices]
     which = numpy.asarray(_plain(a))
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"choose: expected mode 'raise', 'wrap' or 'clip', got {mode!r}")
     if mode == "raise" and which.size and not (which.min() >= 0 and which.max() < len(chosen)):
         raise ValueError("invalid entry in choice array")
     which = which % len(chosen) if mode == "wrap" else numpy.clip(which, 0, len(chosen) - 1)
     which, *chosen = broadcast_arrays(which, *chosen)
     result = take_along_axis(registry["stack"](*chosen), read_value(which)[None], 0)[0]
-    return result if out is None else overwrite(out, result)
+    if out is None:
+        return result
+    if numpy.shape(out) != result.shape:
+        raise TypeError("choose: invalid shape for output array.")
+    return overwrite(out, result, "unsafe", "choose")
 
 
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:

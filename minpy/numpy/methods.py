@@ -275,6 +275,13 @@ for _name, _function in _METHODS.items():
     _attach_method(_name, _function)
 
 
+def _an_axis(axis: Any) -> Any:
+    """Return the axis of a method that works in place, and so can't flatten the array."""
+    if axis is None:
+        raise TypeError("'NoneType' object cannot be interpreted as an integer")
+    return axis
+
+
 def _refuse_tracked(x: ndarray, by: str) -> None:
     if is_tracked(x):
         raise DifferentiationError(
@@ -375,7 +382,7 @@ class _Methods:
         self: ndarray, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
     ) -> None:
         """Put the kth element into its sorted place, in place."""
-        inplace.overwrite(self, sorting.partition(self, kth, axis, kind))
+        inplace.overwrite(self, sorting.partition(self, kth, _an_axis(axis), kind, order))
 
     def put(self: ndarray, indices: Any, values: Any, mode: str = "raise") -> None:
         """Set elements by place in the flattened array."""
@@ -410,7 +417,7 @@ class _Methods:
 
     def sort(self: ndarray, axis: int = -1, kind: Any = None, order: Any = None) -> None:
         """Sort the array in place."""
-        inplace.overwrite(self, sorting.sort(self, axis, kind))
+        inplace.overwrite(self, sorting.sort(self, _an_axis(axis), kind, order))
 
     def tobytes(self: ndarray, order: str = "C") -> bytes:
         """Return the elements' bytes."""

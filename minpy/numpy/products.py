@@ -12,7 +12,6 @@ import numpy
 
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.rules import def_linear, defjvp_argnums, defvjp, defvjp_argnums
-from minpy.inplace import overwrite
 from minpy.numpy import mxnet_einsum
 from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_to, unbroadcast
@@ -30,7 +29,6 @@ from minpy.numpy.shaping import (
     swapaxes,
     transpose,
 )
-from minpy.primitives import Primitive
 
 __all__ = [
     "convolve",
@@ -261,8 +259,8 @@ def_linear(tensordot, 0, 1)
 # --- einsum ---------------------------------------------------------------------------------------
 
 
-def _einsum_kernel(*operands: Any, subscripts: str, optimize: Any = False) -> numpy.ndarray:
-    return numpy.einsum(subscripts, *operands, optimize=optimize)
+def _einsum_kernel(*operands: Any, subscripts: str, **options: Any) -> numpy.ndarray:
+    return numpy.einsum(subscripts, *operands, **options)
 
 
 def _mx_einsum(F: Any, *operands: Any, subscripts: str, optimize: Any = False) -> Any:
@@ -270,7 +268,7 @@ def _mx_einsum(F: Any, *operands: Any, subscripts: str, optimize: Any = False) -
     return mxnet_einsum.einsum(F, subscripts, operands)
 
 
-_einsum = Primitive("einsum", _einsum_kernel, mxnet=_mx_einsum)
+_einsum = Function("einsum", _einsum_kernel, mxnet=_mx_einsum)
 
 
 def _explicit(subscripts: str, ndims: list[int]) -> str:
@@ -336,10 +334,10 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     written = _explicit(subscripts, [x.ndim for x in arrays])
     if dtype is not None:
         arrays = [x.astype(dtype, casting=casting) for x in arrays]
+    if out is not None:
+        return _einsum(*arrays, subscripts=written, optimize=optimize, out=out)
     result = _einsum(*arrays, subscripts=written, optimize=optimize)
-    if order in ("C", "F") and not result.flags[order]:
-        result = result.copy(order)
-    return result if out is None else overwrite(out, result)
+    return result.copy(order) if order in ("C", "F") and not result.flags[order] else result
 
 
 def _from_sublists(given: tuple) -> tuple[str, tuple]:

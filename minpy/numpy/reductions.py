@@ -516,7 +516,14 @@ argmax = _constant("argmax", _mx_arg("_npi_argmax"))
 argmin = _constant("argmin", _mx_arg("_npi_argmin"))
 nanargmax = _constant("nanargmax")
 nanargmin = _constant("nanargmin")
-count_nonzero = _constant("count_nonzero")
+_count_nonzero = _constant("count_nonzero")
+
+
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """Count the elements that aren't zero, as `numpy.count_nonzero`; a Python number of all."""
+    counted = _count_nonzero(a, axis=axis, keepdims=keepdims)
+    return int(counted) if axis is None and not keepdims and type(counted) is ndarray else counted
+
 
 # NumPy's old names for the same functions.
 alltrue, sometrue = all, any

@@ -406,7 +406,7 @@ def concatenate(
         raise TypeError("concatenate() only takes `out` or `dtype` as an argument, but both given")
     options = _converting(dtype, casting)
     made = _concatenate(*_several(arrays, "concatenate"), axis=axis, **options)
-    return made if out is None else overwrite(out, made, casting=casting, by="concatenate")
+    return made if out is None else overwrite(out, made, casting, "concatenate", broadcasts=False)
 
 
 def _stack_kernel(*arrays: Any, axis: int = 0, **kwargs: Any) -> numpy.ndarray:
@@ -450,7 +450,7 @@ def stack(
         raise TypeError("stack() only takes `out` or `dtype` as an argument, but both given")
     options = _converting(dtype, casting)
     made = _stack(*_several(arrays, "stack"), axis=axis, **options)
-    return made if out is None else overwrite(out, made, casting=casting, by="stack")
+    return made if out is None else overwrite(out, made, casting, "stack", broadcasts=False)
 
 
 def _at_least(ndim: int, a: Any) -> Any:
