@@ -1,0 +1,170 @@
+"""What a model is told before it trains: optimizer, loss, metrics, and whether to make a graph.
+
+It must not know of data, buffers or steps (`minpy.models.training_state` and those above it).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minpy import optimizers
+from minpy.array import as_ndarray
+from minpy.layers.layer import Layer, added_metrics
+from minpy.models.metric_set import MetricSet
+from minpy.models.outputs import OutputLosses, Outputs, masks_of_outputs
+
+__all__ = ["Compilable"]
+
+
+class Compilable(Layer):
+    """A model that is told how to train, and can say what its loss on a batch is."""
+
+    # The layers inside do it, each for its own dtype.
+    autocast = False
+
+    def _prepare(self) -> None:
+        if "_parameters" not in self.__dict__:
+            super()._prepare()
+            self._optimizer: Any = None
+            self._loss: Any = None
+            self._metrics: MetricSet | None = None
+            self._compile_arguments: dict[str, Any] | None = None
+            self._jit = True
+            self._steps_per_execution = 1
+            self._loss_parts: list[Any] = []
+            self._step: Any = None  # what runs the steps; made when they begin
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: str | bool = "auto",
+        jit: str | bool | None = None,
+    ) -> None:
+        """Say how to train.
+
+        Parameters
+        ----------
+        optimizer
+            A name or an `Optimizer`.
+        loss
+            A name, a `Loss`, or a function of ``(y_true, y_pred)``; for several outputs one for
+            all, or a list or dict of them. The total is their sum.
+        loss_weights
+            A list or dict of numbers that the losses of several outputs count with.
+        metrics
+            Names, `Metric` objects or functions to report beside the loss; for several outputs
+            a dict of them, or a list of lists.
+        weighted_metrics
+            The same, with the sample weights counted in.
+        run_eagerly
+            True runs the model operation by operation: Keras' word for ``jit=False``.
+        steps_per_execution
+            Callbacks see every so many batches as one.
+        jit_compile, jit
+            ``'auto'`` compiles the model's forward pass and loss into a graph where that can be
+            done, and runs it operation by operation otherwise; False never compiles. The second is
+            the short name of the first.
+
+        Raises
+        ------
+        ValueError
+            If a name doesn't exist; the model stays as it was.
+
+        Examples
+        --------
+        >>> from minpy.models import Sequential
+        >>> from minpy.layers import Dense
+        >>> model = Sequential([Dense(3, input_shape=(4,))])
+        >>> model.compile('adam', 'mse', metrics=['mae'])
+        """
+        chosen = optimizers.get(optimizer)
+        loss_function = None if loss is None else OutputLosses(loss, loss_weights)
+        metric_set = MetricSet(self, metrics, weighted_metrics)
+        metric_set.check()
+        jit = jit_compile if jit is None else jit
+        if jit not in ("auto", True, False):
+            raise ValueError(f"compile: expected jit='auto', True or False, got {jit!r}")
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(
+                "compile: expected a positive integer as steps_per_execution, got "
+                f"{steps_per_execution!r}"
+            )
+        self._prepare()
+        if loss_function is not None and getattr(self, "_graph", None) is not None:
+            loss_function.check(self.output_names)
+        self._jit = bool(jit) and not run_eagerly
+        self._steps_per_execution = steps_per_execution
+        self._optimizer = chosen
+        self._loss = loss_function
+        self._metrics = metric_set
+        self._compile_arguments = {
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
+        self._step = None
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer, None before `compile`."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, value: Any) -> None:
+        self._optimizer = value
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compile_arguments is not None
+
+    @property
+    def jit_status(self) -> str:
+        """``'compiled'``, or why the last step ran operation by operation."""
+        return "not run yet" if self._step is None else self._step.status
+
+    def _compile_by_default(self) -> bool:
+        """Compile a model that says itself how it is trained; False for those that don't."""
+        return False
+
+    def _require_compiled(self, what: str, loss: bool = True) -> None:
+        if not self.compiled and not self._compile_by_default():
+            raise RuntimeError(
+                f"{self.name}: call compile(optimizer, loss) before {what}, for example "
+                "model.compile('adam', 'sparse_categorical_crossentropy', metrics=['accuracy'])"
+            )
+        if loss and self._loss is None and not self._has_own_loss():
+            raise RuntimeError(f"{self.name}: {what} needs a loss; compile(optimizer, loss=…)")
+
+    def _has_own_loss(self) -> bool:
+        return False
+
+    # --- loss -----------------------------------------------------------------------------------
+
+    def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of a batch as one number; a subclass may compute its own."""
+        return self._loss(self, y, y_pred, sample_weight, self._loss_parts)
+
+    def _losses_of(self, names: list[str]) -> list[str]:
+        """Return the names of those outputs that have a loss."""
+        return [] if self._loss is None else self._loss.outputs_with_one(names)
+
+    def outputs_of_step(self, predictions: Any) -> Outputs:
+        """Return a forward pass's predictions, with the losses of each output that it added up."""
+        parts, self._loss_parts[:] = tuple(self._loss_parts), []
+        return Outputs(predictions, parts, added_metrics(), masks_of_outputs(predictions))
+
+    def total_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, extra: list[Any]) -> Any:
+        """Return the loss with the terms of layers and regularizers."""
+        self._loss_parts.clear()
+        total = as_ndarray(self.compute_loss(x, y, y_pred, sample_weight))
+        for term in (*extra, *self.regularization_losses()):
+            total = total + term
+        return total
