@@ -311,3 +311,18 @@ def test_methods_of_ufuncs_without_a_derivative_are_constant():
     f = lambda x: np.sum(np.floor_divide.accumulate(x, axis=1) * x)  # noqa: E731
     found = minpy.grad(f)(P).asnumpy()
     numpy.testing.assert_allclose(found, numpy.floor_divide.accumulate(P, axis=1))
+
+
+@pytest.mark.parametrize("name", ["minimum", "maximum", "fmin", "fmax", "multiply", "arctan2"])
+def test_a_ufunc_with_a_dtype_has_the_derivative_of_the_converted_arguments(name):
+    minpy.set_default_dtype("float64")
+    x, y = np.array([0.3, 0.6, 0.9]), np.array([0.4, 0.5, 0.9 - 1e-12])
+    function = getattr(np, name)
+    x32, y32 = x.astype("float32"), y.astype("float32")
+    for argnum in (0, 1):
+        found = minpy.grad(lambda a, b: np.sum(function(a, b, dtype="float32")), argnum)(x, y)
+        expected = minpy.grad(lambda a, b: np.sum(function(a, b)), argnum)(x32, y32)
+        assert found.dtype == numpy.float64
+        numpy.testing.assert_allclose(found.asnumpy(), expected.asnumpy(), rtol=1e-6)
+    with pytest.raises(TypeError):
+        minpy.grad(lambda a: np.sum(np.multiply(a, a, dtype="float32", casting="safe")))(x)

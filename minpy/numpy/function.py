@@ -207,7 +207,22 @@ class Ufunc(Function):
             args, kwargs = args[: self.nin], {**kwargs, "out": args[self.nin :]}
         if kwargs.get("where", True) is not True:
             return self._where(kwargs.pop("where"), args, kwargs)
+        if kwargs.get("dtype") is not None and any(map(is_tracked, arrays_in(args))):
+            args = self._converted(args, numpy.dtype(kwargs["dtype"]), kwargs.get("casting"))
         return super()._call_with_options(args, kwargs)
+
+    def _converted(self, args: tuple, dtype: numpy.dtype, casting: str | None) -> tuple:
+        """Return arguments of the dtype that a result was asked for.
+
+        Rules compare a result with what it was made of, which must be as precise.
+        """
+        if f"{dtype.char * self.nin}->{dtype.char * self.nout}" not in self.types:
+            return args
+        casting = casting or "same_kind"
+        arrays = [as_ndarray(a) for a in args]
+        if not all(numpy.can_cast(a.dtype, dtype, casting) for a in arrays):
+            return args  # NumPy says what is wrong
+        return tuple(a if a.dtype == dtype else registry["astype"](a, dtype) for a in arrays)
 
     def _where(self, mask: Any, args: tuple, kwargs: dict) -> Any:
         """Run the operation where a mask holds; keep `out`, or zero, elsewhere."""
