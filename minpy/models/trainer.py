@@ -164,13 +164,8 @@ class Trainer(TrainingSteps):
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size)
-            validation.check_ends(validation_steps, "validation_steps")
             times = sum(_is_due(validation_freq, e) for e in range(initial_epoch, epochs))
-            if validation.once and validation_steps is None and times > 1:
-                raise ValueError(
-                    f"validation_data: a generator is used up by the first of {times} validations; "
-                    "give validation_steps, or a data set that can be read again"
-                )
+            _check_lasts(validation, validation_steps, times)
         every = self._steps_per_execution
         self._ready_for(data)
         self._told_of_nan = look_through(self, data, validation)
@@ -450,6 +445,16 @@ class Trainer(TrainingSteps):
 def _fewer(first: int | None, second: int | None) -> int | None:
     given = [n for n in (first, second) if n is not None]
     return min(given) if given else None
+
+
+def _check_lasts(validation: Source, steps: int | None, times: int) -> None:
+    """Raise `ValueError` if there isn't enough to validate on so many times."""
+    validation.check_ends(steps, "validation_steps")
+    if validation.once and steps is None and times > 1:
+        raise ValueError(
+            f"validation_data: a generator is used up by the first of {times} validations; "
+            "give validation_steps, or a data set that can be read again"
+        )
 
 
 def _is_due(frequency: int | Sequence[int], epoch: int) -> bool:
