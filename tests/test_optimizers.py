@@ -69,7 +69,7 @@ def make(row_name, options=None, **more):
 def train(optimizer, steps=50, dtype="float32", size=SIZE, segments=SEGMENTS, scale=1.0):
     w = numpy.linspace(-1, 1, size).astype(dtype)
     for g in gradients(steps, size, dtype):
-        optimizer.apply(w, g, segments, scale)
+        optimizer.step(w, g, segments, scale)
     return w
 
 
@@ -152,7 +152,7 @@ from minpy.optimizers import Adam, fused
 w = numpy.linspace(-1, 1, 150_000).astype('float32')
 optimizer = Adam()
 for _ in range(6):
-    optimizer.apply(w, w.copy())
+    optimizer.step(w, w.copy())
 """
 
 
@@ -164,7 +164,7 @@ import os
 child = os.fork()
 if child == 0:
     for _ in range(3):
-        optimizer.apply(w, w.copy())
+        optimizer.step(w, w.copy())
     os._exit(0 if numpy.isfinite(w).all() and optimizer.iterations == 9 else 1)
 print(os.waitpid(child, 0)[1])
 """
@@ -188,7 +188,7 @@ def test_a_child_process_that_imports_optimizers_after_a_fork_trains():
             w = numpy.linspace(-1, 1, 150_000).astype('float32')
             optimizer = Adam()
             for _ in range(6):
-                optimizer.apply(w, w.copy())
+                optimizer.step(w, w.copy())
             queue.put(float(w.sum()))
 
         if __name__ == '__main__':
@@ -273,7 +273,7 @@ def test_a_rule_of_the_users_own_is_compiled_too():
     w = numpy.zeros(3, "float32")
     optimizer = HeavyBall(0.5)
     for _ in range(2):
-        optimizer.apply(w, numpy.ones(3, "float32"))
+        optimizer.step(w, numpy.ones(3, "float32"))
     numpy.testing.assert_allclose(w, -0.5 - 0.5 * 1.9, rtol=1e-6)
     assert fused.kernel(rules["test_heavy_ball"], w.dtype) is not None
 
@@ -289,8 +289,8 @@ def test_nan_in_a_gradient_reaches_its_weight_and_no_other(name, fused_):
     w = numpy.ones(40, "float32")
     g = numpy.ones(40, "float32")
     g[7] = numpy.nan
-    optimizer.apply(w, g)
-    optimizer.apply(w, numpy.ones(40, "float32"))
+    optimizer.step(w, g)
+    optimizer.step(w, numpy.ones(40, "float32"))
     bad = numpy.isnan(w)
     assert bad[7] or name == "lion"  # a sign of NaN is NaN in NumPy
     assert bad.sum() == bad[7]
@@ -301,7 +301,7 @@ def test_clipping_does_not_hide_nan(option):
     optimizer = optimizers.SGD(0.1, **{option: 0.5})
     w, g = numpy.ones(8, "float32"), numpy.ones(8, "float32")
     g[3] = numpy.nan
-    optimizer.apply(w, g, [(0, 8)])
+    optimizer.step(w, g, [(0, 8)])
     assert numpy.isnan(w[3])
 
 
@@ -310,16 +310,16 @@ def test_slots_of_units_without_gradient_become_exactly_zero(name):
     arguments = {"adam": {"beta_2": 0.9}}.get(name, {})
     optimizer = make(name, arguments)
     w = numpy.ones(64, "float32")
-    optimizer.apply(w, numpy.full(64, 1e-3, "float32"))
+    optimizer.step(w, numpy.full(64, 1e-3, "float32"))
     for _ in range(2000):
-        optimizer.apply(w, numpy.zeros(64, "float32"))
+        optimizer.step(w, numpy.zeros(64, "float32"))
     for slot in optimizer.slots.values():
         assert not slot.any()
 
 
 def test_denormals_work_as_before_once_the_step_is_done():
     optimizer = optimizers.Adam()
-    optimizer.apply(numpy.ones(64, "float32"), numpy.full(64, 1e-25, "float32"))
+    optimizer.step(numpy.ones(64, "float32"), numpy.full(64, 1e-25, "float32"))
     tiny = numpy.full(3, 1e-39, "float32")
     assert (tiny * numpy.float32(0.5) > 0).all()
 
@@ -337,7 +337,7 @@ def test_decay_clipping_and_scale_in_closed_form(rate, longest, decay, size):
     scale = 0.5
     optimizer = optimizers.SGD(rate, global_clipnorm=longest, weight_decay=decay)
     w = w0.copy()
-    optimizer.apply(w, g, scale=scale)
+    optimizer.step(w, g, scale=scale)
     norm = numpy.linalg.norm(g * scale)
     clipped = g * scale * min(1.0, longest / norm)
     numpy.testing.assert_allclose(w, w0 - w0 * decay * rate - rate * clipped, atol=1e-12)
@@ -346,16 +346,16 @@ def test_decay_clipping_and_scale_in_closed_form(rate, longest, decay, size):
 def test_clipnorm_measures_each_weight_by_itself():
     optimizer = optimizers.SGD(1.0, clipnorm=1.0)
     w = numpy.zeros(5)
-    optimizer.apply(w, numpy.array([3.0, 4.0, 0.0, 0.3, 0.4]), [(0, 2), (3, 5)])
+    optimizer.step(w, numpy.array([3.0, 4.0, 0.0, 0.3, 0.4]), [(0, 2), (3, 5)])
     numpy.testing.assert_allclose(w, [-0.6, -0.8, 0, -0.3, -0.4])
 
 
 def test_a_norm_beyond_float32_is_still_a_norm():
     optimizer = optimizers.SGD(1.0, global_clipnorm=1.0)
     w = numpy.zeros(2, "float32")
-    optimizer.apply(w, numpy.array([3e25, 4e25], "float32"))
+    optimizer.step(w, numpy.array([3e25, 4e25], "float32"))
     numpy.testing.assert_allclose(w, [-0.6, -0.8], rtol=1e-6)
-    optimizer.apply(w, numpy.array([1e-30, 0], "float32"))
+    optimizer.step(w, numpy.array([1e-30, 0], "float32"))
     numpy.testing.assert_allclose(w, [-0.6, -0.8], rtol=1e-6)
 
 
@@ -367,13 +367,13 @@ def test_padding_between_weights_stays_zero():
         for _ in range(3):
             g = numpy.ones(24, "float32")
             g[10:16] = 0
-            optimizer.apply(w, g, [(0, 10), (16, 24)])
+            optimizer.step(w, g, [(0, 10), (16, 24)])
         assert not w[10:16].any(), name
 
 
 def test_first_step_of_adam_is_the_learning_rate():
     w = numpy.zeros(3)
-    optimizers.Adam(0.01, epsilon=0.0).apply(w, numpy.array([1e-8, -5.0, 1e6]))
+    optimizers.Adam(0.01, epsilon=0.0).step(w, numpy.array([1e-8, -5.0, 1e6]))
     numpy.testing.assert_allclose(w, [-0.01, 0.01, -0.01], rtol=1e-12)
 
 
@@ -384,7 +384,7 @@ def test_a_quadratic_is_minimized(name):
     w = numpy.array([1.0, -2.0, 0.5])
     start = (w**2).sum()
     for _ in range(400):
-        optimizer.apply(w, 2 * w)
+        optimizer.step(w, 2 * w)
     assert (w**2).sum() < 0.05 * start
 
 
@@ -426,7 +426,7 @@ def test_a_step_that_cannot_be_done_changes_nothing(w, g, segments, error, text)
     optimizer.build(10, "float32")
     before = w.copy()
     with pytest.raises(error, match=text):
-        optimizer.apply(w, g, segments)
+        optimizer.step(w, g, segments)
     numpy.testing.assert_array_equal(w, before)
     assert optimizer.iterations == 0
     assert not any(slot.any() for slot in optimizer.slots.values())
@@ -456,11 +456,11 @@ def test_a_wrong_argument_is_named(kind, arguments, text):
 
 def test_clipnorm_and_exclusions_ask_for_segments():
     with pytest.raises(ValueError, match="clipnorm needs to be told the segments"):
-        optimizers.SGD(clipnorm=1.0).apply(numpy.ones(3), numpy.ones(3))
+        optimizers.SGD(clipnorm=1.0).step(numpy.ones(3), numpy.ones(3))
     optimizer = optimizers.AdamW()
     optimizer.exclude_from_weight_decay(["bias"])
     with pytest.raises(ValueError, match="segments"):
-        optimizer.apply(numpy.ones(3), numpy.ones(3))
+        optimizer.step(numpy.ones(3), numpy.ones(3))
 
 
 def test_building_twice_needs_a_reset_unless_it_is_the_same():
@@ -485,7 +485,7 @@ def test_learning_rate_is_read_and_set_as_a_number():
     optimizer.learning_rate = numpy.float32(0.5)
     assert optimizer.learning_rate == 0.5
     w = numpy.zeros(1)
-    optimizer.apply(w, numpy.ones(1))
+    optimizer.step(w, numpy.ones(1))
     assert w[0] == -0.5
     with pytest.raises(ValueError, match="learning_rate"):
         optimizer.learning_rate = -0.5
@@ -496,7 +496,7 @@ def test_a_schedule_is_asked_at_every_step_and_cannot_be_overwritten_by_a_number
     optimizer = optimizers.SGD(ExponentialDecay(1.0, 1, 0.5))
     w = numpy.zeros(1)
     for expected in (-1.0, -1.5, -1.75):
-        optimizer.apply(w, numpy.ones(1))
+        optimizer.step(w, numpy.ones(1))
         assert w[0] == expected
     assert optimizer.learning_rate == 0.125
     with pytest.raises(TypeError, match="schedule ExponentialDecay"):
@@ -509,8 +509,8 @@ def test_a_learning_rate_may_be_a_function():
     rates = iter([1.0, 0.5])
     optimizer = optimizers.SGD(lambda: next(rates))
     w = numpy.zeros(1)
-    optimizer.apply(w, numpy.ones(1))
-    optimizer.apply(w, numpy.ones(1))
+    optimizer.step(w, numpy.ones(1))
+    optimizer.step(w, numpy.ones(1))
     assert w[0] == -1.5
 
 
@@ -519,13 +519,13 @@ def test_training_goes_on_from_state_and_slots_bit_for_bit(name):
     whole = make(name)
     w = numpy.linspace(-1, 1, SIZE).astype("float32")
     for g in gradients(20):
-        whole.apply(w, g)
+        whole.step(w, g)
 
     first = make(name)
     v = numpy.linspace(-1, 1, SIZE).astype("float32")
     given_ = list(gradients(20))
     for g in given_[:9]:
-        first.apply(v, g)
+        first.step(v, g)
     state = json.loads(json.dumps(first.get_state()))
     config = json.loads(json.dumps(optimizers.serialize(first)))
     second = optimizers.deserialize(config)
@@ -534,7 +534,7 @@ def test_training_goes_on_from_state_and_slots_bit_for_bit(name):
     for slot, values in first.slots.items():
         second.slots[slot][...] = values
     for g in given_[9:]:
-        second.apply(v, g)
+        second.step(v, g)
     numpy.testing.assert_array_equal(v, w)
     assert second.iterations == 20
 
@@ -555,7 +555,7 @@ def test_a_state_that_is_none_changes_nothing():
 def test_reset_starts_anew():
     optimizer = optimizers.Adagrad(0.1, initial_accumulator_value=0.25)
     w = numpy.ones(5, "float32")
-    optimizer.apply(w, w.copy())
+    optimizer.step(w, w.copy())
     optimizer.reset()
     assert optimizer.iterations == 0
     assert (optimizer.slots["accumulator"] == 0.25).all()

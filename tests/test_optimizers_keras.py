@@ -34,7 +34,7 @@ def train(optimizer, dtype="float32"):
     seen = {}
     for step in range(ask.STEPS):
         g = flat(ask.gradients(step).values()).astype(dtype)
-        optimizer.apply(w, g, own)
+        optimizer.step(w, g, own)
         seen[str(step + 1)] = w.astype("float32")
     return seen
 

@@ -42,7 +42,7 @@ def train(optimizer, dtype="float32", steps=ask.STEPS, first=0, w=None):
     seen = {}
     for step in range(first, steps):
         g = flat(ask.gradients(step).values(), dtype)
-        optimizer.apply(w, g, SEGMENTS)
+        optimizer.step(w, g, SEGMENTS)
         seen[str(step + 1)] = w.astype("float32")
     seen["last"] = w.copy()
     optimizer.finalize_variable_values(w)
@@ -119,7 +119,7 @@ def test_weights_of_a_model_are_left_out_of_decay_by_themselves():
     optimizer = optimizers.SGD(0.1, weight_decay=0.5)
     optimizer.exclude_from_weight_decay(var_list=[model.weights[0]])
     w, paths = numpy.ones(6, "float32"), [model.weights[0].path, model.weights[2].path]
-    optimizer.apply(w, numpy.zeros(6, "float32"), [(0, 3, paths[0]), (3, 6, paths[1])])
+    optimizer.step(w, numpy.zeros(6, "float32"), [(0, 3, paths[0]), (3, 6, paths[1])])
     numpy.testing.assert_allclose(w, [1, 1, 1, 0.95, 0.95, 0.95])
 
 
@@ -177,7 +177,7 @@ def test_weights_wait_for_the_last_of_the_accumulated_batches():
     for batch, value in enumerate([1.0, 2.0, 6.0]):
         assert (w == 0).all()
         assert (optimizer.batches, optimizer.iterations) == (batch, 0)
-        optimizer.apply(w, numpy.full(2, value, "float32"))
+        optimizer.step(w, numpy.full(2, value, "float32"))
     numpy.testing.assert_allclose(w, -3.0)
     assert (optimizer.batches, optimizer.iterations) == (3, 1)
 
@@ -187,7 +187,7 @@ def test_a_schedule_counts_steps_and_not_batches():
     optimizer = optimizers.SGD(halving, gradient_accumulation_steps=2)
     w = numpy.zeros(1, "float32")
     for _ in range(6):
-        optimizer.apply(w, numpy.ones(1, "float32"))
+        optimizer.step(w, numpy.ones(1, "float32"))
     numpy.testing.assert_allclose(w, -(1 + 0.5 + 0.25))
 
 
@@ -195,7 +195,7 @@ def test_a_state_of_another_number_of_accumulated_batches_is_refused():
     first = optimizers.SGD(gradient_accumulation_steps=2)
     w = numpy.zeros(1, "float32")
     for _ in range(5):
-        first.apply(w, w)
+        first.step(w, w)
     second = optimizers.SGD(gradient_accumulation_steps=3)
     with pytest.raises(ValueError, match="gradient_accumulation_steps"):
         second.set_state(first.get_state())
@@ -243,11 +243,11 @@ def test_a_function_chooses_by_path_name_and_shape():
     optimizer = optimizers.MultiOptimizer(lambda v: fast if len(v.shape) > 1 else slow)
     segments = [(0, 4, "a/kernel", True, (2, 2)), (4, 6, "a/bias")]
     w = numpy.zeros(6, "float32")
-    optimizer.apply(w, numpy.ones(6, "float32"), segments)
+    optimizer.step(w, numpy.ones(6, "float32"), segments)
     numpy.testing.assert_allclose(w, [-1, -1, -1, -1, -0.1, -0.1], rtol=1e-6)
     fast.learning_rate = 0.0
     slow.exclude_from_weight_decay(var_names=["bias"])
-    optimizer.apply(w, numpy.ones(6, "float32"), segments)
+    optimizer.step(w, numpy.ones(6, "float32"), segments)
     numpy.testing.assert_allclose(w, [-1, -1, -1, -1, -0.2, -0.2], rtol=1e-6)
     with pytest.raises(ValueError, match="OptimizerMap"):
         optimizers.serialize(optimizer)
@@ -270,9 +270,9 @@ def test_maps_say_what_is_wrong_with_them():
     with pytest.raises(AttributeError, match="learning rate"):
         both.learning_rate = 0.1
     w = numpy.zeros(2, "float32")
-    both.apply(w, w.copy(), [(0, 1, "a"), (1, 2, "b")])
+    both.step(w, w.copy(), [(0, 1, "a"), (1, 2, "b")])
     with pytest.raises(ShapeError, match="others than"):
-        both.apply(w, w.copy(), [(0, 2, "a")])
+        both.step(w, w.copy(), [(0, 2, "a")])
 
 
 # --- schedules ------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def test_the_scale_moves_as_that_of_keras():
         g = ask.gradients(step)["dense/bias"].astype("float32")
         if step % 7 == 4:
             g *= numpy.float32("inf")
-        optimizer.apply(w, g)
+        optimizer.step(w, g)
         assert optimizer.loss_scale == scale
         numpy.testing.assert_allclose(w, weights, rtol=2e-6, atol=2e-6)
 
@@ -336,7 +336,7 @@ def test_the_scale_moves_as_that_of_keras():
 def test_large_gradients_whose_squares_overflow_are_finite():
     optimizer = optimizers.LossScaleOptimizer(optimizers.SGD(1.0), initial_scale=2.0**60)
     w = numpy.zeros(2, "float32")
-    optimizer.apply(w, numpy.full(2, 1e25, "float32"))
+    optimizer.step(w, numpy.full(2, 1e25, "float32"))
     assert optimizer.loss_scale == 2.0**60
     numpy.testing.assert_allclose(w, -1e25 / 2.0**60, rtol=1e-6)
 
@@ -345,7 +345,7 @@ def test_the_loss_scale_and_its_optimizer_are_saved():
     optimizer = optimizers.LossScaleOptimizer(optimizers.Adam(0.01, clipnorm=1.0), 8.0, 2)
     w = numpy.zeros(3, "float32")
     for _ in range(3):
-        optimizer.apply(w, numpy.ones(3, "float32"), [(0, 3)])
+        optimizer.step(w, numpy.ones(3, "float32"), [(0, 3)])
     again = optimizers.deserialize(json.loads(json.dumps(optimizers.serialize(optimizer))))
     again.set_state(json.loads(json.dumps(optimizer.get_state())))
     assert (again.loss_scale, again.iterations, again.clipnorm) == (16.0, 3, 1.0)
@@ -360,7 +360,7 @@ def test_scale_loss_is_undone_by_the_step():
         optimizers.LossScaleOptimizer(optimizers.SGD(0.1)),
     ):
         w = numpy.zeros(2, "float32")
-        optimizer.apply(w, optimizer.scale_loss(numpy.ones(2, "float32")))
+        optimizer.step(w, optimizer.scale_loss(numpy.ones(2, "float32")))
         numpy.testing.assert_allclose(w, -0.1, rtol=1e-6)
 
 
@@ -372,7 +372,7 @@ def test_singular_values_of_a_step_of_muon_are_about_one(shape):
     g = numpy.random.default_rng(0).standard_normal(shape)
     w = numpy.zeros(g.size)
     optimizer = optimizers.Muon(1.0, weight_decay=None, rms_rate=None)
-    optimizer.apply(w, g.ravel(), [(0, g.size, "kernel", True, shape)])
+    optimizer.step(w, g.ravel(), [(0, g.size, "kernel", True, shape)])
     left, _, right = numpy.linalg.svd(g, full_matrices=False)
     step = -w.reshape(shape)
     values = numpy.diag(left.T @ step @ right.T)
@@ -386,7 +386,7 @@ def test_rank_one_mean_squares_are_exact_for_rank_one_gradients():
     g = numpy.outer(rows, columns)
     w = numpy.ones(12)
     optimizer = optimizers.Adafactor(0.01)
-    optimizer.apply(w, g.ravel(), [(0, 12, "kernel", True, (3, 4))])
+    optimizer.step(w, g.ravel(), [(0, 12, "kernel", True, (3, 4))])
     means = numpy.concatenate([(g**2).mean(1), (g**2).mean(0)])
     numpy.testing.assert_allclose(optimizer.slots["velocity"][:7], means, rtol=1e-12)
     numpy.testing.assert_allclose(w, 0.99)
@@ -397,7 +397,7 @@ def test_means_of_thin_matrices_have_room(shape):
     size = int(numpy.prod(shape))
     w, g = numpy.ones(size), ask.numbers((size,), 3) + 2.0
     optimizer = optimizers.Adafactor(0.01)
-    optimizer.apply(w, g, [(0, size, "kernel", True, shape)])
+    optimizer.step(w, g, [(0, size, "kernel", True, shape)])
     squares = g.reshape(shape) ** 2
     rows, columns = squares.mean(-1, keepdims=True), squares.mean(-2, keepdims=True)
     mean = rows / rows.mean(-2, keepdims=True) * columns
@@ -411,9 +411,9 @@ def test_a_transposed_matrix_takes_the_transposed_steps():
     kernel, g = ask.numbers(shape, 1), ask.numbers(shape, 2)
     for name in ("Adafactor", "Muon"):
         w = kernel.ravel().copy()
-        getattr(optimizers, name)(0.1).apply(w, g.ravel(), [(0, 15, "k", True, shape)])
+        getattr(optimizers, name)(0.1).step(w, g.ravel(), [(0, 15, "k", True, shape)])
         turned = kernel.T.ravel().copy()
-        getattr(optimizers, name)(0.1).apply(turned, g.T.ravel(), [(0, 15, "k", True, shape[::-1])])
+        getattr(optimizers, name)(0.1).step(turned, g.T.ravel(), [(0, 15, "k", True, shape[::-1])])
         numpy.testing.assert_allclose(turned.reshape(3, 5).T, w.reshape(shape), rtol=1e-12)
 
 
@@ -441,10 +441,10 @@ def test_optimizers_of_whole_weights_ask_where_they_are(name):
     optimizer = getattr(optimizers, name)()
     w = numpy.ones(4, "float32")
     with pytest.raises(ValueError, match="segments"):
-        optimizer.apply(w, w.copy())
+        optimizer.step(w, w.copy())
     assert (w == 1).all()
     with pytest.raises(ShapeError, match=r"\(3, 2\)"):
-        optimizer.apply(w, w.copy(), [(0, 4, "kernel", True, (3, 2))])
+        optimizer.step(w, w.copy(), [(0, 4, "kernel", True, (3, 2))])
     assert (w == 1).all()
     assert optimizer.batches == 0
 

@@ -112,6 +112,8 @@ class TrainingState(Compilable):
         if blocks and not self._optimizer.built:
             block = blocks[0]
             self._optimizer.build(block.values.size, block.dtype, block.values, block.segments)
+        if blocks:
+            self._optimizer.hold(blocks[0].parameters, blocks[0].segments)
 
     # --- the optimizer's part -------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ class Adafactor(Optimizer):
     --------
     >>> import numpy
     >>> w = numpy.ones(4, 'float32')
-    >>> Adafactor(0.1).apply(w, numpy.full(4, 5., 'float32'), [(0, 4, 'kernel', True, (2, 2))])
+    >>> Adafactor(0.1).step(w, numpy.full(4, 5., 'float32'), [(0, 4, 'kernel', True, (2, 2))])
     >>> w
     array([0.9, 0.9, 0.9, 0.9], dtype=float32)
     """

@@ -36,7 +36,7 @@ class Adam(Optimizer):
 
     >>> import numpy
     >>> w = numpy.zeros(2, 'float32')
-    >>> Adam(0.1).apply(w, numpy.array([1e-3, -1e3], 'float32'))
+    >>> Adam(0.1).step(w, numpy.array([1e-3, -1e3], 'float32'))
     >>> w
     array([-0.1, 0.1], dtype=float32)
     """

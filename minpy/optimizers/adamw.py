@@ -31,7 +31,7 @@ class AdamW(Adam):
     --------
     >>> import numpy
     >>> w = numpy.ones(1, 'float32')
-    >>> AdamW(0.1, weight_decay=0.5).apply(w, numpy.zeros(1, 'float32'))
+    >>> AdamW(0.1, weight_decay=0.5).step(w, numpy.zeros(1, 'float32'))
     >>> w
     array([0.95], dtype=float32)
     """

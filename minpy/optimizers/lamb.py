@@ -38,7 +38,7 @@ class Lamb(Optimizer):
 
     >>> import numpy
     >>> w = numpy.array([3., 4.], 'float32')
-    >>> Lamb(0.1).apply(w, numpy.array([1., -1.], 'float32'), [(0, 2)])
+    >>> Lamb(0.1).step(w, numpy.array([1., -1.], 'float32'), [(0, 2)])
     >>> float(numpy.round(numpy.linalg.norm(w - [3, 4]), 4))
     0.5
     """

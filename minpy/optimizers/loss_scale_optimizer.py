@@ -40,7 +40,7 @@ class LossScaleOptimizer(Optimizer):
     >>> from minpy.optimizers import SGD
     >>> optimizer = LossScaleOptimizer(SGD(0.1), initial_scale=4.0)
     >>> w = numpy.zeros(1, 'float32')
-    >>> optimizer.apply(w, numpy.array([numpy.inf], 'float32'))
+    >>> optimizer.step(w, numpy.array([numpy.inf], 'float32'))
     >>> w, optimizer.loss_scale
     (array([0.], dtype=float32), 2.0)
     """
@@ -117,17 +117,21 @@ class LossScaleOptimizer(Optimizer):
 
     def build(
         self,
-        size: int,
+        size: int | Sequence[Any],
         dtype: Any = "float32",
         values: numpy.ndarray | None = None,
         segments: Sequence[tuple] | None = None,
     ) -> None:
         """Make the slots, as `Optimizer.build`."""
+        if isinstance(size, list | tuple):
+            self.build_for(size)
+            return
         self.inner_optimizer.build(size, dtype, values, segments)
 
     def reset_slots(self) -> None:
         """Drop the slots; `build` makes new ones."""
         self.inner_optimizer.reset_slots()
+        self._weights = self._places = None
 
     def reset(self) -> None:
         """Start anew: no steps done, the scale as at first."""
@@ -151,14 +155,14 @@ class LossScaleOptimizer(Optimizer):
         """Let the weights and the inner optimizer's average change places."""
         self.inner_optimizer.swap_moving_average(w)
 
-    def apply(
+    def step(
         self,
         w: numpy.ndarray,
         g: numpy.ndarray,
         segments: Sequence[tuple] | None = None,
         scale: float = 1.0,
     ) -> None:
-        """Do one step, or halve the scale where a gradient isn't finite; as `Optimizer.apply`."""
+        """Do one step, or halve the scale where a gradient isn't finite; as `Optimizer.step`."""
         if not self.built:
             self.build(w.size, w.dtype)
         self.inner_optimizer._check(w, g)
@@ -166,7 +170,7 @@ class LossScaleOptimizer(Optimizer):
         if not math.isfinite(float(numpy.dot(g, g))) and not numpy.isfinite(g).all():
             self.dynamic_scale, self.finite_batches = self.dynamic_scale * 0.5, 0
             return
-        self.inner_optimizer.apply(w, g, segments, scale / self.dynamic_scale)
+        self.inner_optimizer.step(w, g, segments, scale / self.dynamic_scale)
         self.finite_batches += 1
         if self.finite_batches == self.dynamic_growth_steps:
             self.dynamic_scale, self.finite_batches = self.dynamic_scale * 2.0, 0

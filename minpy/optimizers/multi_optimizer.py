@@ -163,7 +163,7 @@ class MultiOptimizer(Optimizer):
     >>> from minpy.optimizers import SGD
     >>> both = MultiOptimizer(OptimizerMap(SGD(0.1), {'.*bias': SGD(0.5)}))
     >>> w = numpy.zeros(2, 'float32')
-    >>> both.apply(w, numpy.ones(2, 'float32'), [(0, 1, 'kernel'), (1, 2, 'bias')])
+    >>> both.step(w, numpy.ones(2, 'float32'), [(0, 1, 'kernel'), (1, 2, 'bias')])
     >>> w
     array([-0.1, -0.5], dtype=float32)
     """
@@ -240,12 +240,15 @@ class MultiOptimizer(Optimizer):
 
     def build(
         self,
-        size: int,
+        size: int | Sequence[Any],
         dtype: Any = "float32",
         values: numpy.ndarray | None = None,
         segments: Sequence[tuple] | None = None,
     ) -> None:
         """Make the slots, as `Optimizer.build`; `segments` lets them begin as they should."""
+        if isinstance(size, list | tuple):
+            self.build_for(size)
+            return
         super().build(size, dtype)
         self._unfilled = ()  # each part begins as its optimizer's does
         if segments is not None and values is not None and self._groups is None:
@@ -277,14 +280,14 @@ class MultiOptimizer(Optimizer):
 
     # --- a step ---------------------------------------------------------------------------------
 
-    def apply(
+    def step(
         self,
         w: numpy.ndarray,
         g: numpy.ndarray,
         segments: Sequence[tuple] | None = None,
         scale: float = 1.0,
     ) -> None:
-        """Count one batch in each optimizer, as `Optimizer.apply`; needs the segments."""
+        """Count one batch in each optimizer, as `Optimizer.step`; needs the segments."""
         if not self.built:
             self.build(w.size, w.dtype)
         self._check(w, g)
@@ -311,7 +314,7 @@ class MultiOptimizer(Optimizer):
                 worker._segments = worker._layout = None
             worker.batches = optimizer.batches
             worker.global_clipnorm = None
-            worker.apply(w[group.part], g[group.part], group.segments, own)
+            worker.step(w[group.part], g[group.part], group.segments, own)
         for index in {group.index for group in self._groups}:
             self.optimizers[index].batches += 1
         self.batches += 1

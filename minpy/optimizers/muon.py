@@ -59,7 +59,7 @@ class Muon(Optimizer):
     >>> import numpy
     >>> w, g = numpy.zeros(4), numpy.array([2., 0., 0., 1.])
     >>> optimizer = Muon(1.0, weight_decay=None, rms_rate=None, ns_steps=10)
-    >>> optimizer.apply(w, g, [(0, 4, 'kernel', True, (2, 2))])
+    >>> optimizer.step(w, g, [(0, 4, 'kernel', True, (2, 2))])
     >>> bool(numpy.abs(w.reshape(2, 2) + numpy.eye(2)).max() < 0.35)
     True
     """

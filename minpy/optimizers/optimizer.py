@@ -18,6 +18,7 @@ import numpy
 
 from minpy.errors import ShapeError
 from minpy.optimizers import fused, reference, schedules
+from minpy.optimizers.on_weights import OnWeights
 from minpy.optimizers.race import Race
 from minpy.optimizers.rules import Rule, rules, with_average
 from minpy.optimizers.schedules.schedule import LearningRateSchedule
@@ -61,7 +62,7 @@ class Segment(NamedTuple):
     shape: tuple[int, ...] | None = None
 
 
-class Optimizer:
+class Optimizer(OnWeights):
     """The base of optimizers.
 
     A subclass stores its arguments in ``__init__``, names a row of the table in ``rule``, and
@@ -99,7 +100,7 @@ class Optimizer:
     iterations
         Steps done.
     batches
-        Calls of `apply`: as many as steps, or `gradient_accumulation_steps` times as many.
+        Calls of `step`: as many as steps, or `gradient_accumulation_steps` times as many.
     slots
         Name → flat array, as long as the weights.
     fused
@@ -114,7 +115,7 @@ class Optimizer:
     >>> optimizer = SGD(learning_rate=0.5)
     >>> w = numpy.array([1., 2.], 'float32')
     >>> optimizer.build(w.size, w.dtype)
-    >>> optimizer.apply(w, numpy.array([1., -1.], 'float32'))
+    >>> optimizer.step(w, numpy.array([1., -1.], 'float32'))
     >>> w
     array([0.5, 2.5], dtype=float32)
     """
@@ -197,6 +198,7 @@ class Optimizer:
 
     def _forget_buffers(self) -> None:
         self.slots = {}
+        self._weights = self._places = None
         self._size: int | None = None
         self._dtype: numpy.dtype | None = None
         self._computed: Any = None
@@ -286,7 +288,7 @@ class Optimizer:
 
     def build(
         self,
-        size: int,
+        size: int | Sequence[Any],
         dtype: Any = "float32",
         values: numpy.ndarray | None = None,
         segments: Sequence[tuple] | None = None,
@@ -296,14 +298,14 @@ class Optimizer:
         Parameters
         ----------
         size
-            Number of elements of the flat buffer.
+            Number of elements of the flat buffer; or a list of weights, which need nothing else.
         dtype
             Of the weights: float16, float32 or float64. The slots of float16 are float32.
         values
             The weights, for slots that begin as a copy of them (the moving average's); those wait
-            for the first `apply` if not given.
+            for the first `step` if not given.
         segments
-            The weights' places, as of `apply`, for slots that begin differently in each.
+            The weights' places, as of `step`, for slots that begin differently in each.
 
         Raises
         ------
@@ -312,6 +314,9 @@ class Optimizer:
         TypeError
             If weights of that dtype can't be trained.
         """
+        if isinstance(size, list | tuple):
+            self.build_for(size)
+            return
         dtype = numpy.dtype(dtype)
         if dtype.name not in _COMPUTED:
             raise TypeError(
@@ -390,7 +395,7 @@ class Optimizer:
 
     @property
     def loss_scale(self) -> float:
-        """What the loss of the next batch is to be multiplied by; `apply` divides by it."""
+        """What the loss of the next batch is to be multiplied by; `step` divides by it."""
         return 1.0 if self.loss_scale_factor is None else self.loss_scale_factor
 
     def scale_loss(self, loss: Any) -> Any:
@@ -435,7 +440,7 @@ class Optimizer:
 
     # --- a step ---------------------------------------------------------------------------------
 
-    def apply(
+    def step(
         self,
         w: numpy.ndarray,
         g: numpy.ndarray,

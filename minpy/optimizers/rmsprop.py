@@ -35,7 +35,7 @@ class RMSprop(Optimizer):
     --------
     >>> import numpy
     >>> w = numpy.zeros(1, 'float32')
-    >>> RMSprop(0.1).apply(w, numpy.ones(1, 'float32'))
+    >>> RMSprop(0.1).step(w, numpy.ones(1, 'float32'))
     >>> w
     array([-0.316], dtype=float32)
     """

@@ -68,7 +68,7 @@ def row(update: Callable[..., Any]) -> Callable[..., Any]:
     ...     def scalars(self, rate, step):
     ...         return {'rate': rate}
     >>> w = numpy.zeros(2)
-    >>> SignDescent(0.5).apply(w, numpy.array([3., -4.]))
+    >>> SignDescent(0.5).step(w, numpy.array([3., -4.]))
     >>> w
     array([-0.5, 0.5])
     """

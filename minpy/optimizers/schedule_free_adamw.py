@@ -38,7 +38,7 @@ class ScheduleFreeAdamW(Optimizer):
     >>> optimizer = ScheduleFreeAdamW(0.05)
     >>> w = numpy.ones(1)
     >>> for _ in range(300):
-    ...     optimizer.apply(w, 2 * w)
+    ...     optimizer.step(w, 2 * w)
     >>> bool(abs(w[0]) < 0.02)
     True
     """

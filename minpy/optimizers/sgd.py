@@ -33,7 +33,7 @@ class SGD(Optimizer):
     >>> optimizer = SGD(0.1, momentum=0.9)
     >>> w, g = numpy.zeros(1, 'float32'), numpy.ones(1, 'float32')
     >>> for _ in range(2):
-    ...     optimizer.apply(w, g)
+    ...     optimizer.step(w, g)
     >>> w
     array([-0.29], dtype=float32)
     """
