@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import multiprocessing
 import os
 import stat
 import sys
@@ -33,7 +32,7 @@ import numpy
 from minpy.optimizers import denormals
 from minpy.optimizers.race import Race
 from minpy.optimizers.rules import Rule
-from minpy.runtime import usable_cores
+from minpy.runtime import forked, usable_cores
 
 __all__ = ["SHORTEST_SHARED", "Kernel", "kernel", "run", "why_not"]
 
@@ -121,7 +120,7 @@ class Kernel:
                 if not self._tried:
                     self._shared = _compile_shared(self._module, self.serial, self._cached)
                     self._tried = True
-        return None if _forked else self._shared
+        return None if forked() else self._shared
 
 
 def run(
@@ -164,19 +163,6 @@ def run(
 
 # --- threads --------------------------------------------------------------------------------------
 
-# OpenMP's threads don't survive a fork: a child that uses them hangs, or is ended by numba. What
-# was forked before this module was imported shows as a child of multiprocessing's.
-_forked = multiprocessing.parent_process() is not None
-
-
-def _after_fork() -> None:
-    global _forked
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
 
 def _threads() -> int:
     """Return how many threads a pass may use."""
@@ -188,7 +174,7 @@ def _threads() -> int:
 def _compile_shared(
     module: types.ModuleType, serial: Callable[..., None], cached: bool
 ) -> Callable[..., None] | None:
-    if _forked or _threads() < 2 or not _threads_are_safe():
+    if forked() or _threads() < 2 or not _threads_are_safe():
         return None
     import numba
 
