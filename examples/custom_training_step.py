@@ -23,10 +23,10 @@ class SharpnessAware(Sequential):
     """A stack of layers that is trained where the loss nearby is worst."""
 
     def train_step(self, data):
-        x, y, weights = data
+        x, y = data
 
         def loss():
-            return self.compute_loss(x, y, self(x, training=True), weights)
+            return self.compute_loss(x, y, self(x, training=True))
 
         value, gradients = self.value_and_gradients(loss)
         length = float(sum((g**2).sum() for g in gradients)) ** 0.5 + 1e-12
@@ -37,7 +37,7 @@ class SharpnessAware(Sequential):
         for weight, old in zip(self.trainable_weights, before, strict=True):
             weight.assign(old)
         self.apply_gradients(gradients)
-        return self.compute_metrics(x, y, self(x, training=False), weights, value)
+        return self.compute_metrics(x, y, self(x, training=False), loss=value)
 
 
 def sharpness(model, x, y, seed=0):

@@ -39,8 +39,7 @@ class GAN(Model):
     def call(self, noise):
         return self.generator(noise)
 
-    def train_step(self, data):
-        real = data[0]
+    def train_step(self, real):
         count = len(real)
 
         def noise():

@@ -107,7 +107,7 @@ def test_a_step_that_trains_models_inside_draws_anew_each_time():
             noise = minpy.random.normal((3,))
             drawn.append(tuple(noise.asnumpy()))
             loss, gradients = self.inner.value_and_gradients(
-                lambda: (self.inner(data[0]) ** 2).sum()
+                lambda: (self.inner(data) ** 2).sum()
             )
             self.inner.apply_gradients(gradients)
             return {"loss": loss}

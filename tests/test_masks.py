@@ -218,7 +218,7 @@ def test_the_mask_of_the_predictions_reaches_the_loss_in_training(jit):
 def test_masks_and_reported_numbers_reach_the_metrics_of_a_step_of_ones_own():
     class Own(Model):
         def train_step(self, data):
-            x, y, _ = data
+            x, y = data
             kept = []
 
             def loss():

@@ -107,7 +107,7 @@ def test_what_a_loop_of_ones_own_does_is_what_fit_does():
 def test_the_optimizer_of_a_compiled_model_goes_on_with_the_slots_of_fit(way):
     class Own(Sequential):
         def train_step(self, data):
-            x, y, *_ = data
+            x, y = data
 
             def loss():
                 return self.compute_loss(x, y, self(x, training=True))

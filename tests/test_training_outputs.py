@@ -125,7 +125,7 @@ class OwnSteps(Sequential):
     """Does by hand what `fit` does."""
 
     def train_step(self, data):
-        x, y, _ = data
+        x, y = data
         loss, gradients = self.value_and_gradients(
             lambda: np.mean((self(x, training=True) - y) ** 2)
         )
@@ -133,11 +133,11 @@ class OwnSteps(Sequential):
         return self.compute_metrics(x, y, self(x), loss=loss)
 
     def test_step(self, data):
-        x, y, _ = data
+        x, y = data
         return {"distance": np.max(np.abs(self(x) - y))}
 
     def predict_step(self, data):
-        return -self(data[0])
+        return -self(data)
 
 
 def test_a_step_of_ones_own_replaces_that_of_fit():

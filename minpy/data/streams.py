@@ -23,6 +23,7 @@ __all__ = [
     "PyDataset",
     "SequenceBatches",
     "is_mxnet_iterator",
+    "pack_x_y_sample_weight",
     "ran_out",
     "unpack_x_y_sample_weight",
 ]
@@ -52,6 +53,20 @@ def unpack_x_y_sample_weight(item: Any, where: str = "data") -> tuple[Any, Any, 
     if isinstance(item, list) and len(item) == 2 and all(hasattr(a, "shape") for a in item):
         return item[0], item[1], None
     return item, None, None
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """Return what a data set yields for x, y and sample weights: x alone if there is no y.
+
+    Examples
+    --------
+    >>> from minpy.data.streams import pack_x_y_sample_weight
+    >>> pack_x_y_sample_weight(1, 2)
+    (1, 2)
+    """
+    if y is None and sample_weight is None:
+        return (x,) if isinstance(x, tuple | list) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
 def _read(casting: Casting, item: Any, number: int) -> Batch:

@@ -786,6 +786,18 @@ class Layer:
             found.extend(layer.__dict__.get("_losses", ()))
         return [*found, *self.regularization_losses()]
 
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics that are attributes of the layer and of layers inside it, alone or listed."""
+        from minpy.metrics.metric import metrics_in
+
+        found: dict[int, Any] = {}
+        for layer in (self, *self._all_inside()):
+            for name, value in vars(layer).items():
+                if name != "_compile_arguments":
+                    found.update((id(metric), metric) for metric in metrics_in(value))
+        return list(found.values())
+
     def _forget_losses(self) -> None:
         self.__dict__.pop("_losses", None)
         if self._sublayers:

@@ -394,3 +394,14 @@ def metric_class(
 
 
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def metrics_in(value: Any) -> list[Any]:
+    """Return the metrics that an attribute of a layer is or holds."""
+    if isinstance(value, Metric):
+        return [value]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if type(value) in (list, tuple):
+        return [part for part in value if isinstance(part, Metric)]
+    return []

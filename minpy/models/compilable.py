@@ -5,6 +5,7 @@ It must not know of data, buffers or steps (`minpy.models.training_state` and th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from minpy import optimizers
@@ -130,6 +131,43 @@ class Compilable(Layer):
         """``'compiled'``, or why the last step ran operation by operation."""
         return "not run yet" if self._step is None else self._step.status
 
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether steps run operation by operation and not as a graph; it may be set."""
+        return not self._jit
+
+    @run_eagerly.setter
+    def run_eagerly(self, value: bool) -> None:
+        self._jit, self._step = not value, None
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether steps become a graph where they can; it may be set. `jit_status` says if so."""
+        return self._jit
+
+    @jit_compile.setter
+    def jit_compile(self, value: str | bool) -> None:
+        self._jit, self._step = bool(value), None
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Loss and compiled metrics, and the metrics that are attributes of layers."""
+        own = super().metrics
+        return own if self._metrics is None else [*self._metrics.trackers(), *own]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of `metrics`."""
+        return [metric.name for metric in self.metrics]
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return what each of `metrics` says, by its name in the logs."""
+        found: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            found.update(result if isinstance(result, Mapping) else {metric.name: result})
+        return found
+
     def _compile_by_default(self) -> bool:
         """Compile a model that says itself how it is trained; False for those that don't."""
         return False
@@ -148,9 +186,39 @@ class Compilable(Layer):
 
     # --- loss -----------------------------------------------------------------------------------
 
-    def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the loss of a batch as one number; a subclass may compute its own."""
-        return self._loss(self, y, y_pred, sample_weight, self._loss_parts)
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss of a batch as one number; a subclass may compute its own.
+
+        Parameters
+        ----------
+        x
+            The inputs, for losses that look at them.
+        y, y_pred, sample_weight
+            Targets, what the model made of the inputs, and what the samples count.
+        training
+            Whether a weight is to learn of it.
+
+        Notes
+        -----
+        The terms of layers and regularizers, `losses`, are in it.
+        """
+        total = 0.0
+        if self._loss is not None and y is not None:
+            total = self._loss(self, y, y_pred, sample_weight, self._loss_parts)
+        return self._with_terms(total)
+
+    def _with_terms(self, loss: Any) -> Any:
+        total = as_ndarray(loss)
+        for term in self.losses:
+            total = total + term
+        return total
 
     def _losses_of(self, names: list[str]) -> list[str]:
         """Return the names of those outputs that have a loss."""
@@ -164,7 +232,4 @@ class Compilable(Layer):
     def total_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, extra: list[Any]) -> Any:
         """Return the loss with the terms of layers and regularizers."""
         self._loss_parts.clear()
-        total = as_ndarray(self.compute_loss(x, y, y_pred, sample_weight))
-        for term in (*extra, *self.regularization_losses()):
-            total = total + term
-        return total
+        return as_ndarray(self.compute_loss(x, y, y_pred, sample_weight))

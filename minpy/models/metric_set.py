@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 import numpy
 
 from minpy import metrics as metric_table
+from minpy.array import ndarray, numpy_value
+from minpy.autograd.containers import map_leaves
 from minpy.data.batch import Batch
 from minpy.models.outputs import Outputs, output_names, parts_of, per_output
+from minpy.models.tracked_metrics import CompiledMetrics, LossTracker
 
 __all__ = ["MetricSet"]
 
@@ -42,23 +45,63 @@ class MetricSet(Mapping):
         self._metrics: list[_Entry] | None = None
         self._names: list[str] | None = None  # of the outputs
         self._loss = 0.0
+        self._loss_weight = 0.0
         self._weight = 0
         self._parts: dict[str, float] = {}
         self._added: dict[str, float] = {}  # what layers reported
         self._shapes: Any = None
+        self._tracked: list[Any] = []  # metrics that are attributes of layers
+        self._trackers: dict[str, Any] = {}
 
     def reset(self) -> None:
         """Forget everything that was counted."""
-        self._loss, self._weight = 0.0, 0
+        self._loss, self._loss_weight, self._weight = 0.0, 0.0, 0
         self._parts = dict.fromkeys(self._parts, 0.0)
         self._added = dict.fromkeys(self._added, 0.0)
         for entry in self._metrics or ():
             entry.metric.reset_state()
+        compiled = {id(metric) for metric in self.trackers()}
+        self._tracked = [m for m in self._model.metrics if id(m) not in compiled]
+        for metric in self._tracked:
+            metric.reset_state()
 
-    def update(self, loss: float, batch: Batch, outputs: Outputs) -> None:
-        """Count one batch."""
+    @property
+    def entries(self) -> list[_Entry]:
+        """The metrics, none before the first batch."""
+        return self._metrics or []
+
+    def trackers(self) -> list[Any]:
+        """Return the loss, the metrics together and the losses of outputs, as metrics."""
+        names = ["loss", *self._parts]
+        for name in names:
+            if name not in self._trackers:
+                self._trackers[name] = LossTracker(self, name)
+        first, *rest = (self._trackers[name] for name in names)
+        if any(given is not None for given in self._given):
+            rest = [self._trackers.setdefault("compile_metrics", CompiledMetrics(self)), *rest]
+        return [first, *rest]
+
+    def count_loss(self, total: float, weight: float, name: str = "loss") -> None:
+        """Add to the loss, or to that of an output, without counting a batch in the metrics."""
+        if name == "loss":
+            self._loss += total
+            self._loss_weight += weight
+        else:
+            self._parts[name] += total
+
+    def forget_loss(self, name: str) -> None:
+        """Set the loss, or that of an output, to zero."""
+        if name == "loss":
+            self._loss, self._loss_weight = 0.0, 0.0
+        else:
+            self._parts[name] = 0.0
+
+    def update(self, loss: float | None, batch: Batch, outputs: Outputs) -> None:
+        """Count one batch; a loss that is None is counted elsewhere."""
         size = batch.size
-        self._loss += loss * size
+        if loss is not None:
+            self._loss += loss * size
+            self._loss_weight += size
         self._weight += size
         if self._metrics is None:
             self._resolve(batch.y, outputs)
@@ -76,6 +119,11 @@ class MetricSet(Mapping):
                     entry.metric.update_state(y, predictions, weight)
             else:
                 self._update_each(y, predictions, weights, outputs.masks)
+
+    def count_predictions(self, y: Any, predictions: Any, weights: Any) -> None:
+        """Count predictions in the metrics alone."""
+        parts = (map_leaves(_plain, part) for part in (None, y, weights))
+        self.update(None, Batch.of(*parts), Outputs(map_leaves(_plain, predictions), ()))
 
     def _update_each(self, y: Any, predictions: Any, weights: Any, masks: dict) -> None:
         names = self._names
@@ -129,22 +177,27 @@ class MetricSet(Mapping):
         """Return what was counted, as JSON can hold it."""
         return {
             "loss": self._loss,
+            "loss_weight": self._loss_weight,
             "weight": self._weight,
             "parts": list(self._parts.values()),
             "added": self._added,
             "shapes": self._shapes,
             "metrics": [entry.metric.get_state() for entry in self._metrics or ()],
+            "tracked": [metric.get_state() for metric in self._tracked],
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` returned."""
         self._loss, self._weight = state["loss"], state["weight"]
+        self._loss_weight = state.get("loss_weight", self._weight)
         if self._metrics is None and state["shapes"] is not None:
             self._make(*state["shapes"])
         self._parts = dict(zip(self._parts, state["parts"], strict=True))
         self._added = dict(state.get("added", {}))
         for entry, own in zip(self._metrics or (), state["metrics"], strict=True):
             entry.metric.set_state(own)
+        for metric, own in zip(self._tracked, state.get("tracked", ()), strict=False):
+            metric.set_state(own)
 
     def check(self) -> None:
         """Raise `ValueError` for a metric that doesn't exist."""
@@ -156,7 +209,7 @@ class MetricSet(Mapping):
 
     def __getitem__(self, name: str) -> float:
         if name == "loss":
-            return self._loss / self._weight if self._weight else 0.0
+            return self._loss / self._loss_weight if self._loss_weight else 0.0
         if name in self._parts:
             return self._parts[name] / self._weight if self._weight else 0.0
         for entry in self._metrics or ():
@@ -164,6 +217,9 @@ class MetricSet(Mapping):
                 return float(entry.metric.result())
         if name in self._added:
             return self._added[name] / self._weight if self._weight else 0.0
+        for metric in self._tracked:
+            if metric.name == name:
+                return float(metric.result())
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -172,9 +228,15 @@ class MetricSet(Mapping):
         for entry in self._metrics or ():
             yield entry.name
         yield from self._added
+        yield from (metric.name for metric in self._tracked)
 
     def __len__(self) -> int:
-        return 1 + len(self._parts) + len(self._metrics or ()) + len(self._added)
+        own = len(self._metrics or ()) + len(self._tracked)
+        return 1 + len(self._parts) + len(self._added) + own
+
+
+def _plain(x: Any) -> Any:
+    return numpy_value(x) if type(x) is ndarray else x
 
 
 def _masked(weights: Any, mask: Any) -> Any:

@@ -192,16 +192,23 @@ class ModelBase(Model):
         self.compile("adam")
         return True
 
-    def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
         """Return the loss given to `compile`, or the model's own."""
         if self._loss is not None:
-            return super().compute_loss(x, y, y_pred, sample_weight)
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
         if sample_weight is not None:
             raise ValueError(
                 f"{self.name}: loss(predict, y) returns one number, so samples can't be weighted; "
                 "use compile(loss=…) with class_weight or sample_weight"
             )
-        return self.loss(y_pred, y)
+        return self._with_terms(self.loss(y_pred, y))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal model: those that its class was called with."""

@@ -16,10 +16,12 @@ from minpy.array import as_ndarray, numpy_value
 from minpy.autograd.containers import map_leaves
 from minpy.autograd.reverse import record
 from minpy.data import Batch, unpack_x_y_sample_weight
+from minpy.data.streams import pack_x_y_sample_weight
 from minpy.errors import DifferentiationError, ShapeError
 from minpy.layers.layer import added_metrics, forward_pass
 from minpy.layers.parameter import bound, collect_updates
 from minpy.models.data_checks import tell_of_nan
+from minpy.models.device_step import DeviceStep
 from minpy.models.outputs import Outputs, masks_of_outputs
 from minpy.models.training_state import TrainingState
 from minpy.primitives import registry
@@ -77,7 +79,10 @@ class TrainingSteps(TrainingState):
         scale = self._gradient_scale = optimizer.loss_scale
         # By batches, not steps: those whose gradients are added up draw dropout of their own.
         loss, outputs, updates = self._step.gradients(batch, self._seed, optimizer.batches, scale)
-        self._update_weights(updates)
+        if isinstance(self._step, DeviceStep):
+            self._step.update(updates)
+        else:
+            self._update_weights(updates)
         return loss, outputs
 
     def _evaluated(self, batch: Batch) -> tuple[float, Outputs]:
@@ -110,7 +115,7 @@ class TrainingSteps(TrainingState):
 
     def _run_own_step(self, name: str, batch: Batch) -> Any:
         leaves = [as_ndarray(leaf.copy()) for leaf in batch.leaves]
-        data = tuple(batch.layout.part(i, leaves) for i in range(3))
+        data = pack_x_y_sample_weight(*(batch.layout.part(i, leaves) for i in range(3)))
         self._buffers.take_back()
         # Such a step may train models inside by their own optimizers, and not this one by its.
         trainers = (m for m in (self, *self._all_layers()) if isinstance(m, TrainingSteps))
@@ -123,6 +128,9 @@ class TrainingSteps(TrainingState):
                     f"{self.name}: {name} must return a dict of names and numbers, got "
                     f"{type(found).__name__}"
                 )
+            for key, value in [*found.items()]:
+                if isinstance(value, Mapping):  # of several metrics together
+                    found = {**{k: v for k, v in found.items() if k != key}, **value}
             found = {key: float(value) for key, value in found.items()}
         return found
 
@@ -132,7 +140,7 @@ class TrainingSteps(TrainingState):
         Parameters
         ----------
         data
-            ``(x, y, sample_weight)``, None where there is none.
+            ``(x, y)``, ``(x, y, sample_weight)``, or x alone, as `fit` was given it.
 
         Returns
         -------
@@ -151,7 +159,7 @@ class TrainingSteps(TrainingState):
         >>> from minpy.models import Sequential
         >>> class Halving(Sequential):
         ...     def train_step(self, data):
-        ...         x, y, _ = data
+        ...         x, y = data
         ...         loss, gradients = self.value_and_gradients(
         ...             lambda: self.compute_loss(x, y, self(x, training=True)))
         ...         self.apply_gradients([g / 2 for g in gradients])
@@ -246,13 +254,21 @@ class TrainingSteps(TrainingState):
         self._update_weights([])
 
     def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, loss: Any = 0.0
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, loss: Any = None
     ) -> dict[str, float]:
-        """Count a batch in the metrics, and return the logs so far; for a step of one's own."""
+        """Count a batch in the metrics, and return the logs so far; for a step of one's own.
+
+        Parameters
+        ----------
+        x, y, y_pred, sample_weight
+            Of the batch.
+        loss
+            Of the batch; None where ``metrics[0].update_state`` is told it.
+        """
         plain = (map_leaves(_plain, part) for part in (x, y, sample_weight))
         plain_outputs = Outputs(y_pred, (), added_metrics(), masks_of_outputs(y_pred))
         outputs = map_leaves(_plain, plain_outputs)
-        self._metrics.update(float(loss), Batch.of(*plain), outputs)
+        self._metrics.update(None if loss is None else float(loss), Batch.of(*plain), outputs)
         return dict(self._metrics)
 
 

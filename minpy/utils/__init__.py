@@ -20,6 +20,7 @@ _HOMES = {
     "image_dataset_from_directory": "minpy.utils.data_sets",
     "model_to_dot": "minpy.models",
     "normalize": "minpy.utils.targets",
+    "pack_x_y_sample_weight": "minpy.data.streams",
     "pad_sequences": "minpy.utils.sequences",
     "plot_model": "minpy.models",
     "split_dataset": "minpy.utils.data_sets",
