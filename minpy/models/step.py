@@ -75,17 +75,19 @@ class EagerStep:
             )
         seed_gradient = registry["ones_like"](loss)
         found = tape.back([seed_gradient if scale == 1.0 else seed_gradient * scale], once=True)
-        views = [view for block in self.buffers.blocks for view in block.gradient_views]
-        order = [p for block in self.buffers.blocks for p in block.parameters]
-        by_parameter = {id(p): g for p, g in zip(self.buffers.trained, found, strict=True)}
-        for p, view in zip(order, views, strict=True):
-            g = by_parameter[id(p)]
-            if g is None:
-                view[...] = 0
-            else:
-                numpy.copyto(view, numpy_value(g), casting="same_kind")
+        self._keep({id(p): g for p, g in zip(self.buffers.trained, found, strict=True)})
         updates = [(p, numpy_value(as_ndarray(v))) for p, v in updates]
         return float(loss), map_leaves(_plain, kept[0]), updates
+
+    def _keep(self, found: dict[int, Any]) -> None:
+        """Fill the gradient buffers with what was found for each weight, None for nothing."""
+        for block in self.buffers.blocks:
+            for p, view in zip(block.parameters, block.gradient_views, strict=True):
+                g = found[id(p)]
+                if g is None:
+                    view[...] = 0
+                else:
+                    numpy.copyto(view, numpy_value(g), casting="same_kind")
 
     def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
         """Return loss (None without targets) and predictions, as NumPy arrays, of one batch."""

@@ -181,7 +181,13 @@ class Trainer(TrainingSteps):
             steps=steps,
         )
         logs: dict[str, float] = {}
-        with closing(data), flushed_denormals(), run, BetweenSteps() as interrupt:
+        with (
+            closing(data),
+            flushed_denormals(),
+            run,
+            self._back_on_host(),
+            BetweenSteps() as interrupt,
+        ):
             run.on_train_begin()
             first_epoch, start, logs, counted = self._resume or (initial_epoch, 0, {}, None)
             self._resume = None
@@ -203,6 +209,8 @@ class Trainer(TrainingSteps):
                         found = self._count_training(batch)
                         done = step + 1
                         if done % every == 0 or done == steps:
+                            if callbacks:  # may look at the weights
+                                self._bring_back()
                             run.on_train_batch_end(step, found)
                         interrupt.check()
                         if self.stop_training:
@@ -217,6 +225,7 @@ class Trainer(TrainingSteps):
                     self.stop_training = True
                     if done == start:
                         break
+                self._bring_back()
                 start, counted = 0, None
                 self._epochs_done += 1
                 logs = dict(found)
@@ -314,7 +323,7 @@ class Trainer(TrainingSteps):
             epochs=1,
             steps=_fewer(data.steps, steps),
         )
-        with closing(data), run:
+        with closing(data), run, self._back_on_host():
             found = self._run_evaluation(data, run, steps, None)
         return _as_asked(found, return_dict)
 
@@ -348,7 +357,7 @@ class Trainer(TrainingSteps):
         )
         whole = Predictions()
         left, done = data.samples, 0
-        with closing(data), run, closing(data.batches()) as batches:
+        with closing(data), run, self._back_on_host(), closing(data.batches()) as batches:
             run.on_predict_begin()
             for step, batch in enumerate(islice(batches, steps)):
                 run.on_predict_batch_begin(step)
@@ -401,7 +410,8 @@ class Trainer(TrainingSteps):
         batch = self._one_batch(x, y, sample_weight)
         self._ready(batch.x)
         self._metrics.reset()
-        return _as_asked(self._count_training(batch), return_dict)
+        with self._back_on_host():
+            return _as_asked(self._count_training(batch), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -411,13 +421,15 @@ class Trainer(TrainingSteps):
         batch = self._one_batch(x, y, sample_weight)
         self._ready(batch.x)
         self._metrics.reset()
-        return _as_asked(self._count_test(batch), return_dict)
+        with self._back_on_host():
+            return _as_asked(self._count_test(batch), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the predictions for one batch, as NumPy arrays."""
         batch = self._one_batch(x, None, None)
         self._ready(batch.x)
-        return self._predict(batch)
+        with self._back_on_host():
+            return self._predict(batch)
 
     def _one_batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
         casting = Casting(self._keeps_integers)

@@ -6,6 +6,7 @@ that change it (`minpy.models.trainer`).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,11 +16,13 @@ from minpy import random, runtime
 from minpy.array import as_ndarray
 from minpy.autograd.containers import map_leaves
 from minpy.config import settings
+from minpy.context import current_context
 from minpy.layers.layer import Layer
 from minpy.layers.parameter import collect_updates, structure
 from minpy.models import saving
 from minpy.models.compilable import Compilable
 from minpy.models.compiled_step import CompiledStep
+from minpy.models.device_step import DeviceStep
 from minpy.models.flat_buffers import FlatBuffers
 from minpy.models.step import EagerStep
 from minpy.policy import current_policy
@@ -34,7 +37,7 @@ class TrainingState(Compilable):
         if "_parameters" not in self.__dict__:
             super()._prepare()
             self._buffers: FlatBuffers | None = None
-            self._ready_at: tuple[int, Any, bool] = (-1, None, True)
+            self._ready_at: tuple[int, Any, Any] = (-1, None, True)
             self._seed: int | None = None
             self._epochs_done = 0
             self._gradient_scale = 1.0
@@ -65,7 +68,7 @@ class TrainingState(Compilable):
 
     def _ready_to_train(self) -> None:
         # Looking through a deep model for its weights takes longer than a small one's prediction.
-        state = (structure.version, self._optimizer, self._compiles())
+        state = (structure.version, self._optimizer, (self._compiles(), current_context()))
         if state == self._ready_at and self._step is not None:
             self._buffers.rewrap()
             return
@@ -73,6 +76,19 @@ class TrainingState(Compilable):
             self._step = None
         self._make_ready()
         self._ready_at = state
+
+    def _bring_back(self) -> None:
+        """Let the host's memory hold what steps on a device have made of the weights."""
+        if isinstance(self._step, DeviceStep):
+            self._step.fetch()
+
+    @contextlib.contextmanager
+    def _back_on_host(self) -> Iterator[None]:
+        """Bring the weights back at the end of a block, however it ends."""
+        try:
+            yield
+        finally:
+            self._bring_back()
 
     def _compiles(self) -> bool:
         """Say whether steps may be compiled, as things are set now."""
@@ -96,7 +112,10 @@ class TrainingState(Compilable):
         if self._optimizer is not None:
             self._size_optimizer()
         if self._step is None:
-            if self._compiles():
+            context = current_context()
+            if not context.on_host:
+                self._step = DeviceStep(self, self._buffers, context)
+            elif self._compiles():
                 runtime.available()  # loads mxnet, before anything is timed or its threads set up
                 self._step = CompiledStep(self, self._buffers)
             else:
