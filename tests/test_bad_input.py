@@ -426,6 +426,29 @@ def test_validation_data_that_is_used_up_is_no_loss_of_zero():
         dense().fit(X, Y, validation_data=of(4), epochs=2, validation_freq=2, verbose=0)
 
 
+def test_arguments_that_are_no_counts_and_things_that_are_no_data():
+    for name, value in [("epochs", 2.5), ("epochs", -1), ("steps_per_epoch", 0), ("epochs", None)]:
+        refused(dense(), ValueError, f"{name}: expected a whole number", x=X, y=Y, **{name: value})
+    refused(dense(), TypeError, "got a function; call it", x=lambda: iter([(X, Y)]))
+    unbatched = Dataset.from_tensor_slices((X, Y))
+    refused(dense(), ValueError, r"x has 4, y has 2; put single samples into batches", x=unbatched)
+
+
+def test_a_metric_that_does_not_fit_leaves_the_weights_as_they_were():
+    for jit in ("auto", False):
+        model = classifier(metrics=["precision"], jit=jit)
+        refused(model, ShapeError, r"precision: expected y_true of shape \(32, 3\)", x=X, y=LABELS)
+
+
+def test_of_several_outputs_the_one_with_wrong_labels_is_named():
+    inputs = Input((4,))
+    outputs = [Dense(2, name="size")(inputs), Dense(3, "softmax", name="kind")(inputs)]
+    model = Model(inputs, outputs)
+    model.compile(SGD(0.1), {"size": "mse", "kind": "sparse_categorical_crossentropy"})
+    wrong = {"size": Y, "kind": LABELS + 1}
+    refused(model, ValueError, "output 'kind': y: expected class numbers from 0 to 2", x=X, y=wrong)
+
+
 # --- models ---------------------------------------------------------------------------------------
 
 

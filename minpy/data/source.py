@@ -113,6 +113,7 @@ class Casting:
                 raise ValueError(
                     f"expected as many targets and weights as samples: {made.layout.names[0]} has "
                     f"{made.size}, {name} has {leaf.shape[0]}"
+                    + ("; put single samples into batches, .batch(32)" if leaf.ndim == 1 else "")
                 )
             dtype = self.input(leaf.dtype) if i < inputs else self.target(leaf.dtype)
             leaves.append(numpy.ascontiguousarray(leaf, dtype))
@@ -136,6 +137,10 @@ def as_numpy(value: Any, what: str) -> Any:
     """Return an array of numbers: NumPy's own, or a data set in a file, which is read by parts."""
     if type(value) is ndarray:
         return numpy_value(value)
+    if callable(value) and not hasattr(value, "__array__"):
+        raise TypeError(
+            f"{what}: expected arrays or batches, got a function; call it if it returns them"
+        )
     array = value if isinstance(value, numpy.ndarray) or _in_file(value) else converted(value, what)
     if array.dtype.kind not in "biufc":
         hint = ""

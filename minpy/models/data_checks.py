@@ -8,15 +8,35 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy
+
 from minpy.data import ArrayBatches, Batch, Source
 from minpy.data.finite import found_in_arrays, found_in_batch
 
-__all__ = ["check_targets", "look_through", "tell_of_nan"]
+__all__ = ["check_counts", "check_targets", "look_through", "tell_of_nan"]
 
 _WITHOUT_NAN = (
     "a loss that is NaN makes all weights NaN: leave those samples out, or replace the numbers "
     "(numpy.nan_to_num)"
 )
+
+
+def check_counts(**given: tuple[Any, int]) -> None:
+    """Raise `ValueError` unless arguments are whole numbers from a lowest on, or None.
+
+    Examples
+    --------
+    >>> check_counts(epochs=(2.5, 0))
+    Traceback (most recent call last):
+    ...
+    ValueError: epochs: expected a whole number from 0 on, got 2.5
+    """
+    for name, (value, lowest) in given.items():
+        if value is None and lowest:
+            continue
+        whole = isinstance(value, int | numpy.integer) and not isinstance(value, bool)
+        if not whole or value < lowest:
+            raise ValueError(f"{name}: expected a whole number from {lowest} on, got {value!r}")
 
 
 def check_targets(model: Any, data: Source, what: str) -> None:
@@ -70,7 +90,7 @@ def tell_of_nan(model: Any, batch: Batch) -> None:
         "weights"
     )
     warnings.warn(
-        f"{model.name}: the loss is NaN in step {model._optimizer.batches}; {why}. "
+        f"{model.name}: the loss is NaN in step {model._optimizer.batches + 1}; {why}. "
         "callbacks.TerminateOnNaN() ends the training there",
         stacklevel=4,
     )

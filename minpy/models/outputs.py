@@ -152,8 +152,14 @@ class OutputLosses:
         for name, target in zip(used, targets, strict=True):
             loss, shape = found[name]
             check = getattr(loss, "check_targets", None)
-            if check is not None and type(target) is numpy.ndarray:
+            if check is None or type(target) is not numpy.ndarray:
+                continue
+            try:
                 check(target, shape)
+            except ValueError as error:
+                if len(names) == 1:
+                    raise
+                raise ValueError(f"output {name!r}: {error}") from None
 
     def outputs_with_one(self, names: list[str]) -> list[str]:
         """Return the names of the outputs that have a loss."""

@@ -30,7 +30,7 @@ from minpy.data import (
 from minpy.data.streams import ran_out
 from minpy.errors import ShapeError
 from minpy.layers.calls import is_shape
-from minpy.models.data_checks import check_targets, look_through
+from minpy.models.data_checks import check_counts, check_targets, look_through
 from minpy.models.denormals import flushed_denormals
 from minpy.models.interrupts import BetweenSteps
 from minpy.models.predictions import Predictions
@@ -141,6 +141,12 @@ class Trainer(TrainingSteps):
         self._require_compiled("fit", loss=not self._own_steps["train_step"])
         if x is None:
             raise ValueError("fit: expected data, got x=None")
+        check_counts(
+            epochs=(epochs, 0),
+            initial_epoch=(initial_epoch, 0),
+            steps_per_epoch=(steps_per_epoch, 1),
+            validation_steps=(validation_steps, 1),
+        )
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(
                 x, y, sample_weight, validation_split

@@ -45,11 +45,7 @@ class TrainingSteps(TrainingState):
         """Train on a batch and count it; return the logs so far."""
         if self._own_steps["train_step"]:
             return self._run_own_step("train_step", batch)
-        loss, outputs = self._train_step(batch)
-        if loss != loss and not self._told_of_nan:
-            self._told_of_nan = True
-            tell_of_nan(self, batch)
-        self._metrics.update(loss, batch, outputs)
+        self._train_step(batch)
         return self._metrics
 
     def _count_test(self, batch: Batch) -> Mapping[str, float]:
@@ -73,17 +69,21 @@ class TrainingSteps(TrainingState):
 
     # --- a batch --------------------------------------------------------------------------------
 
-    def _train_step(self, batch: Batch) -> tuple[float, Outputs]:
+    def _train_step(self, batch: Batch) -> None:
         self._buffers.take_back()
         optimizer = self._optimizer
         scale = self._gradient_scale = optimizer.loss_scale
         # By batches, not steps: those whose gradients are added up draw dropout of their own.
         loss, outputs, updates = self._step.gradients(batch, self._seed, optimizer.batches, scale)
+        if loss != loss and not self._told_of_nan:
+            self._told_of_nan = True
+            tell_of_nan(self, batch)
+        # Before the weights change: a metric that the output doesn't fit leaves them as they were.
+        self._metrics.update(loss, batch, outputs)
         if isinstance(self._step, DeviceStep):
             self._step.update(updates)
         else:
             self._update_weights(updates)
-        return loss, outputs
 
     def _evaluated(self, batch: Batch) -> tuple[float, Outputs]:
         self._buffers.take_back()  # from a model that was run since: a callback's, say
@@ -172,8 +172,7 @@ class TrainingSteps(TrainingState):
         True
         """
         batch = Batch.of(*(map_leaves(_plain, part) for part in unpack_x_y_sample_weight(data)))
-        loss, outputs = self._train_step(batch)
-        self._metrics.update(loss, batch, outputs)
+        self._train_step(batch)
         return dict(self._metrics)
 
     def test_step(self, data: Any) -> Mapping[str, Any]:
