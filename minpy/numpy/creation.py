@@ -99,6 +99,8 @@ def array(
     >>> np.array([1.0, 2.0]).dtype
     dtype('float32')
     """
+    if type(dtype) is ndarray:
+        raise TypeError("Cannot construct a dtype from an array")
     made = as_ndarray(object, dtype, ctx)
     if ctx is not None and made.context != ctx:
         made = made.as_in_context(ctx)
@@ -222,6 +224,8 @@ def full_like(
     shape: Any = None,
 ) -> ndarray:
     """Make an array of one value with the shape and dtype of another, as `numpy.full_like`."""
+    if type(dtype) is ndarray:
+        raise TypeError("Cannot construct a dtype from an array")
     like = as_ndarray(a)
     dtype = like.dtype if dtype is None else dtype
     if type(fill_value) is ndarray and is_tracked(fill_value):

@@ -62,6 +62,11 @@ class Function(Primitive):
     def _call_with_options(self, args: tuple, kwargs: dict) -> Any:
         """Bring arguments into one form: arrays by position, options by name, `out` apart."""
         if len(args) > self._most:  # out and what follows it, by position
+            if len(args) > len(self._parameters):
+                raise TypeError(
+                    f"{self.name}() takes at most {len(self._parameters)} positional arguments but "
+                    f"{len(args)} were given"
+                )
             named = zip(self._parameters[self._most :], args[self._most :], strict=False)
             args, kwargs = args[: self._most], {**dict(named), **kwargs}
         kwargs = {k: v for k, v in kwargs.items() if v is not _DEFAULTS.get(k, _GIVEN)}
@@ -204,7 +209,12 @@ class Ufunc(Function):
                     f"{self.name}() takes from {self.nin} to {self.nargs} positional arguments but "
                     f"{len(args)} were given"
                 )
-            args, kwargs = args[: self.nin], {**kwargs, "out": args[self.nin :]}
+            out = args[self.nin :] + (None,) * (self.nargs - len(args))
+            args, kwargs = args[: self.nin], {**kwargs, "out": out}
+        if type(kwargs.get("out")) is tuple and not any(o is not None for o in kwargs["out"]):
+            if len(kwargs["out"]) != self.nout:
+                raise ValueError("The 'out' tuple must have exactly one entry per ufunc output")
+            kwargs["out"] = None
         if kwargs.get("where", True) is not True:
             return self._where(kwargs.pop("where"), args, kwargs)
         if kwargs.get("dtype") is not None and any(map(is_tracked, arrays_in(args))):

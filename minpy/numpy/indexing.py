@@ -416,6 +416,8 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """Pick each element from one of several arrays, as `numpy.choose`."""
     chosen = [as_ndarray(c) for c in choices]
     which = numpy.asarray(_plain(a))
+    if not numpy.can_cast(which.dtype, numpy.intp, "safe"):
+        raise TypeError(f"choose: expected indices, got an array of {which.dtype}")
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"choose: expected mode 'raise', 'wrap' or 'clip', got {mode!r}")
     if mode == "raise" and which.size and not (which.min() >= 0 and which.max() < len(chosen)):
@@ -434,7 +436,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     """Pick each element by the first condition that holds, as `numpy.select`."""
     if len(condlist) != len(choicelist):
         raise ValueError("list of cases must be same length as list of conditions")
-    if not condlist:
+    if not len(condlist):
         raise ValueError("select with an empty condition list is not possible")
     conditions = [as_ndarray(c) for c in condlist]
     if any(c.dtype != bool for c in conditions):

@@ -323,10 +323,10 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     """
     dtype, casting = kwargs.pop("dtype", None), kwargs.pop("casting", "safe")
     order = kwargs.pop("order", "K")
+    if len(operands) < 2:
+        raise ValueError("einsum: expected the subscripts and at least one array")
     if kwargs:
         raise TypeError(f"einsum: did not understand the keywords {sorted(kwargs)}")
-    if not operands:
-        raise ValueError("einsum: expected the subscripts and at least one array")
     subscripts, *arrays = operands
     if not isinstance(subscripts, str):
         subscripts, arrays = _from_sublists(operands)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from typing import Any
 
 import numpy
@@ -377,10 +378,15 @@ def _joined_jvp(operation: Primitive) -> Any:
 defjvp_argnums(_concatenate, _joined_jvp(_concatenate))
 
 
+def _sequence(arrays: Any, by: str) -> Any:
+    """Refuse what can be gone through once only, as NumPy does."""
+    if hasattr(arrays, "__getitem__"):
+        return list(arrays) if isinstance(arrays, ndarray) else arrays
+    raise TypeError(f"{by}: expected a sequence of arrays, got {type(arrays).__name__}")
+
+
 def _several(arrays: Any, by: str) -> list[Any]:
-    if isinstance(arrays, ndarray) or not hasattr(arrays, "__iter__"):
-        arrays = list(arrays)
-    made = [as_ndarray(a) for a in arrays]
+    made = [as_ndarray(a) for a in _sequence(arrays, by)]
     if not made:
         raise ValueError(f"{by}: need at least one array")
     return made
@@ -485,7 +491,9 @@ def atleast_3d(*arys: Any) -> Any:
 
 def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join arrays by rows, as `numpy.vstack`."""
-    return concatenate([_at_least(2, a) for a in tup], 0, dtype=dtype, casting=casting)
+    return concatenate(
+        [_at_least(2, a) for a in _sequence(tup, "vstack")], 0, dtype=dtype, casting=casting
+    )
 
 
 row_stack = vstack
@@ -493,19 +501,19 @@ row_stack = vstack
 
 def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join arrays by columns, as `numpy.hstack`."""
-    made = [_at_least(1, a) for a in tup]
+    made = [_at_least(1, a) for a in _sequence(tup, "hstack")]
     axis = 0 if made and made[0].ndim == 1 else 1
     return concatenate(made, axis, dtype=dtype, casting=casting)
 
 
 def dstack(tup: Any) -> Any:
     """Join arrays along the third axis, as `numpy.dstack`."""
-    return concatenate([_at_least(3, a) for a in tup], 2)
+    return concatenate([_at_least(3, a) for a in _sequence(tup, "dstack")], 2)
 
 
 def column_stack(tup: Any) -> Any:
     """Join 1-D arrays as columns, as `numpy.column_stack`."""
-    made = [as_ndarray(a) for a in tup]
+    made = [as_ndarray(a) for a in _sequence(tup, "column_stack")]
     return concatenate([a if a.ndim > 1 else reshape(a, (-1, 1)) for a in made], 1)
 
 
@@ -525,7 +533,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     ary = as_ndarray(ary)
     length = ary.shape[axis]
     if hasattr(indices_or_sections, "__len__"):
-        cuts = [0, *[int(i) for i in indices_or_sections], length]
+        cuts = [0, *[operator.index(i) for i in indices_or_sections], length]
     else:
         sections = int(indices_or_sections)
         if sections <= 0:
