@@ -20,6 +20,7 @@ from minpy.layers import (
     Embedding,
     Flatten,
     Input,
+    Layer,
 )
 from minpy.losses import Loss
 from minpy.models import Model, Sequential
@@ -540,3 +541,39 @@ def test_a_loss_of_ones_own_may_look_at_all_targets_first():
     random.seed(0)
     refused(dense(loss=OwnLoss()), ValueError, "y: expected positive numbers", x=X, y=Y - 1)
     assert dense(loss=OwnLoss()).fit(X, Y, verbose=0).history["loss"]
+
+
+class Scaled(Layer):
+    """Multiplies by a Python number, or by a weight that doesn't train."""
+
+    def __init__(self, kept):
+        super().__init__()
+        self.kept = kept
+        self.number = 1.0
+
+    def build(self, input_shape):
+        self.factor = self.add_weight(name="factor", shape=(), initializer="ones", trainable=False)
+
+    def call(self, x):
+        return x * (self.factor if self.kept else self.number)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("jit", ["auto", False])
+def test_what_a_callback_changes_counts_where_it_is_a_weight(kept, jit):
+    layer = Scaled(kept)
+    model = Sequential([layer, Dense(1, kernel_initializer="ones", trainable=False)])
+    model.compile("sgd", "mse", jit=jit)
+
+    def double(epoch, logs):
+        layer.number *= 2
+        layer.factor = layer.number
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loss = model.fit(
+            numpy.ones((8, 4)), numpy.zeros((8, 1)), epochs=3, verbose=0,
+            callbacks=[LambdaCallback(on_epoch_end=double)],
+        ).history["loss"]  # fmt: skip
+    traced = not kept and model.jit_status == "compiled"
+    numpy.testing.assert_allclose(loss, [16, 16, 16] if traced else [16, 64, 256])
