@@ -14,32 +14,31 @@ from typing import Any
 
 import numba
 import numpy
-from numba import types
 
-from minpy import runtime
-from minpy.layers.functions.recurrent_kernels import (
-    LANES,
+from minpy.layers.functions import panels, threaded_kernels, vector_formulas
+from minpy.layers.functions.panels import (
     WIDTH,
-    _block1,
-    _block2,
-    _block4,
-    _block8,
-    _copy,
-    _expm1,
-    _fill,
-    _floats,
-    _formula,
-    _longs,
-    _next,
-    _pack_rows,
-    _run,
-    _scratch,
+    copy,
+    floats,
+    pack,
+    pack_transposed,
+    panels_of,
+    product,
 )
+from minpy.layers.functions.threaded_kernels import (
+    SIZE,
+    address_of,
+    entry,
+    fetch_add,
+    longs,
+    run,
+    scratch_memory,
+    threads_for,
+    told_numbers,
+)
+from minpy.layers.functions.vector_formulas import LANES, expm1, formula
 
 __all__ = ["attend", "attend_back"]
-
-_SIZE = 32  # numbers that a kernel is told
-_WORTH_SHARING = 1_000_000  # multiplications, from which a second thread pays
 
 _ANY_ORDER = {"error_model": "numpy", "fastmath": {"reassoc", "nsz", "contract", "arcp"}}
 
@@ -47,47 +46,7 @@ _ANY_ORDER = {"error_model": "numpy", "fastmath": {"reassoc", "nsz", "contract",
 @numba.njit(error_model="numpy")
 def _times(a, a_row, a_step, depth, rows, panels, count, c, c_row):
     """Multiply a matrix, of any strides, with all panels of another one."""
-    for p in range(count):
-        panel, to = panels + p * depth * WIDTH * 4, c + p * WIDTH * 4
-        m = 0
-        while m + 8 <= rows:
-            at = a + m * a_row * 4
-            _block8(at, a_row, a_step, depth, at, 0, 0, panel, to + m * c_row * 4, c_row, 0)
-            m += 8
-        if m + 4 <= rows:
-            at = a + m * a_row * 4
-            _block4(at, a_row, a_step, depth, at, 0, 0, panel, to + m * c_row * 4, c_row, 0)
-            m += 4
-        if m + 2 <= rows:
-            at = a + m * a_row * 4
-            _block2(at, a_row, a_step, depth, at, 0, 0, panel, to + m * c_row * 4, c_row, 0)
-            m += 2
-        if m < rows:
-            at = a + m * a_row * 4
-            _block1(at, a_row, a_step, depth, at, 0, 0, panel, to + m * c_row * 4, c_row, 0)
-
-
-@numba.njit(error_model="numpy")
-def _pack(matrix, step, rows, columns, panels):
-    """Lay a matrix, whose rows lie `step` floats apart, out in panels."""
-    for p in range((columns + WIDTH - 1) // WIDTH):
-        wide = min(WIDTH, columns - p * WIDTH)
-        _pack_rows(matrix + p * WIDTH * 4, step, rows, wide, panels + p * rows * WIDTH * 4)
-
-
-@numba.njit(error_model="numpy")
-def _pack_transposed(matrix, step, rows, columns, panels):
-    """Lay the transpose of a matrix, whose rows lie `step` floats apart, out in panels."""
-    for p in range((rows + WIDTH - 1) // WIDTH):
-        wide = min(WIDTH, rows - p * WIDTH)
-        to = panels + p * columns * WIDTH * 4
-        if wide < WIDTH:
-            _fill(to, numba.float32(0), columns * WIDTH)
-        b = numba.carray(_floats(to), (columns, WIDTH))
-        for j in range(wide):
-            row = numba.carray(_floats(matrix + (p * WIDTH + j) * step * 4), (columns,))
-            for k in range(columns):
-                b[k, j] = row[k]
+    product(a, a_row, a_step, depth, a, 0, 0, rows, panels, count, c, c_row, 0)
 
 
 @numba.njit(**_ANY_ORDER)
@@ -115,11 +74,11 @@ def _inner(a, b):
 
 
 def _exponential(e: Any, at: Any) -> None:
-    scale, p = _expm1(e.load(at).within(-87.0, 0.0))
+    scale, p = expm1(e.load(at).within(-87.0, 0.0))
     e.store(at, scale * p + scale)
 
 
-_exp = _formula(_exponential, 1)
+_exp = formula(_exponential, 1)
 
 
 @numba.njit(**_ANY_ORDER)
@@ -152,21 +111,21 @@ def _forward(told):
     batch, heads, queries, keys, depth, width = told[1], told[2], told[3], told[4], told[5], told[6]
     q, k, v, mask, out, weights = told[7], told[8], told[9], told[10], told[11], told[12]
     mask_batch, mask_head, mask_query = told[13], told[14], told[15]
-    factor = numba.carray(_floats(told[16]), (1,))[0]
+    factor = numba.carray(floats(told[16]), (1,))[0]
     counter = told.ctypes.data
-    scratch = told[17] + told[18] * _next(counter) * 4
-    begun = counter + 8 * (_SIZE - 1)
+    scratch = told[17] + told[18] * fetch_add(counter) * 4
+    begun = counter + 8 * (SIZE - 1)
     of_keys, of_width = (keys + WIDTH - 1) // WIDTH, (width + WIDTH - 1) // WIDTH
     scores = scratch
     panels = scores + queries * of_keys * WIDTH * 4
     result = panels + max(of_keys * depth, of_width * keys) * WIDTH * 4
-    nothing = numba.carray(_floats(scratch), (0,))
+    nothing = numba.carray(floats(scratch), (0,))
     while True:
-        head = _next(begun)
+        head = fetch_add(begun)
         if head >= batch * heads:
             break
         b, h = head // heads, head % heads
-        _pack_transposed(k + (b * keys * heads + h) * depth * 4, heads * depth, keys, depth, panels)
+        pack_transposed(k + (b * keys * heads + h) * depth * 4, heads * depth, keys, depth, panels)
         _times(q + (b * queries * heads + h) * depth * 4, heads * depth, 1, depth, queries, panels,
                of_keys, scores, of_keys * WIDTH)  # fmt: skip
         for i in range(queries):
@@ -174,16 +133,16 @@ def _forward(told):
             keeps = nothing
             if mask:
                 place = mask + (b * mask_batch + h * mask_head + i * mask_query) * 4
-                keeps = numba.carray(_floats(place), (keys,))
-            _softmax(numba.carray(_floats(at), (keys,)), at, factor, keeps)
+                keeps = numba.carray(floats(place), (keys,))
+            _softmax(numba.carray(floats(at), (keys,)), at, factor, keeps)
             if weights:
-                _copy(at, weights + (head * queries + i) * keys * 4, keys)
-        _pack(v + (b * keys * heads + h) * width * 4, heads * width, keys, width, panels)
+                copy(at, weights + (head * queries + i) * keys * 4, keys)
+        pack(v + (b * keys * heads + h) * width * 4, heads * width, keys, width, panels, 0, keys)
         _times(scores, of_keys * WIDTH, 1, keys, queries, panels, of_width, result,
                of_width * WIDTH)  # fmt: skip
         for i in range(queries):
             to = out + ((b * queries + i) * heads + h) * width * 4
-            _copy(result + i * of_width * WIDTH * 4, to, width)
+            copy(result + i * of_width * WIDTH * 4, to, width)
 
 
 @numba.njit(**_ANY_ORDER)
@@ -199,10 +158,10 @@ def _backward(told):
     batch, heads, queries, keys, depth, width = told[1], told[2], told[3], told[4], told[5], told[6]
     q, k, v, g, weights = told[7], told[8], told[9], told[10], told[11]
     of_q, of_k, of_v = told[12], told[13], told[14]
-    factor = numba.carray(_floats(told[16]), (1,))[0]
+    factor = numba.carray(floats(told[16]), (1,))[0]
     counter = told.ctypes.data
-    scratch = told[17] + told[18] * _next(counter) * 4
-    begun = counter + 8 * (_SIZE - 1)
+    scratch = told[17] + told[18] * fetch_add(counter) * 4
+    begun = counter + 8 * (SIZE - 1)
     on_keys, on_width = (keys + WIDTH - 1) // WIDTH, (width + WIDTH - 1) // WIDTH
     on_depth = (depth + WIDTH - 1) // WIDTH
     scores = scratch
@@ -211,7 +170,7 @@ def _backward(told):
     result = panels + room * WIDTH * 4
     line = on_keys * WIDTH
     while True:
-        head = _next(begun)
+        head = fetch_add(begun)
         if head >= batch * heads:
             break
         b, h = head // heads, head % heads
@@ -219,58 +178,52 @@ def _backward(told):
         of_key = (b * keys * heads + h) * 4
         back, used = g + of_query * width, weights + head * queries * keys * 4
         # The values' gradients: weightsᵀ · g.
-        _pack(back, heads * width, queries, width, panels)
+        pack(back, heads * width, queries, width, panels, 0, queries)
         _times(used, 1, keys, queries, keys, panels, on_width, result, on_width * WIDTH)
         for j in range(keys):
             to = of_v + of_key * width + j * heads * width * 4
-            _copy(result + j * on_width * WIDTH * 4, to, width)
+            copy(result + j * on_width * WIDTH * 4, to, width)
         # The scores' gradients, by way of the weights': g · valuesᵀ.
-        _pack_transposed(v + of_key * width, heads * width, keys, width, panels)
+        pack_transposed(v + of_key * width, heads * width, keys, width, panels)
         _times(back, heads * width, 1, width, queries, panels, on_keys, scores, line)
         for i in range(queries):
-            found = numba.carray(_floats(scores + i * line * 4), (keys,))
-            _softmax_back(found, numba.carray(_floats(used + i * keys * 4), (keys,)), factor)
+            found = numba.carray(floats(scores + i * line * 4), (keys,))
+            _softmax_back(found, numba.carray(floats(used + i * keys * 4), (keys,)), factor)
         # The queries' gradients: scores' · keys.
-        _pack(k + of_key * depth, heads * depth, keys, depth, panels)
+        pack(k + of_key * depth, heads * depth, keys, depth, panels, 0, keys)
         _times(scores, line, 1, keys, queries, panels, on_depth, result, on_depth * WIDTH)
         for i in range(queries):
             to = of_q + of_query * depth + i * heads * depth * 4
-            _copy(result + i * on_depth * WIDTH * 4, to, depth)
+            copy(result + i * on_depth * WIDTH * 4, to, depth)
         # The keys' gradients: scores'ᵀ · queries.
-        _pack(q + of_query * depth, heads * depth, queries, depth, panels)
+        pack(q + of_query * depth, heads * depth, queries, depth, panels, 0, queries)
         _times(scores, 1, line, queries, keys, panels, on_depth, result, on_depth * WIDTH)
         for j in range(keys):
             to = of_k + of_key * depth + j * heads * depth * 4
-            _copy(result + j * on_depth * WIDTH * 4, to, depth)
+            copy(result + j * on_depth * WIDTH * 4, to, depth)
 
 
-_entry = numba.cfunc(types.void(types.voidptr), cache=True, error_model="numpy")
+_entry = entry(vector_formulas, panels, threaded_kernels)
 
 
 @_entry
 def _run_forward(pointer):
-    _forward(numba.carray(_longs(pointer), (_SIZE,)))
+    _forward(numba.carray(longs(pointer), (SIZE,)))
 
 
 @_entry
 def _run_backward(pointer):
-    _backward(numba.carray(_longs(pointer), (_SIZE,)))
+    _backward(numba.carray(longs(pointer), (SIZE,)))
 
 
-def _panels(columns: int) -> int:
-    return -(-columns // WIDTH)
-
-
-def _call(entry: Any, numbers: list[int], factor: float, room: int) -> None:
+def _call(kernel: Any, numbers: list[int], factor: float, room: int) -> None:
     batch, heads, queries, keys, depth, width = numbers[:6]
-    shared = batch * heads * queries * keys * (depth + width) >= _WORTH_SHARING
-    threads = min(runtime.threads(), batch * heads) if shared else 1
-    told = numpy.zeros(_SIZE, "int64")
-    told[1 : 1 + len(numbers)] = numbers
+    work = batch * heads * queries * keys * (depth + width)
+    threads = min(threads_for(work), batch * heads)
+    told = told_numbers(0, *numbers)
     scale = numpy.array([factor], "float32")
-    scratch = _scratch.get(room * threads)
-    told[16:19] = scale.ctypes.data, scratch.ctypes.data, room
-    _run(entry, told, threads)
+    told[16:19] = address_of(scale), address_of(scratch_memory.get(room * threads)), room
+    run(kernel, told, threads)
 
 
 def attend(
@@ -305,9 +258,9 @@ def attend(
             each * (mask.shape[1] > 1),
             keys * (mask.shape[2] > 1),
         ]
-    lines = _panels(keys)
-    room = queries * lines + max(lines * depth, _panels(width) * keys) + queries * _panels(width)
-    addresses = [0 if a is None else a.ctypes.data for a in (q, k, v, mask, out, weights)]
+    lines, across = panels_of(keys), panels_of(width)
+    room = queries * lines + max(lines * depth, across * keys) + queries * across
+    addresses = map(address_of, (q, k, v, mask, out, weights))
     numbers = [batch, heads, queries, keys, depth, width, *addresses, *steps]
     _call(_run_forward, numbers, factor, room * WIDTH)
 
@@ -324,10 +277,10 @@ def attend_back(
     """Fill the gradients of queries, keys and values for the result's, `g`."""
     batch, queries, heads, depth = q.shape
     keys, width = k.shape[1], v.shape[3]
-    across = max(_panels(width), _panels(depth))
+    across = max(panels_of(width), panels_of(depth))
     longest = max(queries, keys)
-    panels = max(_panels(keys) * width, across * longest)
-    room = queries * _panels(keys) + panels + longest * across
-    addresses = [a.ctypes.data for a in (q, k, v, g, weights, *found)]
+    panels = max(panels_of(keys) * width, across * longest)
+    room = queries * panels_of(keys) + panels + longest * across
+    addresses = map(address_of, (q, k, v, g, weights, *found))
     numbers = [batch, heads, queries, keys, depth, width, *addresses]
     _call(_run_backward, numbers, factor, room * WIDTH)
