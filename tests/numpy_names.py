@@ -1,4 +1,4 @@
-"""The public names of NumPy 1.26, which several test files and the page of NumPy's names go over."""
+"""The public names of NumPy 1.26, which the tests and the page of NumPy's names go over."""
 
 from __future__ import annotations
 

@@ -326,3 +326,40 @@ def test_a_ufunc_with_a_dtype_has_the_derivative_of_the_converted_arguments(name
         numpy.testing.assert_allclose(found.asnumpy(), expected.asnumpy(), rtol=1e-6)
     with pytest.raises(TypeError):
         minpy.grad(lambda a: np.sum(np.multiply(a, a, dtype="float32", casting="safe")))(x)
+
+
+_VALUES = numpy.array([0.3, 1.5, 2.25, 0.9, -0.4])
+_WEIGHTS = numpy.array([0.5, 2.0, 1.1, 0.75, 1.6])  # none on the edge of a bin but the ends
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda v, w: np.arange(v[0], 4.0, w[0]),
+        lambda v, w: np.arange(start=v[0], stop=2.5, dtype="float64"),
+        lambda v, w: np.arange(0.0, 2.2, step=w[0]),
+        lambda v, w: np.histogram_bin_edges(v, 3),
+        lambda v, w: np.histogram_bin_edges(v, 3, (v[0] - 2.0, w[1] + 3.0)),
+        lambda v, w: np.histogram_bin_edges(v[:1], 2),
+        lambda v, w: np.histogram_bin_edges(v, w[:2] + np.array([0.0, 3.0])),
+        lambda v, w: np.histogram(v, 3, weights=w)[0],
+        lambda v, w: np.histogram(v, 3)[1],
+        lambda v, w: np.histogram(v, 3, density=True)[0],
+        lambda v, w: np.histogram(v, 3, density=True, weights=w)[0],
+        lambda v, w: np.histogram2d(v, w, 2, weights=w)[0],
+        lambda v, w: np.histogram2d(v, w, [2, 3], density=True)[0],
+        lambda v, w: np.histogram2d(v, w, [2, 3])[2],
+        lambda v, w: np.histogramdd(np.stack([v, w], 1), 2, density=True, weights=w)[0],
+        lambda v, w: np.fastCopyAndTranspose(np.outer(v, w)),
+        lambda v, w: np.full_like(v, w[2]) * v,
+        lambda v, w: np.kaiser(5, w[1]),
+    ],
+)
+def test_derivatives_of_ranges_and_counts(function):
+    minpy.set_default_dtype("float64")
+    v, w = np.array(_VALUES), np.array(_WEIGHTS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        minpy.check_grads(lambda v, w: function(v, w) * 1.0, modes=["rev", "fwd"], order=2)(v, w)
+        moved = minpy.make_vjp(lambda v, w: function(v, w), (0, 1))(v, w)[1]
+        numpy.testing.assert_allclose(moved.asnumpy(), function(v, w).asnumpy(), rtol=1e-12)

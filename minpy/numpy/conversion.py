@@ -15,6 +15,7 @@ __all__ = [
     "asarray_chkfinite",
     "asfarray",
     "asfortranarray",
+    "fastCopyAndTranspose",
     "require",
     "sort_complex",
     "trim_zeros",
@@ -25,6 +26,12 @@ __all__ = [
 def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> ndarray:
     """Return an array laid out by columns, as `numpy.asfortranarray`."""
     return as_ndarray(a, dtype)
+
+
+@composition("fastCopyAndTranspose", arrays=0)
+def fastCopyAndTranspose(a: Any) -> ndarray:
+    """Return a copy of the transpose, as `numpy.fastCopyAndTranspose`: an old name."""
+    return as_ndarray(a).T.copy()
 
 
 @composition("require", arrays=0)

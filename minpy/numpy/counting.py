@@ -1,6 +1,6 @@
-"""Counting by number and by interval: derivatives in the weights.
+"""Counting by number and by interval: derivatives in the weights, and in where the edges lie.
 
-What falls into which bin is constant; so is where the edges lie.
+What falls into which bin is constant.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import numpy
 
 from minpy.array import as_ndarray, is_tracked, ndarray, read_value
 from minpy.autograd.rules import defjvp, defvjp
+from minpy.numpy.creation import linspace
+from minpy.numpy.fallback import plain
 from minpy.numpy.function import Function, composition
 from minpy.numpy.indexing import take
 from minpy.numpy.reductions import sum
-from minpy.numpy.shaping import reshape
+from minpy.numpy.shaping import atleast_2d, reshape, transpose
+from minpy.primitives import registry
 
-__all__ = ["bincount", "histogram", "histogram2d", "histogramdd"]
+__all__ = ["bincount", "histogram", "histogram2d", "histogram_bin_edges", "histogramdd"]
 
 
 def _bincount_kernel(x: Any, /, weights: Any = None, minlength: int = 0) -> numpy.ndarray:
@@ -37,23 +40,51 @@ defjvp(
 )
 
 
+@composition("histogram_bin_edges", arrays=0)
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> ndarray:
+    """Return the edges of bins, as `numpy.histogram_bin_edges`.
+
+    Between the smallest and the largest value, or the ends of the range, they are evenly spaced:
+    that is their derivative, for a number of bins that is constant.
+    """
+    values, ends = _value(a), plain(range)
+    edges = numpy.histogram_bin_edges(values, _value(bins), ends, _value(weights))
+    if not isinstance(bins, str) and numpy.ndim(_value(bins)) == 1:
+        return as_ndarray(bins)
+    if range is not None:
+        first, last = range
+    elif numpy.size(values):
+        first, last = registry["min"](as_ndarray(a)), registry["max"](as_ndarray(a))
+    else:
+        return as_ndarray(edges)
+    if _value(first) == _value(last):
+        first, last = first - 0.5, last + 0.5
+    return linspace(first, last, len(edges))
+
+
 @composition("histogram", arrays=0)
 def histogram(
     a: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
 ) -> tuple[ndarray, ndarray]:
-    """Count values by intervals, as `numpy.histogram`; its derivative is the one in the weights."""
+    """Count values by intervals, as `numpy.histogram`.
+
+    Derivatives are those in the weights, and in the edges: of a density, the counts have one too.
+    """
     values = numpy.ravel(_value(a))
-    edges = numpy.histogram_bin_edges(values, _value(bins), range)
-    if weights is None or not (type(weights) is ndarray and is_tracked(weights)):
-        counts, edges = numpy.histogram(values, edges, None, density, _value(weights))
-        return as_ndarray(counts), as_ndarray(edges)
-    if weights.shape != numpy.shape(_value(a)):
+    edges = histogram_bin_edges(a, bins, range)
+    places = numpy.histogram_bin_edges(values, _value(bins), plain(range))
+    if not (type(weights) is ndarray and is_tracked(weights)):
+        counts = as_ndarray(numpy.histogram(values, places, None, False, _value(weights))[0])
+    elif weights.shape != numpy.shape(_value(a)):
         raise ValueError("weights should have the same shape as a.")
-    at, inside = _intervals(values, edges)
-    counts = bincount(at[inside], weights.ravel()[inside], len(edges) - 1)
-    if density:
-        counts = counts / numpy.diff(edges).astype(counts.dtype) / sum(counts)
-    return counts, as_ndarray(edges)
+    else:
+        at, inside = _intervals(values, places)
+        counts = bincount(at[inside], weights.ravel()[inside], len(places) - 1)
+    return (counts / _diff(edges) / sum(counts) if density else counts), edges
+
+
+def _diff(edges: ndarray) -> ndarray:
+    return edges[1:] - edges[:-1]
 
 
 def _intervals(values: numpy.ndarray, edges: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -67,22 +98,27 @@ def _intervals(values: numpy.ndarray, edges: numpy.ndarray) -> tuple[numpy.ndarr
 def histogramdd(
     sample: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
 ) -> tuple[ndarray, list[ndarray]]:
-    """Count points by boxes, as `numpy.histogramdd`; its derivative is the one in the weights."""
-    points = numpy.atleast_2d(_value(sample)) if hasattr(sample, "shape") else None
-    points = numpy.stack([_value(c) for c in sample], axis=1) if points is None else points
-    bins = [_value(b) for b in bins] if isinstance(bins, list | tuple) else _value(bins)
-    counts, edges = numpy.histogramdd(points, bins, range, density)
-    if not (type(weights) is ndarray and is_tracked(weights)):
-        counts, edges = numpy.histogramdd(points, bins, range, density, _value(weights))
-        return as_ndarray(counts), [as_ndarray(e) for e in edges]
-    places = [_intervals(points[:, k], edge) for k, edge in enumerate(edges)]
-    inside = numpy.logical_and.reduce([ok for _, ok in places])
-    flat = numpy.ravel_multi_index([at[inside] for at, _ in places], counts.shape)
-    total = reshape(bincount(flat, weights[inside], counts.size), counts.shape)
+    """Count points by boxes, as `numpy.histogramdd`; derivatives are those of `histogram`."""
+    if hasattr(sample, "shape"):
+        columns = list(transpose(atleast_2d(sample)))
+    else:
+        columns = [as_ndarray(column) for column in sample]
+    points = numpy.stack([_value(column) for column in columns], axis=1)
+    fixed = [_value(b) for b in bins] if isinstance(bins, list | tuple) else _value(bins)
+    counts, places = numpy.histogramdd(points, fixed, plain(range), False, _value(weights))
+    each = [bins] * len(places) if numpy.ndim(fixed) == 0 else bins
+    ranges = [None] * len(places) if range is None else range
+    edges = [histogram_bin_edges(*of) for of in zip(columns, each, ranges, strict=True)]
+    total = as_ndarray(counts)
+    if type(weights) is ndarray and is_tracked(weights):
+        found = [_intervals(points[:, k], place) for k, place in enumerate(places)]
+        inside = numpy.logical_and.reduce([ok for _, ok in found])
+        flat = numpy.ravel_multi_index([at[inside] for at, _ in found], counts.shape)
+        total = reshape(bincount(flat, weights[inside], counts.size), counts.shape)
     if density:
-        volumes = functools.reduce(numpy.multiply.outer, [numpy.diff(edge) for edge in edges])
-        total = total / volumes.astype(total.dtype) / sum(total)
-    return total, [as_ndarray(edge) for edge in edges]
+        volumes = functools.reduce(registry["multiply"].outer, [_diff(edge) for edge in edges])
+        total = total / volumes / sum(total)
+    return total, edges
 
 
 @composition("histogram2d", arrays=0)

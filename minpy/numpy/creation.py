@@ -275,10 +275,24 @@ def arange(
     """Make evenly spaced values in a half-open interval, as `numpy.arange`."""
     if len(args) == 4:
         *args, dtype = args
+    if _any_tracked(*args, *kwargs.values()):
+        return _tracked_arange(args, kwargs, dtype)
     given = plain([*args, *kwargs.values()])
     return _place(
         _default(numpy.arange(*plain(args), dtype=dtype, **plain(kwargs)), dtype, given), ctx
     )
+
+
+def _tracked_arange(args: Any, kwargs: dict[str, Any], dtype: Any) -> ndarray:
+    """Return ``start + step * n``, for as many n as there are before the stop."""
+    count = len(numpy.arange(*plain(args), **plain(kwargs)))
+    ends = {**dict(zip(("start", "stop", "step"), args, strict=False)), **kwargs}
+    start = 0 if ends.get("stop") is None else ends.get("start", 0)
+    step = 1 if ends.get("step") is None else ends["step"]
+    tracked = next(v for v in ends.values() if type(v) is ndarray and is_tracked(v))
+    made = start + step * numpy.arange(count).astype(tracked.dtype)
+    made = made if type(made) is ndarray else as_ndarray(made)
+    return made if dtype is None else made.astype(dtype)
 
 
 def logspace(
