@@ -124,10 +124,9 @@ def test_products_of_matrices_that_lie_either_way():
 
 def test_what_has_no_instruction_is_refused():
     for f in (
-        lambda x: np.cumsum(x),
+        lambda x: np.unique(x),
         lambda x: np.sum(x, axis=0) if float(np.sum(x)) > 0 else x,
         lambda x: x.astype("float64"),
-        lambda x: np.sort(x),
         lambda x: x[:0],
     ):
         with pytest.raises(Untraceable):

@@ -22,8 +22,11 @@ from minpy.layers.functions import (
     conv,
     conv_transpose,
     global_avg_pool,
+    heads_attention,
+    layer_norm,
     max_pool,
     relu,
+    rms_norm,
     softmax_loss,
 )
 from minpy.models import Sequential
@@ -296,13 +299,67 @@ def test_a_library_that_is_none_is_no_library(tmp_path, monkeypatch):
     broken = tmp_path / "libdnnl.so.3"
     broken.write_bytes(b"not a library")
     monkeypatch.setattr(onednn, "_path", lambda: str(broken))
-    onednn.library.cache_clear()
+    onednn._loaded.cache_clear()
     try:
         assert onednn.library() is None
         monkeypatch.setattr(onednn, "_path", lambda: ctypes.util.find_library("m"))
-        onednn.library.cache_clear()
+        onednn._loaded.cache_clear()
         assert onednn.library() is None
     finally:
         monkeypatch.undo()
-        onednn.library.cache_clear()
+        onednn._loaded.cache_clear()
     assert onednn.library() is not None
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_over_heads(masked, shared):
+    mask = numpy.tri(6, 6, dtype="float32")[None, None] if masked else None
+    arrays = [0.5 * some(3, 6, 4, 8) for _ in range(3)]
+    check(lambda q, k, v: heads_attention(q, k, v, mask), *arrays, shared=shared, rtol=1e-4)
+
+
+def test_attention_with_a_mask_that_is_computed(shared):
+    def f(q, k, v, lengths):
+        return heads_attention(q, k, v, np.reshape(lengths, (3, 1, 1, 6)) > 0)
+
+    arrays = [*[0.5 * some(3, 6, 4, 8) for _ in range(3)], some(3, 6)]
+    found = as_program(lambda *a: [f(*a)], arrays, shared)[0]
+    expected = f(*[np.array(a.astype("float64")) for a in arrays]).asnumpy()
+    numpy.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_normalization_of_rows(centred, shared):
+    gamma, beta = some(12), some(12)
+    if centred:
+        check(lambda x, g, b: layer_norm(x, g, b), some(3, 5, 12), gamma, beta, shared=shared)
+    else:
+        check(lambda x, g: rms_norm(x, g), some(3, 5, 12), gamma, shared=shared)
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu", "elu", "leaky_relu", "softplus", "tanh"])
+def test_activations_and_their_derivatives(name, shared):
+    f = getattr(minpy.activations, name)
+    check(lambda x: f(x), 2 * some(7, 9), shared=shared, rtol=5e-5)
+
+
+def test_what_numpy_does_runs_between_two_parts(shared):
+    def f(x, y):
+        both = np.concatenate([x * 2.0, np.flip(y, 1)], axis=1)
+        return np.cumsum(both[:, 1:5], axis=0) * np.sin(np.pad(x, ((0, 0), (1, 0))))
+
+    check(f, some(4, 3), some(4, 5), shared=shared)
+
+
+def test_a_result_of_another_shape_is_an_error():
+    operation = minpy.primitives.Primitive(
+        "first_positive", lambda x: x[: int((x > 0).sum())], arrays=1
+    )
+    memory = numpy.ones(4, "float32")
+    with open_trace(ProgramTrace) as trace:
+        x = trace.input(np.ones(4), memory)
+        program = Program(trace, [operation(x) * 2.0], [None])
+    program.run()
+    memory[2:] = -1
+    with pytest.raises(ValueError, match=r"first_positive.*jit=False"):
+        program.run()

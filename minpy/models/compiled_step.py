@@ -98,7 +98,7 @@ class CompiledStep:
 
     def _program(self, batch: Batch, training: bool) -> ProgramReplay | None:
         """Return the step as a program of our own, None where MXNet has to, or is faster."""
-        if not native.available() or current_policy() == "prefer_mxnet":
+        if not native.available() or current_policy() in ("prefer_mxnet", "only_mxnet"):
             return None
         # Without MXNet a large program is still faster than one operation after the other.
         alone = not runtime.available()

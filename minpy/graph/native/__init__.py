@@ -6,12 +6,12 @@ long as its arithmetic: small operations are loops compiled by numba, large ones
 that share the work among threads.
 
 `recording` traces a step, `rewriting` makes fewer operations of it, `program` lays out memory and
-instructions by what `lowerings` and `images` say of each operation; `kernels` is the loop,
-`instructions` its numbers, `blas` and `onednn` are the libraries that it calls.
+instructions by what `lowerings`, `images` and `attention` say of each operation; `kernels` is the
+loop, `instructions` its numbers, `blas` and `onednn` are the libraries that it calls.
 """
 
-from minpy.graph.native import images, lowerings
+from minpy.graph.native import attention, images, lowerings
 from minpy.graph.native.program import Program, available
 from minpy.graph.native.recording import ProgramTrace, aligned
 
-__all__ = ["Program", "ProgramTrace", "aligned", "available", "images", "lowerings"]
+__all__ = ["Program", "ProgramTrace", "aligned", "attention", "available", "images", "lowerings"]

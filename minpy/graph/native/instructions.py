@@ -30,7 +30,7 @@ BINARY = {
 
 OTHER = {
     "product": 80,  # out(m, n) = beta out + a(m, k) b(k, n), each as it lies or transposed
-    "sum_rows": 81,  # out(c) = sum over r of a(r, c)
+    "sum_rows": 81,  # out(i, c) = sum over r of a(i, r, c), times a number
     "sum_columns": 82,  # out(r) = sum over c of a(r, c), times a number
     "softmax": 83,
     "log_softmax": 84,

@@ -253,13 +253,18 @@ def _binary_loops() -> dict[int, Any]:
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def _sum_rows(out: Any, a: Any, rows: Any, columns: Any) -> None:
-    for c in range(columns):
-        out[c] = _F(0.0)
-    for r in range(rows):
-        o = r * columns
+def _sum_rows(out: Any, a: Any, stacks: Any, rows: Any, columns: Any, factor: Any) -> None:
+    for i in range(stacks):
+        to, start = i * columns, i * rows * columns
         for c in range(columns):
-            out[c] += a[o + c]
+            out[to + c] = a[start + c]
+        for r in range(1, rows):
+            o = start + r * columns
+            for c in range(columns):
+                out[to + c] += a[o + c]
+        if factor != _F(1.0):
+            for c in range(columns):
+                out[to + c] *= factor
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
@@ -423,7 +428,7 @@ def run(table: Any, numbers: Any, product: Any, integer: Any, execute: Any) -> A
                 for c in range(n):
                     out[r * n + c] = a[c]
         elif code == _SUM_ROWS:
-            _sum_rows(out, a, m, n)
+            _sum_rows(out, a, m, n, k, numbers[i])
         elif code == _SUM_COLUMNS:
             _sum_columns(out, a, m, n, numbers[i])
         elif code == _SOFTMAX:

@@ -248,8 +248,37 @@ def _where(p: Program, out: Value, condition: Value, a: Any, b: Any) -> None:
 @lowers("gelu")
 def _gelu(p: Program, out: Value, x: Value) -> None:
     given, mine = p.straight(x), p.memory(out)
+    if _many(p, out):
+        _emit_unary(p, "gelu", mine, given, True)
+        return
     p.emit(UNARY["normal_cdf"], mine, given, sizes=(1, out.size))
     p.emit(BINARY["multiply"], mine, mine, given, sizes=(1, out.size, 3))
+
+
+@lowers("gelu_gradient")
+def _gelu_gradient(p: Program, out: Value, g: Value, x: Value) -> None:
+    if out.shape != g.shape or g.shape != x.shape:
+        raise Untraceable("gelu's gradient of several shapes has no instruction")
+    given, mine = (p.straight(g), p.straight(x)), p.memory(out)
+    if _many(p, out):
+        assert p.library is not None
+        flat, kind = _flat(p, out.size), onednn.ELTWISE["gelu"]
+        forward = p.library.recipe("eltwise_forward", onednn.TRAINING, kind, flat, flat, 0.0, 0.0)
+        recipe = p.library.recipe("eltwise_backward", kind, flat, flat, flat, 0.0, 0.0, forward)
+        told = {"diff_dst": (given[0], flat), "src": (given[1], flat)}
+        p.call(recipe, told, {"diff_src": (mine, flat)})
+        return
+    # The distribution function, and the argument times the density.
+    one, cdf = (1, out.size, 1), p.temporary(out.shape)
+    both = (1, out.size, 3)
+    p.emit(UNARY["square"], mine, given[1], sizes=(1, out.size))
+    p.emit(BINARY["multiply"], mine, mine, p.straight(-0.5), sizes=one)
+    p.emit(UNARY["exp"], mine, mine, sizes=(1, out.size))
+    p.emit(BINARY["multiply"], mine, mine, p.straight(1 / math.sqrt(2 * math.pi)), sizes=one)
+    p.emit(BINARY["multiply"], mine, mine, given[1], sizes=both)
+    p.emit(UNARY["normal_cdf"], cdf, given[1], sizes=(1, out.size))
+    p.emit(BINARY["add"], mine, mine, cdf, sizes=both)
+    p.emit(BINARY["multiply"], mine, mine, given[0], sizes=both)
 
 
 # --- other shapes ---------------------------------------------------------------------------------
@@ -300,33 +329,33 @@ def _axes(x: Value, axis: Any) -> list[int]:
 
 
 def _reduced(p: Program, out: Value, x: Value, axis: Any, mean: bool) -> None:
-    axes, ndim = _axes(x, axis), len(x.shape)
-    count = math.prod(x.shape[i] for i in axes)
-    rest = x.size // max(count, 1)
-    factor = 1.0 / count if mean else 1.0
-    last = axes == list(range(ndim - len(axes), ndim))
-    first = axes == list(range(len(axes)))
-    if p.library is not None and (not (first or last) or x.layout is not None) and axes:
-        _reduced_by_onednn(p, "mean" if mean else "sum", out, x, axes)
-    elif last:
-        given = p.straight(x)
-        p.emit(OTHER["sum_columns"], p.memory(out), given, sizes=(rest, count), number=factor)
-    elif first:
-        p.emit(OTHER["sum_rows"], p.memory(out), p.straight(x), sizes=(count, rest))
-        if mean:
-            mine = p.memory(out)
-            number = p.straight(factor)
-            p.emit(BINARY["multiply"], mine, mine, number, sizes=(1, rest, 1))
-    else:
-        raise Untraceable("a sum over axes in the middle has no instruction")
-
-
-def _reduced_by_onednn(p: Program, kind: str, out: Value, x: Value, axes: list[int]) -> None:
-    assert p.library is not None
-    shape = [1 if i in axes else n for i, n in enumerate(x.shape)]
-    given, made = p.lies(x), p.library.strided(shape)
-    recipe = p.library.recipe("reduction", onednn.REDUCTION[kind], given, made, 0.0, 0.0)
-    p.call(recipe, {"src": (x, given)}, {"dst": (p.memory(out), made)})
+    axes = _axes(x, axis)
+    # Runs of axes that are summed over, or stay.
+    runs: list[tuple[bool, int]] = []
+    for i, n in enumerate(x.shape):
+        if n == 1:
+            continue
+        if runs and runs[-1][0] == (i in axes):
+            runs[-1] = (runs[-1][0], runs[-1][1] * n)
+        else:
+            runs.append((i in axes, n))
+    summed = [i for i, (gone, _) in enumerate(runs) if gone]
+    given, factor = p.straight(x), 1.0 / math.prod(x.shape[i] for i in axes) if mean else 1.0
+    if not summed:
+        p.emit(UNARY["copy"], p.memory(out), given, sizes=(1, out.size))
+    # From the last axes to the first: the array becomes smaller each time.
+    for i in reversed(summed):
+        before = math.prod(n for _, n in runs[:i])
+        after = math.prod(n for gone, n in runs[i + 1 :] if not gone)
+        last = i == summed[0]
+        made = p.memory(out) if last else p.temporary((before * after,))
+        number = factor if last else 1.0
+        if after == 1:
+            p.emit(OTHER["sum_columns"], made, given, sizes=(before, runs[i][1]), number=number)
+        else:
+            sizes = (before, runs[i][1], after)
+            p.emit(OTHER["sum_rows"], made, given, sizes=sizes, number=number)
+        given = made
 
 
 @lowers("sum")

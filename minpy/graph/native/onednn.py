@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy
 
+from minpy.runtime import forked
+
 __all__ = ["Kernel", "Layout", "OneDNN", "Recipe", "Refused", "library"]
 
 _PACKAGE = "onednn-cpu-gomp"
@@ -69,6 +71,8 @@ ELTWISE = {
     "sqrt": 0x25,
     "sigmoid": 0x29,
     "exp": 0x2A,
+    "gelu": 0x31,
+    "linear": 0x26,
 }
 BINARY = {
     "add": 0x1FFF0,
@@ -80,7 +84,7 @@ BINARY = {
 }
 # Of the derivative of relu by its result, not by its argument.
 RELU_BY_RESULT = 0x100
-REDUCTION = {"max": 0x2FFF2, "min": 0x2FFF3, "sum": 0x2FFF4, "mean": 0x2FFF6}
+SOFTMAX = 0x30000
 DIRECT = 1  # the algorithm of convolutions: no other is in this build
 POOLING = {"max": 0x1FF, "average": 0x2FF, "average_inside": 0x3FF}
 NORMALIZATION = {"global": 1, "scale": 2, "shift": 4, "relu": 8}
@@ -230,7 +234,9 @@ class OneDNN:
 
     # --- kernels --------------------------------------------------------------------------------
 
-    def recipe(self, operation: str, *args: Any, after: str | None = None) -> Recipe:
+    def recipe(
+        self, operation: str, *args: Any, after: str | tuple[str, float] | None = None
+    ) -> Recipe:
         """Return what a kernel does.
 
         Parameters
@@ -240,7 +246,8 @@ class OneDNN:
         args
             Its arguments from the third: layouts, recipes, lists of sizes, numbers, None.
         after
-            The function of `ELTWISE` that is applied to each element of the result.
+            The function of `ELTWISE` that is applied to each element of the result, with its first
+            parameter if it has one.
 
         Raises
         ------
@@ -264,7 +271,8 @@ class OneDNN:
         attributes = None
         if after is not None:
             operations = self._new(c.dnnl_post_ops_create)
-            c.dnnl_post_ops_append_eltwise(operations, ELTWISE[after], 0.0, 0.0)
+            name, number = (after, 0.0) if isinstance(after, str) else after
+            c.dnnl_post_ops_append_eltwise(operations, ELTWISE[name], number, 0.0)
             attributes = self._new(c.dnnl_primitive_attr_create)
             c.dnnl_primitive_attr_set_post_ops(attributes, operations)
             c.dnnl_post_ops_destroy(operations)
@@ -365,12 +373,17 @@ def _path() -> str | None:
     return next((str(f.locate()) for f in files if f.name == _FILE), None)
 
 
-@functools.cache
 def library() -> OneDNN | None:
     """Return oneDNN, None where its package isn't installed or doesn't run.
 
-    ``MINPY_ONEDNN=0`` in the environment keeps it off: MXNet's operators run instead.
+    None in a fork too, whose OpenMP threads stayed behind. ``MINPY_ONEDNN=0`` in the environment
+    keeps it off: MXNet's operators run instead.
     """
+    return None if forked() else _loaded()
+
+
+@functools.cache
+def _loaded() -> OneDNN | None:
     if os.environ.get("MINPY_ONEDNN") == "0":
         return None
     path = _path()

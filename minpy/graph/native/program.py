@@ -91,6 +91,8 @@ class Program:
         self._rows: list[list[int]] = []
         self._numbers: list[float] = []
         self._kept: list[Any] = []
+        self._parts: list[Callable[[], None]] = []
+        self._count = 0
         self._laid: dict[Value, list[tuple[Layout | None, numpy.ndarray]]] = {}
         self._free: dict[int, list[numpy.ndarray]] = {}
         self._buffers: dict[int, _Buffer] = {}
@@ -112,30 +114,37 @@ class Program:
             if value.memory is not memory:
                 self._move(value, memory, turned)
             self.results.append(memory)
-        product = sgemm()
-        assert product is not None
-        self._product = product
-        self._table = numpy.array(self._rows, numpy.int64).reshape(-1, COLUMNS)
-        self._factors = numpy.array(self._numbers, FLOAT)
-        from minpy.graph.native.kernels import run
-
-        self._run = run
-        self._execute = self.library.execute if self.library is not None else 0
+        self._close()
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._count
 
     def run(self) -> None:
         """Compute the results of what the inputs' memory holds."""
-        failed = self._run(
-            self._table,
-            self._factors,
-            self._product.address,
-            self._product.integer,
-            self._execute,
-        )
-        if failed:
-            raise RuntimeError(f"oneDNN refused to run instruction {failed - 1} of a program")
+        for part in self._parts:
+            part()
+
+    def _close(self) -> None:
+        """Make one part of the instructions that were emitted since the last."""
+        if not self._rows:
+            return
+        from minpy.graph.native.kernels import run
+
+        product = sgemm()
+        assert product is not None
+        table = numpy.array(self._rows, numpy.int64).reshape(-1, COLUMNS)
+        factors = numpy.array(self._numbers, FLOAT)
+        execute = self.library.execute if self.library is not None else 0
+        address, integer = product.address, product.integer
+
+        def part() -> None:
+            failed = run(table, factors, address, integer, execute)
+            if failed:
+                raise RuntimeError(f"oneDNN refused to run instruction {failed - 1} of a program")
+
+        self._parts.append(part)
+        self._count += len(self._rows)
+        self._rows, self._numbers = [], []
 
     def _lower(self, results: list[Value]) -> None:
         last: dict[Value, int] = {}
@@ -159,12 +168,55 @@ class Program:
             self._temporaries.clear()
 
     def _emit_operation(self, operation: Operation) -> None:
-        try:
-            LOWERINGS[operation.name](self, *operation.made, *operation.given, **operation.told)
-        except TypeError as reason:  # an argument that the instruction knows nothing of
-            raise Untraceable(f"{operation.name}: {reason}") from None
-        except onednn.Refused as reason:
-            raise Untraceable(f"{operation.name}: oneDNN has none such ({reason})") from None
+        lowering = LOWERINGS.get(operation.name)
+        if lowering is not None:
+            try:
+                lowering(self, *operation.made, *operation.given, **operation.told)
+                return
+            except TypeError as reason:  # an argument that the instruction knows nothing of
+                refused = Untraceable(f"{operation.name}: {reason}")
+            except onednn.Refused as reason:
+                refused = Untraceable(f"{operation.name}: oneDNN has none such ({reason})")
+            except Untraceable as reason:
+                refused = reason
+            if operation.kernel is None:
+                raise refused
+        self._call_back(operation)
+
+    def _call_back(self, operation: Operation) -> None:
+        """Have NumPy's kernel called between two parts, on memory that lies by rows."""
+        kernel, told, name = operation.kernel, dict(operation.told), operation.name
+        assert kernel is not None
+        then = told.pop("then", None)
+        # Numbers of another dtype than float32 were stored as such, and are what they were again.
+        given = [
+            (self.straight(a), None if a.dtype == FLOAT else a.dtype)
+            if isinstance(a, Value)
+            else (a, None)
+            for a in operation.given
+        ]
+        made = [self.memory(v) for v in operation.made]
+        self._kept += [a for a, _ in given] + made
+
+        def part() -> None:
+            arrays = [a if dtype is None else a.astype(dtype) for a, dtype in given]
+            results = kernel(*arrays, **told)
+            if type(results) not in (tuple, list):
+                results = (results,)
+            for memory, result in zip(made, results, strict=True):
+                if numpy.shape(result) != memory.shape:
+                    raise ValueError(
+                        f"{name}: a result of shape {numpy.shape(result)} where the traced call "
+                        f"had {memory.shape}: what a compiled step computes has the same shapes at "
+                        "each run; give compile(jit=False)"
+                    )
+                numpy.copyto(memory, result)
+
+        self._close()
+        self._parts.append(part)
+        self._count += 1
+        if then is not None:
+            self.emit(UNARY[then], made[0], made[0], sizes=(1, made[0].size))
 
     def _place_results(self, values: list[Value], targets: Sequence) -> None:
         """Let results be computed where they are to lie in the end, where that can be."""

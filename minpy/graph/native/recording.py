@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from minpy import runtime
 from minpy.array import is_tracked, ndarray, numpy_value
 from minpy.autograd.trace import Trace, box
 from minpy.graph.native import onednn
@@ -38,6 +39,12 @@ ON_ONEDNN: set[str] = set()
 _COMPARISONS = frozenset(["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"])
 # Operations whose result is a float where one operand is; ones and zeros stand for a bool then.
 _TAKE_BOOLS = frozenset([*BINARY, "where"])
+# Their results have as many elements as the data say.
+_SHAPED_BY_DATA = frozenset(
+    ["argwhere", "bincount", "compress", "delete", "extract", "flatnonzero", "histogram",
+     "intersect1d", "nonzero", "repeat", "setdiff1d", "setxor1d", "trim_zeros", "union1d",
+     "unique"]
+)  # fmt: skip
 # The argument that has the class numbers.
 _LABELS = {
     "pick": 1,
@@ -82,6 +89,7 @@ class Operation:
     given: list[Any]
     made: list[Value]
     told: dict[str, Any] = field(default_factory=dict)
+    kernel: Callable[..., Any] | None = None  # NumPy's, where nothing is faster
 
 
 class ProgramTrace(Trace):
@@ -140,8 +148,11 @@ class ProgramTrace(Trace):
             arrays = type(a) is ndarray or isinstance(a, numpy.ndarray)
             given.append(self.value_of(a) if own or (arrays and i < limit) else a)
         name = operation.name
-        if name not in LOWERINGS or (name in ON_ONEDNN and onednn.library() is None):
+        host = name not in LOWERINGS
+        if name in _SHAPED_BY_DATA or (name in ON_ONEDNN and onednn.library() is None):
             raise Untraceable(f"{name} has no instruction")
+        if host and _is_mxnets(operation, inner, kwargs):
+            raise Untraceable(f"{name} has no instruction, and MXNet is faster at it")
         ans = operation(*inner, **kwargs)
         results = ans if type(ans) is tuple else (ans,)
         if any(type(r) is not ndarray for r in results):
@@ -155,22 +166,32 @@ class ProgramTrace(Trace):
             isinstance(a, Value) and a.size == 0 for a in given
         ):
             raise Untraceable("an array without elements has no instructions")
-        self._check_integers(operation, given)
+        self._check_integers(operation, given, host)
         made = [Value(self, r.shape, r.dtype) for r in results]
         for value in made:
             # Inputs may become integers: then they are good for class numbers alone.
             numbers = name == "astype" and value.dtype.kind in "iu" and given[0].origin is not None
-            compared = value.dtype == _BOOL and name in _COMPARISONS
+            compared = value.dtype == _BOOL and (host or name in _COMPARISONS)
             if value.dtype != FLOAT and not numbers and not compared:
                 raise Untraceable(f"{name} gives {value.dtype}; only float32 has instructions")
-        self.operations.append(Operation(name, given, made, kwargs))
+        # What MXNet is faster at must not end up here unseen.
+        mine = host or not (name in ON_ONEDNN or _is_mxnets(operation, inner, kwargs))
+        kernel = operation.kernel if mine else None
+        self.operations.append(Operation(name, given, made, kwargs, kernel))
         if name in SAME_ELEMENTS and isinstance(given[0], Value):
             made[0].origin = given[0].origin
         boxed = tuple(box(r, value) for r, value in zip(results, made, strict=True))
         return boxed if type(ans) is tuple else boxed[0]
 
-    def _check_integers(self, operation: Primitive, given: list[Any]) -> None:
+    def _check_integers(self, operation: Primitive, given: list[Any], host: bool) -> None:
         labels = _LABELS.get(operation.name)
+        if host:
+            at = operation.class_numbers
+            if at is not None and isinstance(given[at], Value) and given[at].constant is None:
+                self._check_class_numbers(
+                    given[at], given[0].shape[getattr(operation, "class_axis", -1)]
+                )
+            return
         for i, a in enumerate(given):
             if not isinstance(a, Value) or a.dtype == FLOAT:
                 continue
@@ -180,14 +201,26 @@ class ProgramTrace(Trace):
                 raise Untraceable(f"{operation.name} of {a.dtype}; only float32 has instructions")
         if labels is None:
             return
-        origin = given[labels].origin
-        if origin is None or origin.memory is None:
-            raise Untraceable("class numbers that are computed can't be checked")
         rows = given[0] if operation.name == "place" else given[labels - 1]
         if operation.name != "place" and (len(rows.shape) != 2 or given[labels].shape[1:]):
             raise Untraceable(f"{operation.name} of other than rows has no instruction")
         classes = given[2] if operation.name == "place" else rows.shape[-1]
+        self._check_class_numbers(given[labels], classes)
+
+    def _check_class_numbers(self, labels: Value, classes: int) -> None:
+        """Have an input's elements checked at each run, before anything is computed."""
+        origin = labels.origin
+        if origin is None or origin.memory is None:
+            raise Untraceable("class numbers that are computed can't be checked")
         self.class_numbers[origin] = min(classes, self.class_numbers.get(origin, classes))
+
+
+def _is_mxnets(operation: Primitive, args: list[Any], kwargs: dict) -> bool:
+    """Say whether MXNet does an operation faster than NumPy: then a graph of MXNet's is better."""
+    faster = operation.faster_on_mxnet
+    if operation.mxnet is None or faster is False or not runtime.available():
+        return False
+    return faster if isinstance(faster, bool) else faster(*args, **kwargs)
 
 
 def constant(array: Any) -> Value:

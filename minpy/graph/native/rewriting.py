@@ -100,7 +100,8 @@ def _with_relu_after(operations: list[Operation], results: Collection[Value]) ->
         ):
             continue
         made = [operation.made[0], *maker.made[1:]]
-        merged[maker] = Operation(maker.name, maker.given, made, {**maker.told, "then": "relu"})
+        told = {**maker.told, "then": "relu"}
+        merged[maker] = Operation(maker.name, maker.given, made, told, maker.kernel)
         gone.add(operation)
     return [merged.get(o, o) for o in operations if o not in gone]
 

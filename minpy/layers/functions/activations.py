@@ -14,6 +14,10 @@ import numpy
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.rules import defjvp, defvjp
 from minpy.host_operator import HostOperator
+from minpy.layers.functions.composition import (
+    differentiate_forward_as,
+    differentiate_reverse_as,
+)
 from minpy.layers.functions.operands import is_float32, refuse_all_but_float32, refuse_unsupported
 from minpy.numpy.elementwise import exp, multiply, tanh, where
 from minpy.numpy.shaping import swapaxes
@@ -137,6 +141,14 @@ def _gelu(x: numpy.ndarray) -> numpy.ndarray:
     return x * _normal_cdf(x)
 
 
+def _gelu_gradient(g: numpy.ndarray, x: numpy.ndarray) -> numpy.ndarray:
+    density = numpy.exp(x * x * x.dtype.type(-0.5))
+    density *= x.dtype.type(1 / math.sqrt(2 * math.pi))
+    density *= x
+    density += _normal_cdf(x)
+    return g * density
+
+
 # --- MXNet kernels --------------------------------------------------------------------------------
 
 
@@ -240,17 +252,23 @@ _hard_sigmoid_op = _activation(
 _normal_cdf_op = _activation(
     "normal_cdf", _normal_cdf, lambda ans, x: _normal_density(x), _mx_normal_cdf, _from(2_000)
 )
-_gelu_op = _activation(
-    "gelu",
-    _gelu,
-    lambda ans, x: _normal_cdf_op(x) + x * _normal_density(x),
-    _mx_leaky("gelu"),
-    _from(2_000),
-)
+_gelu_op = Primitive("gelu", _gelu, arrays=1, mxnet=_mx_leaky("gelu"), faster_on_mxnet=_from(2_000))
+# gelu_gradient(g, x): g times the derivative at x, for which oneDNN has a kernel.
+_gelu_gradient_op = Primitive("gelu_gradient", _gelu_gradient, arrays=2)
+defvjp(_gelu_op, lambda ans, x: lambda g: _gelu_gradient_op(g, x))
+defjvp(_gelu_op, lambda t, ans, x: _gelu_gradient_op(t, x))
 
 
 def _normal_density(x: Any) -> Any:
     return exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+
+
+def _composed_gelu_gradient(g: Any, x: Any) -> Any:
+    return g * (_normal_cdf_op(x) + x * _normal_density(x))
+
+
+differentiate_reverse_as(_gelu_gradient_op, _composed_gelu_gradient)
+differentiate_forward_as(_gelu_gradient_op, _composed_gelu_gradient)
 
 
 # --- public functions, element by element ---------------------------------------------------------
