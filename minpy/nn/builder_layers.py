@@ -21,7 +21,7 @@ from typing import Any
 
 import minpy.numpy as np
 from minpy.nn import layers
-from minpy.nn.model_builder import Layer
+from minpy.nn.builder_parts import Layer
 
 __all__ = [
     "Affine",

@@ -12,7 +12,7 @@ import minpy.numpy as np
 from minpy import runtime
 from minpy.core import Function
 from minpy.nn import layers
-from minpy.nn.model_builder import Layer
+from minpy.nn.builder_parts import Layer
 
 __all__ = [
     "LSTM",
