@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from minpy import random, runtime
-from minpy.callbacks import EarlyStopping, LambdaCallback
+from minpy.callbacks import BackupAndRestore, EarlyStopping, LambdaCallback
 from minpy.constraints import MaxNorm
 from minpy.context import cpu, gpu, num_gpus
 from minpy.errors import ContextError
@@ -206,6 +206,46 @@ def test_an_error_in_a_step_leaves_the_weights_of_the_step_before():
     for i in range(steps):
         other.train_on_batch(X[i * 16 : i * 16 + 16], Y[i * 16 : i * 16 + 16])
     agree(other, model)
+
+
+def test_a_run_that_was_stopped_goes_on_there_bit_for_bit(tmp_path):
+    def run(context, stop=None, folder=None):
+        random.seed(0)
+        model = Sequential([Dense(3, activation="tanh"), Dense(2)])
+        optimizer = Adam(0.01, use_ema=True, gradient_accumulation_steps=2)
+        model.compile(optimizer, "mse")
+
+        def interrupt(step, logs):
+            if optimizer.batches == stop:
+                raise KeyboardInterrupt
+
+        callbacks = [] if folder is None else [BackupAndRestore(folder, save_freq=3)]
+        callbacks.append(LambdaCallback(on_train_batch_end=interrupt))
+        with context:
+            model.fit(X, Y, 16, epochs=4, verbose=0, callbacks=callbacks)
+        return model
+
+    whole = run(cpu(1))
+    with pytest.raises(KeyboardInterrupt):
+        run(cpu(1), 7, tmp_path / "backup")
+    again = run(cpu(1), None, tmp_path / "backup")
+    for a, b in zip(whole.get_weights(), again.get_weights(), strict=True):
+        numpy.testing.assert_array_equal(a, b)
+    agree(run(cpu()), again)
+
+
+def test_a_training_step_of_ones_own_runs_in_the_context_too():
+    class Halving(Sequential):
+        def train_step(self, data):
+            x, y = data
+            loss, gradients = self.value_and_gradients(
+                lambda: self.compute_loss(x, y, self(x, training=True))
+            )
+            self.apply_gradients([g / 2 for g in gradients])
+            return {"loss": loss}
+
+    (host, _), (device, _) = (trained(lambda: Halving([Dense(2)]), X, c) for c in (cpu(), cpu(1)))
+    agree(host, device)
 
 
 @pytest.mark.skipif(num_gpus() > 0, reason="this machine has a GPU")
