@@ -46,6 +46,20 @@ CASES = [
         options={**TRAINING, "mask": ["mask", [3, 4], 3]},
     ),
     *[
+        case("BatchNormalization", {"axis": -1, "momentum": 0.5, **renorm}, shapes, options=options)
+        for renorm, shapes, options in (
+            ({"renorm": True}, ROWS, TRAINING),
+            ({"renorm": True, "renorm_momentum": 0.6, **PLAIN}, SEQUENCES, TRAINING),
+            (
+                {"renorm": True, "renorm_clipping": {"rmin": 0.7, "rmax": 1.2, "dmax": 0.1}},
+                IMAGES,
+                TRAINING,
+            ),
+            ({"renorm": True}, SEQUENCES, {**TRAINING, "mask": ["mask", [3, 4], 3]}),
+            ({"renorm": True}, ROWS, {"training": False}),
+        )
+    ],
+    *[
         case(
             "SpectralNormalization",
             {

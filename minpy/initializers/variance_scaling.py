@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from minpy.errors import ShapeError
 from minpy.initializers.initializer import RandomInitializer, float_of
 from minpy.initializers.random_values import truncated_normal
 
@@ -38,6 +40,9 @@ class VarianceScaling(RandomInitializer):
         ``'uniform'``.
     seed
         See `RandomInitializer`.
+    input_axes, output_axes
+        Axes of the weight whose lengths multiply to the number of inputs, and of outputs; from the
+        shape or the layer if not given. Both or none.
 
     Raises
     ------
@@ -56,8 +61,17 @@ class VarianceScaling(RandomInitializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(seed)
+        if (input_axes is None) != (output_axes is None):
+            raise ValueError(
+                f"{type(self).__name__}: expected input_axes and output_axes together, got "
+                f"{input_axes!r} and {output_axes!r}"
+            )
+        self.input_axes = None if input_axes is None else [int(a) for a in input_axes]
+        self.output_axes = None if output_axes is None else [int(a) for a in output_axes]
         mode, distribution = mode.lower(), distribution.lower()
         if distribution == "normal":
             distribution = "truncated_normal"
@@ -78,7 +92,7 @@ class VarianceScaling(RandomInitializer):
 
     def draw(self, shape: Any, dtype: Any, fans: Any, generator: Any) -> Any:
         """Return the values."""
-        fan_in, fan_out = fans
+        fan_in, fan_out = fans if self.input_axes is None else self._fans(shape)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         deviation = math.sqrt(self.scale / max(1.0, fan))
         generator = self.generator(generator)
@@ -90,15 +104,31 @@ class VarianceScaling(RandomInitializer):
         limit = math.sqrt(3.0) * deviation
         return generator.random(shape, own) * (2 * limit) - limit
 
+    def _fans(self, shape: Any) -> tuple[int, int]:
+        """Return the lengths' products over the axes of inputs and of outputs."""
+        try:
+            return tuple(
+                max(1, math.prod(shape[a] for a in axes))
+                for axes in (self.input_axes, self.output_axes)
+            )
+        except IndexError:
+            raise ShapeError(
+                f"{type(self).__name__}: a weight of shape {tuple(shape)} has no axes "
+                f"{self.input_axes} and {self.output_axes}"
+            ) from None
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal initializer."""
+        axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
+        axes = axes if self.input_axes is not None else {}
         if type(self) is not VarianceScaling:
-            return {"seed": self.seed}
+            return {"seed": self.seed, **axes}
         return {
             "scale": self.scale,
             "mode": self.mode,
             "distribution": self.distribution,
             "seed": self.seed,
+            **axes,
         }
 
 
@@ -114,8 +144,13 @@ _NAMED = {
 
 
 def _named(name: str, scale: float, mode: str, distribution: str, source: str) -> type:
-    def __init__(self: Any, seed: int | None = None) -> None:
-        VarianceScaling.__init__(self, scale, mode, distribution, seed)
+    def __init__(
+        self: Any,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        VarianceScaling.__init__(self, scale, mode, distribution, seed, input_axes, output_axes)
 
     shown = "uniform" if distribution == "uniform" else "truncated normal"
     fan = {"fan_in": "fan-in", "fan_avg": "the mean of fan-in and fan-out"}[mode]
@@ -125,6 +160,8 @@ def _named(name: str, scale: float, mode: str, distribution: str, source: str) -
     ----------
     seed
         See `RandomInitializer`.
+    input_axes, output_axes
+        As of `VarianceScaling`.
 
     Notes
     -----

@@ -7,7 +7,18 @@ from typing import Any
 from minpy import activations, constraints, initializers, regularizers
 from minpy.layers.layer import Layer
 
-__all__ = ["KernelLayer"]
+__all__ = ["KERNEL_ARGUMENTS", "KernelLayer"]
+
+# What constructors of layers with a kernel take by place behind their own arguments: Keras' order.
+KERNEL_ARGUMENTS = {
+    "kernel_initializer": "glorot_uniform",
+    "bias_initializer": "zeros",
+    "kernel_regularizer": None,
+    "bias_regularizer": None,
+    "activity_regularizer": None,
+    "kernel_constraint": None,
+    "bias_constraint": None,
+}
 
 _SETTINGS = {
     "kernel_initializer": initializers,

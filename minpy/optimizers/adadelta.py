@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minpy.optimizers.optimizer import Optimizer, check_fraction
+from minpy.arguments import also_by_place
+from minpy.optimizers.optimizer import SHARED_ARGUMENTS, Optimizer, check_fraction
 
 __all__ = ["Adadelta"]
 
@@ -28,6 +29,7 @@ class Adadelta(Optimizer):
     Zeiler, 2012, algorithm 1.
     """
 
+    @also_by_place(**SHARED_ARGUMENTS)
     def __init__(
         self,
         learning_rate: Any = 0.001,

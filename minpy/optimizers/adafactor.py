@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy
 
-from minpy.optimizers.optimizer import Optimizer, norm
+from minpy.arguments import also_by_place
+from minpy.optimizers.optimizer import SHARED_ARGUMENTS, Optimizer, norm
 
 __all__ = ["Adafactor"]
 
@@ -51,6 +52,7 @@ class Adafactor(Optimizer):
 
     by_weight = True
 
+    @also_by_place(**SHARED_ARGUMENTS)
     def __init__(
         self,
         learning_rate: Any = 0.001,

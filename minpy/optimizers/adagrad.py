@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from minpy.optimizers.optimizer import Optimizer
+from minpy.arguments import also_by_place
+from minpy.optimizers.optimizer import SHARED_ARGUMENTS, Optimizer
 
 __all__ = ["Adagrad"]
 
@@ -28,6 +29,7 @@ class Adagrad(Optimizer):
     Duchi, Hazan and Singer, 2011.
     """
 
+    @also_by_place(**SHARED_ARGUMENTS)
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minpy.optimizers.optimizer import Optimizer, check_fraction
+from minpy.arguments import also_by_place
+from minpy.optimizers.optimizer import SHARED_ARGUMENTS, Optimizer, check_fraction
 
 __all__ = ["Adam"]
 
@@ -41,6 +42,7 @@ class Adam(Optimizer):
     array([-0.1, 0.1], dtype=float32)
     """
 
+    @also_by_place(**SHARED_ARGUMENTS)
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.optimizers.adam import Adam
+from minpy.optimizers.optimizer import SHARED_ARGUMENTS
 
 __all__ = ["AdamW"]
 
@@ -36,6 +38,7 @@ class AdamW(Adam):
     array([0.95], dtype=float32)
     """
 
+    @also_by_place(**SHARED_ARGUMENTS)
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from minpy.optimizers.optimizer import Optimizer
+from minpy.arguments import also_by_place
+from minpy.optimizers.optimizer import SHARED_ARGUMENTS, Optimizer
 
 __all__ = ["Ftrl"]
 
@@ -42,6 +43,7 @@ class Ftrl(Optimizer):
     McMahan et al., 2013, algorithm 1.
     """
 
+    @also_by_place(**SHARED_ARGUMENTS)
     def __init__(
         self,
         learning_rate: Any = 0.001,

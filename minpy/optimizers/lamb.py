@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy
 
-from minpy.optimizers.optimizer import Optimizer, aligned_full, check_fraction, norm
+from minpy.arguments import also_by_place
+from minpy.optimizers.optimizer import (
+    SHARED_ARGUMENTS,
+    Optimizer,
+    aligned_full,
+    check_fraction,
+    norm,
+)
 from minpy.optimizers.rules import rules, with_average
 
 __all__ = ["Lamb"]
@@ -45,6 +52,7 @@ class Lamb(Optimizer):
 
     by_weight = True
 
+    @also_by_place(**SHARED_ARGUMENTS)
     def __init__(
         self,
         learning_rate: Any = 0.001,

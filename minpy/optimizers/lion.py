@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minpy.optimizers.optimizer import Optimizer, check_fraction
+from minpy.arguments import also_by_place
+from minpy.optimizers.optimizer import SHARED_ARGUMENTS, Optimizer, check_fraction
 
 __all__ = ["Lion"]
 
@@ -28,6 +29,7 @@ class Lion(Optimizer):
     Chen et al., 2023, algorithm 2.
     """
 
+    @also_by_place(**SHARED_ARGUMENTS)
     def __init__(
         self,
         learning_rate: Any = 0.001,

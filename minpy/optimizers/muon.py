@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy
 
-from minpy.optimizers.optimizer import Optimizer, Segment, aligned_full, check_fraction, norm
+from minpy.arguments import also_by_place
+from minpy.optimizers.optimizer import (
+    SHARED_ARGUMENTS,
+    Optimizer,
+    Segment,
+    aligned_full,
+    check_fraction,
+    norm,
+)
 from minpy.optimizers.rules import rules
 
 __all__ = ["Muon"]
@@ -66,6 +74,19 @@ class Muon(Optimizer):
 
     by_weight = True
 
+    @also_by_place(
+        **SHARED_ARGUMENTS,
+        exclude_layers=None,
+        exclude_embeddings=True,
+        muon_a=3.4445,
+        muon_b=-4.7750,
+        muon_c=2.0315,
+        adam_lr_ratio=1.0,
+        momentum=0.95,
+        ns_steps=5,
+        nesterov=True,
+        rms_rate=0.2,
+    )
     def __init__(
         self,
         learning_rate: Any = 0.001,

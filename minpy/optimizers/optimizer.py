@@ -23,7 +23,25 @@ from minpy.optimizers.race import Race
 from minpy.optimizers.rules import Rule, rules, with_average
 from minpy.optimizers.schedules.schedule import LearningRateSchedule
 
-__all__ = ["AVERAGE", "Optimizer", "Segment", "aligned_full", "check_fraction", "norm"]
+__all__ = [
+    "AVERAGE",
+    "SHARED_ARGUMENTS",
+    "Optimizer",
+    "Segment",
+    "aligned_full",
+    "check_fraction",
+    "norm",
+]
+
+# What constructors take by place behind their own arguments: Keras' order.
+SHARED_ARGUMENTS = {
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+    "name": None,
+}
 
 # Slots that the options of every optimizer need: names, as they stand in checkpoints.
 AVERAGE = "moving_average"

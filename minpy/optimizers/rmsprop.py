@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minpy.optimizers.optimizer import Optimizer, check_fraction
+from minpy.arguments import also_by_place
+from minpy.optimizers.optimizer import SHARED_ARGUMENTS, Optimizer, check_fraction
 
 __all__ = ["RMSprop"]
 
@@ -40,6 +41,7 @@ class RMSprop(Optimizer):
     array([-0.316], dtype=float32)
     """
 
+    @also_by_place(**SHARED_ARGUMENTS)
     def __init__(
         self,
         learning_rate: Any = 0.001,

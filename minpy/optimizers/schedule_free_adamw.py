@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from minpy.optimizers.optimizer import Optimizer, check_fraction
+from minpy.arguments import also_by_place
+from minpy.optimizers.optimizer import SHARED_ARGUMENTS, Optimizer, check_fraction
 
 __all__ = ["ScheduleFreeAdamW"]
 
@@ -45,6 +46,7 @@ class ScheduleFreeAdamW(Optimizer):
 
     initial_values: ClassVar = {"momentum": None}
 
+    @also_by_place(**SHARED_ARGUMENTS)
     def __init__(
         self,
         learning_rate: Any = 0.0025,

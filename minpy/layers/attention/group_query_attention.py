@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.errors import ShapeError
 from minpy.layers.attention.projected import ProjectedAttention, is_count
 from minpy.layers.functions.attention import dot_product_attention
 from minpy.layers.regularization.seeded import step_seed
+from minpy.layers.weighted import KERNEL_ARGUMENTS
 from minpy.numpy.shaping import expand_dims, reshape, transpose
 
 __all__ = ["GroupQueryAttention"]
@@ -45,6 +47,7 @@ class GroupQueryAttention(ProjectedAttention):
     ((3, 5, 8), (8, 2, 4))
     """
 
+    @also_by_place(**KERNEL_ARGUMENTS, use_gate=False, seed=None)
     def __init__(
         self,
         head_dim: int,

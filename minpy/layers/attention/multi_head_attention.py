@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.errors import ShapeError
 from minpy.layers.attention.projected import ProjectedAttention, is_count
 from minpy.layers.functions.attention import dot_product_attention
 from minpy.layers.functions.heads import heads_attention
 from minpy.layers.regularization.seeded import step_seed
+from minpy.layers.weighted import KERNEL_ARGUMENTS
 from minpy.numpy.shaping import expand_dims, reshape, transpose
 
 __all__ = ["MultiHeadAttention"]
@@ -63,6 +65,7 @@ class MultiHeadAttention(ProjectedAttention):
     (3, 2, 5, 2)
     """
 
+    @also_by_place(**KERNEL_ARGUMENTS, use_gate=False, seed=None)
     def __init__(
         self,
         num_heads: int,

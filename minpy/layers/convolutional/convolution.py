@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.errors import ShapeError
 from minpy.layers.convolutional.base import ConvolutionalLayer, positive
 from minpy.layers.functions import conv
 from minpy.layers.images import expect_images, from_channels_first, spatial, to_channels_first
+from minpy.layers.weighted import KERNEL_ARGUMENTS
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 
@@ -21,6 +23,7 @@ def _pads(padding: str, window: tuple[int, ...], dilation: tuple[int, ...]) -> A
 
 
 class _Convolution(ConvolutionalLayer):
+    @also_by_place(**KERNEL_ARGUMENTS)
     def __init__(
         self,
         filters: int,

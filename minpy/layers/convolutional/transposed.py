@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.errors import ShapeError
 from minpy.layers.convolutional.base import ConvolutionalLayer, positive
 from minpy.layers.functions import conv_transpose
@@ -16,11 +17,13 @@ from minpy.layers.images import (
     to_channels_first,
     with_sizes,
 )
+from minpy.layers.weighted import KERNEL_ARGUMENTS
 
 __all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]
 
 
 class _Transposed(ConvolutionalLayer):
+    @also_by_place(**KERNEL_ARGUMENTS)
     def __init__(
         self,
         filters: int,
@@ -30,9 +33,10 @@ class _Transposed(ConvolutionalLayer):
         output_padding: Any = None,
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        groups: int = 1,
         activation: Any = None,
         use_bias: bool = True,
+        *,
+        groups: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -236,3 +240,30 @@ class Conv3DTranspose(_Transposed):
     """
 
     rank = 3
+
+    @also_by_place(**KERNEL_ARGUMENTS)
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,  # before the next one, in Keras, for volumes alone
+        output_padding: Any = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            output_padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            **kwargs,
+        )

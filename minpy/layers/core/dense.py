@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.errors import ShapeError
 from minpy.layers.functions import affine
-from minpy.layers.weighted import KernelLayer
+from minpy.layers.weighted import KERNEL_ARGUMENTS, KernelLayer
 
 __all__ = ["Dense"]
 
@@ -42,6 +43,7 @@ class Dense(KernelLayer):
     array([[6., 6.]])
     """
 
+    @also_by_place(**KERNEL_ARGUMENTS)
     def __init__(self, units: int, activation: Any = None, use_bias: bool = True, **kwargs: Any):
         super().__init__(activation=activation, use_bias=use_bias, **kwargs)
         if not isinstance(units, int) or units <= 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.errors import ShapeError
 from minpy.layers.functions.contraction import contract, parse_equation
 from minpy.layers.weighted import KernelLayer
@@ -43,6 +44,14 @@ class EinsumDense(KernelLayer):
     ((5, 7, 2, 4), (3, 2, 4), (2, 4))
     """
 
+    @also_by_place(
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+    )
     def __init__(
         self,
         equation: str,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy
+
 from minpy import constraints, initializers, regularizers
+from minpy.arguments import also_by_place
 from minpy.config import image_data_format
 from minpy.errors import ShapeError
-from minpy.layers.functions import batchnorm
+from minpy.layers.functions import batchnorm, stop_gradient
 from minpy.layers.functions.layer_norm import back_from_the_end, to_the_end
 from minpy.layers.layer import Layer
-from minpy.numpy.elementwise import sqrt
+from minpy.numpy.elementwise import maximum, minimum, sqrt
 from minpy.numpy.shaping import expand_dims, reshape
 
 __all__ = ["BatchNormalization"]
@@ -25,6 +29,8 @@ _SETTINGS = {
     "beta_constraint": (constraints, None),
     "gamma_constraint": (constraints, None),
 }
+_DEFAULTS = {name: default for name, (_, default) in _SETTINGS.items()}
+_LIMITS = ("rmin", "rmax", "dmax")
 
 
 class BatchNormalization(Layer):
@@ -41,10 +47,17 @@ class BatchNormalization(Layer):
         Added to the variance.
     center, scale
         Whether a shift and a scale are learnt.
-    synchronized
-        Whether replicas share their statistics; there is one, so it changes nothing.
     beta_initializer, gamma_initializer, …
         How the weights start, their loss terms and constraints.
+    renorm
+        Whether training corrects the batch's statistics towards running ones (Ioffe, 2017), which
+        small batches gain by.
+    renorm_clipping
+        Limits of the corrections: ``{'rmin': …, 'rmax': …, 'dmax': …}``, each may be left out.
+    renorm_momentum
+        How much of the running statistics of the corrections a step keeps.
+    synchronized
+        Whether replicas share their statistics; there is one, so it changes nothing.
 
     Notes
     -----
@@ -63,6 +76,9 @@ class BatchNormalization(Layer):
 
     supports_masking = True
 
+    @also_by_place(
+        **_DEFAULTS, renorm=False, renorm_clipping=None, renorm_momentum=0.99, synchronized=False
+    )
     def __init__(
         self,
         axis: int | None = None,
@@ -70,6 +86,10 @@ class BatchNormalization(Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
+        *,
+        renorm: bool = False,
+        renorm_clipping: Mapping[str, float] | None = None,
+        renorm_momentum: float = 0.99,
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -83,6 +103,13 @@ class BatchNormalization(Layer):
         self.center = bool(center)
         self.scale = bool(scale)
         self.synchronized = bool(synchronized)
+        self.renorm = bool(renorm)
+        self.renorm_clipping = _limits(renorm_clipping) if renorm else None
+        self.renorm_momentum = float(renorm_momentum)
+        if not 0 <= renorm_momentum <= 1:
+            raise ValueError(
+                f"BatchNormalization: expected renorm_momentum in [0, 1], got {renorm_momentum!r}"
+            )
         for name, value in given.items():
             setattr(self, name, _SETTINGS[name][0].get(value))
 
@@ -124,6 +151,16 @@ class BatchNormalization(Layer):
         self.moving_variance = self.add_weight(
             "moving_variance", shape, self.moving_variance_initializer, trainable=False
         )
+        if self.renorm:
+            for name, initializer in (
+                ("moving_stddev", self._first_deviation),
+                ("renorm_mean", self.moving_mean_initializer),
+                ("renorm_stddev", self._first_deviation),
+            ):
+                setattr(self, name, self.add_weight(name, shape, initializer, trainable=False))
+
+    def _first_deviation(self, shape: Any, dtype: Any = None) -> numpy.ndarray:
+        return numpy.sqrt(initializers.make(self.moving_variance_initializer, shape, dtype))
 
     def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         """Compute the output; while training, move the running statistics.
@@ -131,8 +168,8 @@ class BatchNormalization(Layer):
         Where a mask (batch, …, without the channels) is False, numbers don't count in them.
         """
         axis = self._channel_axis(x.ndim)
-        if mask is not None and training and self.trainable:
-            return self._masked(x, mask, axis)
+        if (mask is not None or self.renorm) and training and self.trainable:
+            return self._by_steps(x, mask, axis)
         others = tuple(a for a in range(1, x.ndim) if a != axis)
         moved = x if axis == 1 else to_the_end(x, others)
         # Frozen, a layer doesn't learn its statistics either (Keras' rule).
@@ -151,27 +188,58 @@ class BatchNormalization(Layer):
             self.moving_mean, self.moving_variance = mean, variance
         return out if axis == 1 else back_from_the_end(out, others)
 
-    def _masked(self, x: Any, mask: Any, axis: int) -> Any:
+    def _by_steps(self, x: Any, mask: Any, axis: int) -> Any:
         """Normalize by the statistics of what a mask leaves in, and move the running ones."""
         others = tuple(a for a in range(x.ndim) if a != axis)
-        weights = expand_dims(mask, -1).astype(x.dtype)
-        # What Keras adds, to divide by where nothing is left in.
-        count = weights.sum(others, keepdims=True) + 1e-7
-        mean = (x * weights).sum(others, keepdims=True) / count
-        off = x - mean
-        var = (off * off * weights).sum(others, keepdims=True) / count
+        if mask is None:
+            mean = x.mean(others, keepdims=True)
+            off = x - mean
+            var = (off * off).mean(others, keepdims=True)
+        else:
+            weights = expand_dims(mask, -1).astype(x.dtype)
+            # What Keras adds, to divide by where nothing is left in.
+            count = weights.sum(others, keepdims=True) + 1e-7
+            mean = (x * weights).sum(others, keepdims=True) / count
+            off = x - mean
+            var = (off * off * weights).sum(others, keepdims=True) / count
         along = tuple(n if a == axis else 1 for a, n in enumerate(x.shape))
-        scale = 1.0 / sqrt(var + self.epsilon)
+        channels = (x.shape[axis],)
+        deviation = sqrt(var + self.epsilon)
+        out = off / deviation
+        if self.renorm:
+            r, d = self._corrections(reshape(mean, channels), reshape(deviation, channels))
+            out = out * reshape(r, along) + reshape(d, along)
         if self.gamma is not None:
-            scale = scale * reshape(self.gamma, along)
-        out = off * scale
+            out = out * reshape(self.gamma, along)
         if self.beta is not None:
             out = out + reshape(self.beta, along)
-        kept, channels = self.momentum, (x.shape[axis],)
-        new = 1.0 - kept
-        self.moving_mean = self.moving_mean * kept + reshape(mean, channels) * new
-        self.moving_variance = self.moving_variance * kept + reshape(var, channels) * new
+        mean, var = reshape(mean, channels), reshape(var, channels)
+        kept, new = self.momentum, 1.0 - self.momentum
+        self.moving_mean = self.moving_mean * kept + mean * new
+        if self.renorm:
+            deviation = reshape(deviation, channels)
+            moved = self.moving_stddev * kept + deviation * new
+            self.moving_stddev = moved
+            self.moving_variance = maximum(moved * moved - self.epsilon, 0.0)
+            kept, new = self.renorm_momentum, 1.0 - self.renorm_momentum
+            self.renorm_mean = self.renorm_mean * kept + mean * new
+            self.renorm_stddev = self.renorm_stddev * kept + deviation * new
+        else:
+            self.moving_variance = self.moving_variance * kept + var * new
         return out
+
+    def _corrections(self, mean: Any, deviation: Any) -> tuple[Any, Any]:
+        """Return what a batch's statistics are moved by, towards the running ones: r and d."""
+        limits = self.renorm_clipping
+        running = maximum(self.renorm_stddev, self.epsilon**0.5)
+        r, d = deviation / running, (mean - self.renorm_mean) / running
+        if "rmin" in limits:
+            r = maximum(r, limits["rmin"])
+        if "rmax" in limits:
+            r = minimum(r, limits["rmax"])
+        if "dmax" in limits:
+            d = minimum(maximum(d, -limits["dmax"]), limits["dmax"])
+        return stop_gradient(r), stop_gradient(d)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""
@@ -189,7 +257,27 @@ class BatchNormalization(Layer):
         }
         if self.synchronized:
             config["synchronized"] = True
+        if self.renorm:
+            config["renorm"] = True
+            config["renorm_clipping"] = dict(self.renorm_clipping)
+            config["renorm_momentum"] = self.renorm_momentum
         for name, (module, _) in _SETTINGS.items():
             value = getattr(self, name)
             config[name] = None if value is None else module.serialize(value)
         return config
+
+
+def _limits(given: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the limits of the corrections, those that are None left out."""
+    found = {name: value for name, value in (given or {}).items() if value is not None}
+    if set(found) - set(_LIMITS):
+        raise ValueError(
+            f"BatchNormalization: expected renorm_clipping with {', '.join(_LIMITS)}, got "
+            f"{', '.join(map(repr, given))}"
+        )
+    if found.get("rmin", 0) > found.get("rmax", float("inf")) or found.get("dmax", 0) < 0:
+        raise ValueError(
+            f"BatchNormalization: expected renorm_clipping with rmin ≤ rmax and dmax ≥ 0, got "
+            f"{dict(given)!r}"
+        )
+    return found

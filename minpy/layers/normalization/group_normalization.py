@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.errors import ShapeError
 from minpy.layers.functions.group_norm import group_norm
-from minpy.layers.normalization.scale_and_shift import ScaleAndShift
+from minpy.layers.normalization.scale_and_shift import SCALE_AND_SHIFT, ScaleAndShift
 
 __all__ = ["GroupNormalization"]
 
@@ -42,6 +43,7 @@ class GroupNormalization(ScaleAndShift):
     array([[-1.,  1., -1.,  1.]])
     """
 
+    @also_by_place(**SCALE_AND_SHIFT)
     def __init__(
         self,
         groups: int = 32,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.errors import ShapeError
 from minpy.layers.functions.layer_norm import checked_axes, layer_norm, rms_norm
 from minpy.layers.layer import Layer
-from minpy.layers.normalization.scale_and_shift import ScaleAndShift
+from minpy.layers.normalization.scale_and_shift import SCALE_AND_SHIFT, ScaleAndShift
 from minpy.numpy.shaping import reshape
 
 __all__ = ["LayerNormalization", "RMSNormalization"]
@@ -75,6 +76,7 @@ class LayerNormalization(ScaleAndShift):
            [ 1., -1.]])
     """
 
+    @also_by_place(**SCALE_AND_SHIFT)
     def __init__(
         self,
         axis: Any = -1,

@@ -7,7 +7,7 @@ from typing import Any
 from minpy import constraints, initializers, regularizers
 from minpy.layers.layer import Layer
 
-__all__ = ["ScaleAndShift"]
+__all__ = ["SCALE_AND_SHIFT", "ScaleAndShift"]
 
 _SETTINGS = {
     "beta_initializer": (initializers, "zeros"),
@@ -17,6 +17,8 @@ _SETTINGS = {
     "beta_constraint": (constraints, None),
     "gamma_constraint": (constraints, None),
 }
+# What constructors take by place behind their own arguments: Keras' order.
+SCALE_AND_SHIFT = {name: default for name, (_, default) in _SETTINGS.items()}
 
 
 class ScaleAndShift(Layer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.layers.functions import avg_pool, max_pool
 from minpy.layers.functions.windows import one_per_axis
 from minpy.layers.images import (
@@ -30,6 +31,7 @@ class _Pooling(Layer):
     rank: int
     _function: Any = None
 
+    @also_by_place(name=None)
     def __init__(
         self,
         pool_size: Any = 2,

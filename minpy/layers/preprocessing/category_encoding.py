@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.array import as_ndarray, is_tracked, read_value
 from minpy.layers.convolutional.base import positive
 from minpy.layers.functions.categories import one_hot_rows
@@ -83,10 +84,18 @@ class CategoryEncoding(NumericLayer):
            [0., 0., 0., 2.]])
     """
 
-    def __init__(self, num_tokens: int, output_mode: str = "multi_hot", **kwargs: Any) -> None:
+    @also_by_place(sparse=False)
+    def __init__(
+        self, num_tokens: int | None = None, output_mode: str = "multi_hot", **kwargs: Any
+    ) -> None:
         if kwargs.pop("sparse", False):
             raise ValueError("CategoryEncoding: there are no sparse arrays here, leave sparse away")
         super().__init__(**kwargs)
+        if num_tokens is None:
+            raise ValueError(
+                "CategoryEncoding: expected num_tokens; IntegerLookup finds out by itself how many "
+                "there are, adapt(data)"
+            )
         self.num_tokens = positive(num_tokens, "CategoryEncoding: num_tokens")
         self.output_mode = mode_named(
             output_mode, ("one_hot", "multi_hot", "count"), "CategoryEncoding"

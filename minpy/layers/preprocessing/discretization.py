@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy
 
+from minpy.arguments import also_by_place
 from minpy.layers.functions.categories import digitized
 from minpy.layers.preprocessing.adapting import as_numpy, batches_of
 from minpy.layers.preprocessing.category_encoding import encoded, encoded_shape, mode_named
@@ -43,6 +44,7 @@ class Discretization(NumericLayer):
     array([[0, 1, 2]], dtype=int32)
     """
 
+    @also_by_place(sparse=False, dtype=None, name=None)
     def __init__(
         self,
         bin_boundaries: Any = None,

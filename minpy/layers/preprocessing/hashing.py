@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy
 
+from minpy.arguments import also_by_place
 from minpy.errors import ShapeError
 from minpy.layers.convolutional.base import positive
 from minpy.layers.preprocessing.adapting import as_numpy, as_text
@@ -138,6 +139,7 @@ class HashedCrossing(_Hashed):
     _modes = ("int", "one_hot")
     _START = 0xDECAFCAFFE  # the key that TensorFlow starts a cross with
 
+    @also_by_place(name=None, dtype=None)
     def __init__(
         self, num_bins: int, output_mode: str = "int", sparse: bool = False, **kwargs: Any
     ) -> None:

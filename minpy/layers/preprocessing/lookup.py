@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 
+from minpy.arguments import also_by_place
 from minpy.layers.images import one_of
 from minpy.layers.preprocessing.adapting import as_numpy, as_text, batches_of
 from minpy.layers.preprocessing.category_encoding import encoded_shape, mode_named
@@ -369,6 +370,8 @@ class StringLookup(_Lookup):
         Whether rows have `max_tokens` elements even if the vocabulary is smaller.
     encoding
         Of bytes.
+    oov_method
+        How unknown strings get their number: ``'farmhash'``, the hash that Keras takes.
     salt
         Key of the hash of unknown strings: one or two integers.
 
@@ -386,6 +389,7 @@ class StringLookup(_Lookup):
 
     _value_dtype = object
 
+    @also_by_place(name=None, salt=None)
     def __init__(
         self,
         max_tokens: int | None = None,
@@ -399,9 +403,12 @@ class StringLookup(_Lookup):
         pad_to_max_tokens: bool = False,
         sparse: bool = False,
         encoding: str = "utf-8",
+        *,
+        oov_method: str = "farmhash",
         salt: Any = None,
         **kwargs: Any,
     ) -> None:
+        one_of(oov_method, ("farmhash",), "StringLookup: oov_method")
         self.encoding = encoding
         super().__init__(
             max_tokens,
@@ -459,6 +466,7 @@ class IntegerLookup(_Lookup):
 
     _value_dtype = "int64"
 
+    @also_by_place(name=None)
     def __init__(
         self,
         max_tokens: int | None = None,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 
 from minpy import random
+from minpy.arguments import also_by_place
 from minpy.layers.convolutional.base import positive
 from minpy.layers.functions.resampling import multiplied_along
 from minpy.layers.functions.sampling import FILL_MODES, METHODS, sampled
@@ -313,6 +314,7 @@ class RandomCrop(RandomImageLayer):
     (4, 3, 2, 3)
     """
 
+    @also_by_place(name=None)
     def __init__(
         self,
         height: int,

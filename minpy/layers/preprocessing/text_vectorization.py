@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 
+from minpy.arguments import also_by_place
 from minpy.layers.preprocessing.adapting import as_text, batches_of
 from minpy.layers.preprocessing.lookup import StringLookup, TokenCounts
 from minpy.layers.preprocessing.python_layer import PythonLayer, as_result
@@ -68,6 +69,7 @@ class TextVectorization(PythonLayer):
            [1, 5, 0]])
     """
 
+    @also_by_place(name=None)
     def __init__(
         self,
         max_tokens: int | None = None,

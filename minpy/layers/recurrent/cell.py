@@ -32,6 +32,36 @@ def zeros(samples: int, size: Any, dtype: Any) -> Any:
     return as_ndarray(numpy.zeros((samples, size), dtype))
 
 
+# What constructors of cells and layers take by place behind their own arguments: Keras' order.
+CELL_ARGUMENTS = {
+    "kernel_regularizer": None,
+    "recurrent_regularizer": None,
+    "bias_regularizer": None,
+    "kernel_constraint": None,
+    "recurrent_constraint": None,
+    "bias_constraint": None,
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+}
+LAYER_ARGUMENTS = {
+    "kernel_regularizer": None,
+    "recurrent_regularizer": None,
+    "bias_regularizer": None,
+    "activity_regularizer": None,
+    "kernel_constraint": None,
+    "recurrent_constraint": None,
+    "bias_constraint": None,
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+}
+LAYER_FLAGS = {
+    "return_sequences": False,
+    "return_state": False,
+    "go_backwards": False,
+    "stateful": False,
+}
+
+
 class RecurrentCell(Layer):
     """A step of a recurrence with a kernel, a recurrent kernel and a bias."""
 

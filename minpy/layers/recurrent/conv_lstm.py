@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 
 from minpy import activations, initializers
+from minpy.arguments import also_by_place
 from minpy.array import as_ndarray
 from minpy.errors import ShapeError
 from minpy.layers.functions import conv
@@ -20,7 +21,7 @@ from minpy.layers.images import (
     spatial,
     to_channels_first,
 )
-from minpy.layers.recurrent.cell import RecurrentCell
+from minpy.layers.recurrent.cell import LAYER_ARGUMENTS, LAYER_FLAGS, RecurrentCell
 from minpy.layers.recurrent.fused_rnn import FusedRNN
 from minpy.layers.recurrent.lstm import UnitForgetBias
 from minpy.layers.recurrent.rnn import flat_steps
@@ -185,6 +186,16 @@ class _ConvLSTM(FusedRNN):
     cell_class = ConvLSTMCell
     cell_name = "conv_lstm_cell"
 
+    @also_by_place(
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        **LAYER_ARGUMENTS,
+        seed=None,
+        **LAYER_FLAGS,
+    )
     def __init__(
         self,
         filters: int,

@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from minpy import activations
+from minpy.arguments import also_by_place
 from minpy.layers.functions.recurrent import gru
-from minpy.layers.recurrent.cell import RecurrentCell, only_state
+from minpy.layers.recurrent.cell import (
+    CELL_ARGUMENTS,
+    LAYER_ARGUMENTS,
+    LAYER_FLAGS,
+    RecurrentCell,
+    only_state,
+)
 from minpy.layers.recurrent.fused_rnn import FusedRNN
 
 __all__ = ["GRU", "GRUCell"]
@@ -41,6 +48,7 @@ class GRUCell(RecurrentCell):
 
     gates = 3
 
+    @also_by_place(**CELL_ARGUMENTS, reset_after=True, seed=None)
     def __init__(
         self,
         units: int,
@@ -50,6 +58,7 @@ class GRUCell(RecurrentCell):
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
+        *,
         reset_after: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -165,6 +174,14 @@ class GRU(FusedRNN):
     cell_class = GRUCell
     cell_name = "gru_cell"
 
+    @also_by_place(
+        **LAYER_ARGUMENTS,
+        seed=None,
+        **LAYER_FLAGS,
+        unroll=False,
+        reset_after=True,
+        use_cudnn="auto",
+    )
     def __init__(
         self,
         units: int,
@@ -174,6 +191,7 @@ class GRU(FusedRNN):
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
+        *,
         reset_after: bool = True,
         **kwargs: Any,
     ) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy
 
 from minpy import activations, initializers
+from minpy.arguments import also_by_place
 from minpy.layers.functions.recurrent import lstm
-from minpy.layers.recurrent.cell import RecurrentCell
+from minpy.layers.recurrent.cell import CELL_ARGUMENTS, LAYER_ARGUMENTS, LAYER_FLAGS, RecurrentCell
 from minpy.layers.recurrent.fused_rnn import FusedRNN
 
 __all__ = ["LSTM", "LSTMCell", "UnitForgetBias"]
@@ -54,6 +55,7 @@ class LSTMCell(RecurrentCell):
 
     gates = 4
 
+    @also_by_place(**CELL_ARGUMENTS, seed=None)
     def __init__(
         self,
         units: int,
@@ -175,6 +177,7 @@ class LSTM(FusedRNN):
     cell_class = LSTMCell
     cell_name = "lstm_cell"
 
+    @also_by_place(**LAYER_ARGUMENTS, seed=None, **LAYER_FLAGS, unroll=False, use_cudnn="auto")
     def __init__(
         self,
         units: int,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from minpy import activations
+from minpy.arguments import also_by_place
 from minpy.layers.functions.recurrent import simple_rnn
-from minpy.layers.recurrent.cell import RecurrentCell, only_state
+from minpy.layers.recurrent.cell import LAYER_ARGUMENTS, LAYER_FLAGS, RecurrentCell, only_state
 from minpy.layers.recurrent.fused_rnn import FusedRNN
 
 __all__ = ["SimpleRNN", "SimpleRNNCell"]
@@ -104,6 +105,7 @@ class SimpleRNN(FusedRNN):
     cell_class = SimpleRNNCell
     cell_name = "simple_rnn_cell"
 
+    @also_by_place(**LAYER_ARGUMENTS, **LAYER_FLAGS, unroll=False, seed=None)
     def __init__(
         self,
         units: int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minpy.arguments import also_by_place
 from minpy.config import image_data_format
 from minpy.layers.functions import dropout
 from minpy.layers.functions.dropout import shape_of_noise
@@ -96,6 +97,7 @@ class _SpatialDropout(Dropout):
 
     _rank = 0
 
+    @also_by_place(name=None, dtype=None)
     def __init__(
         self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
@@ -148,6 +150,7 @@ class SpatialDropout1D(_SpatialDropout):
 
     _rank = 1
 
+    @also_by_place(name=None, dtype=None)
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(rate, data_format="channels_last", seed=seed, **kwargs)
 
