@@ -11,12 +11,16 @@ from typing import Any
 import numpy
 
 from minpy import runtime
-from minpy.array import as_ndarray, ndarray
-from minpy.autograd.rules import defvjp_argnums
+from minpy.array import ndarray
 from minpy.errors import ShapeError
 from minpy.host_operator import HostOperator
-from minpy.layers.functions.composition import differentiate_forward_as, differentiate_reverse_as
-from minpy.layers.functions.layer_norm import back_from_the_end, compiled_loops, to_the_end
+from minpy.layers.functions.layer_norm import (
+    back_from_the_end,
+    compiled_loops,
+    differentiate_normalization,
+    to_the_end,
+    vector_or,
+)
 from minpy.layers.functions.operands import array_of_floats, refuse_unsupported
 from minpy.numpy.shaping import reshape
 from minpy.primitives import Primitive, registry
@@ -167,20 +171,7 @@ _group_norm = Primitive(
 _group_norm_gradients = Primitive("group_norm_gradients", _gradients, arrays=3)
 
 
-def _vjp(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
-    x, gamma, _, groups, eps = args
-
-    def vjp(g: Any) -> tuple:
-        found = _group_norm_gradients(g, x, gamma, groups, eps)
-        return tuple(found[i] for i in argnums)
-
-    return vjp
-
-
-defvjp_argnums(_group_norm, _vjp)
-differentiate_forward_as(_group_norm, _composed)
-differentiate_reverse_as(_group_norm_gradients, _composed_gradients)
-differentiate_forward_as(_group_norm_gradients, _composed_gradients)
+differentiate_normalization(_group_norm, _group_norm_gradients, _composed, _composed_gradients)
 
 
 def group_norm(
@@ -223,21 +214,12 @@ def group_norm(
         )
     if x.size == 0:
         raise ShapeError(f"group_norm: groups without elements have no mean, got shape {x.shape}")
-    vectors = []
-    for name, value, start in (("gamma", gamma, 1.0), ("beta", beta, 0.0)):
-        if value is None:
-            value = as_ndarray(numpy.full(channels, start, x.dtype))
-        value = array_of_floats(value, "group_norm", name)
-        if value.shape != (channels,):
-            raise ShapeError(
-                f"group_norm: expected {name} of shape ({channels},), got {value.shape}"
-            )
-        vectors.append(value if value.dtype == x.dtype else registry["astype"](value, x.dtype))
+    gamma = vector_or("group_norm", "gamma", gamma, 1.0, (channels,), x.dtype)
+    beta = vector_or("group_norm", "beta", beta, 0.0, (channels,), x.dtype)
     others = tuple(a for a in range(1, x.ndim) if a != axis)
     moved = x if axis == 1 else to_the_end(x, others)
     before = moved.shape
-    out = _group_norm(
-        reshape(moved, (x.shape[0], channels, math.prod(before[2:]))), *vectors, groups, float(eps)
-    )
+    rows = reshape(moved, (x.shape[0], channels, math.prod(before[2:])))
+    out = _group_norm(rows, gamma, beta, groups, float(eps))
     out = reshape(out, before)
     return out if axis == 1 else back_from_the_end(out, others)

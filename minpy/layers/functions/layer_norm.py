@@ -201,20 +201,35 @@ row_norm = Primitive("row_norm", _normalise, arrays=3, mxnet=_mx_normalise, fast
 row_norm_gradients = Primitive("row_norm_gradients", _gradients, arrays=3)
 
 
-def _vjp(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
-    x, gamma, _, eps, centred = args
+def differentiate_normalization(
+    norm: Primitive, gradients: Primitive, composed: Any, composed_gradients: Any
+) -> None:
+    """Give ``norm(x, gamma, beta, *settings)`` its derivatives, of any order.
 
-    def vjp(g: Any) -> tuple:
-        found = row_norm_gradients(g, x, gamma, eps, centred)
-        return tuple(found[i] for i in argnums)
+    Parameters
+    ----------
+    norm, gradients
+        The second is ``gradients(g, x, gamma, *settings)``: of x, gamma and beta.
+    composed, composed_gradients
+        The same functions, composed of others.
+    """
 
-    return vjp
+    def rule(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
+        x, gamma, _, *settings = args
+
+        def vjp(g: Any) -> tuple:
+            found = gradients(g, x, gamma, *settings)
+            return tuple(found[i] for i in argnums)
+
+        return vjp
+
+    defvjp_argnums(norm, rule)
+    differentiate_forward_as(norm, composed)
+    differentiate_reverse_as(gradients, composed_gradients)
+    differentiate_forward_as(gradients, composed_gradients)
 
 
-defvjp_argnums(row_norm, _vjp)
-differentiate_forward_as(row_norm, _composed)
-differentiate_reverse_as(row_norm_gradients, _composed_gradients)
-differentiate_forward_as(row_norm_gradients, _composed_gradients)
+differentiate_normalization(row_norm, row_norm_gradients, _composed, _composed_gradients)
 
 
 # --- public functions -----------------------------------------------------------------------------
@@ -337,8 +352,8 @@ def _by_rows(
     count = math.prod(lengths)
     if count == 0:
         raise ShapeError(f"{by}: rows without elements have no mean, got shape {x.shape}")
-    gamma = _vector(by, "gamma", gamma, 1.0, lengths, x.dtype)
-    beta = _vector(by, "beta", beta, 0.0, lengths, x.dtype)
+    gamma = vector_or(by, "gamma", gamma, 1.0, lengths, x.dtype)
+    beta = vector_or(by, "beta", beta, 0.0, lengths, x.dtype)
     last = tuple(range(x.ndim - len(axes), x.ndim))
     moved = x if axes == last else to_the_end(x, axes)
     before = moved.shape
@@ -366,9 +381,10 @@ def back_from_the_end(x: Any, axes: tuple[int, ...]) -> Any:
     return transpose(x, tuple(sorted(range(x.ndim), key=order.__getitem__)))
 
 
-def _vector(
+def vector_or(
     by: str, name: str, value: Any, start: float, lengths: tuple[int, ...], dtype: numpy.dtype
 ) -> ndarray:
+    """Return a scale or shift of checked shape as a vector, made of one number if not given."""
     count = math.prod(lengths)
     if value is None:
         return as_ndarray(numpy.full(count, start, dtype))
