@@ -27,12 +27,15 @@ from minpy.models import Model
 HERE = pathlib.Path(__file__).parent
 
 
-def cases_of(name):
-    """Return a family's cases, each with what Keras gave, as pytest's parameters."""
+def cases_of(*families):
+    """Return families' cases, each with what Keras gave, as pytest's parameters."""
     import pytest
 
-    found = json.loads((HERE / f"keras_{name}.json").read_text())["cases"]
-    return [pytest.param(each, id=f"{i}-{each['kind']}") for i, each in enumerate(found)]
+    return [
+        pytest.param(each, id=f"{family}-{i}-{each['kind']}")
+        for family in families
+        for i, each in enumerate(json.loads((HERE / f"keras_{family}.json").read_text())["cases"])
+    ]
 
 
 def is_trained(parameters):

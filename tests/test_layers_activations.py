@@ -1,16 +1,9 @@
-"""Activation layers beside Keras', in graphs, and what they refuse."""
+"""Activation layers in graphs, and what they refuse; `test_layers_keras` has Keras' numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from keras_layer_checks import (
-    cases_of,
-    check_configuration,
-    check_training,
-    check_values,
-    is_trained,
-)
 from layer_references import NEEDS_MXNET
 
 import minpy
@@ -18,25 +11,6 @@ import minpy.numpy as mnp
 from minpy import activations, layers
 from minpy.errors import ShapeError
 from minpy.models import Sequential, load_model
-
-CASES = cases_of("activations")
-TRAINED = [p for p in CASES if is_trained(p)]
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_values_and_gradients_are_those_of_keras(case):
-    check_values(case)
-
-
-@pytest.mark.parametrize("jit", ["auto", False])
-@pytest.mark.parametrize("case", TRAINED)
-def test_twenty_steps_of_training_are_those_of_keras(case, jit):
-    check_training(case, jit)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_a_configuration_makes_an_equal_layer(case, tmp_path):
-    check_configuration(case, tmp_path)
 
 
 def test_settings_and_inputs_that_make_no_sense_are_refused():

@@ -1,4 +1,4 @@
-"""Attention layers beside Keras', in graphs, and what they refuse."""
+"""Attention layers in graphs, and what they refuse; `test_layers_keras` has Keras' numbers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from keras_layer_checks import (
-    cases_of,
-    check_configuration,
-    check_training,
-    check_values,
-    is_trained,
-)
 from keras_layer_values import numbers
 from layer_references import NEEDS_MXNET
 
@@ -23,25 +16,6 @@ from minpy.errors import ShapeError
 from minpy.layers import functions as F
 from minpy.layers.functions.contraction import contract, parse_equation
 from minpy.models import Model, load_model
-
-CASES = cases_of("attention")
-TRAINED = [p for p in CASES if is_trained(p)]
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_values_and_gradients_are_those_of_keras(case):
-    check_values(case)
-
-
-@pytest.mark.parametrize("jit", ["auto", False])
-@pytest.mark.parametrize("case", TRAINED)
-def test_twenty_steps_of_training_are_those_of_keras(case, jit):
-    check_training(case, jit)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_a_configuration_makes_an_equal_layer(case, tmp_path):
-    check_configuration(case, tmp_path)
 
 
 def ones(*shape):

@@ -2,75 +2,49 @@
 
 from __future__ import annotations
 
-import json
-import pathlib
-
 import numpy
 import pytest
 from keras_convolutional import numbers
+from keras_plain_checks import (
+    cases_of,
+    check_compiled_training,
+    check_configuration,
+    check_values,
+    made,
+)
 
 import minpy
 from minpy import jit, layers, runtime
 from minpy.autograd import make_vjp
 from minpy.errors import ShapeError
-from minpy.layers import serialization
 from minpy.layers.functions import avg_pool, max_pool
 from minpy.models import Sequential, load_model
 from minpy.optimizers import SGD
 
-EXPECTED = json.loads(pathlib.Path(__file__).with_name("keras_pooling.json").read_text())
-CASES = EXPECTED["cases"]
-NAMES = [f"{c['kind']}-{i}" for i, c in enumerate(CASES)]
+CASES = cases_of("pooling")
 
 
-def array(stored):
-    return numpy.array(stored["values"], "float32").reshape(stored["shape"])
-
-
-def made(case):
-    return getattr(layers, case["kind"])(**case["settings"])
-
-
-@pytest.mark.parametrize("case", CASES, ids=NAMES)
+@pytest.mark.parametrize("case", CASES)
 def test_outputs_and_gradients_are_those_of_keras(case):
-    layer, expected = made(case), array(case["output"])
-    x = minpy.numpy.array(numbers(case["shape"], seed=1))
-    assert layer.compute_output_shape((None, *x.shape[1:])) == (None, *expected.shape[1:])
-    vjp, y = make_vjp(layer)(x)
-    numpy.testing.assert_allclose(numpy.asarray(y), expected, rtol=1e-5, atol=1e-6)
-    to_x = vjp(minpy.numpy.array(numbers(expected.shape, seed=9)))
-    numpy.testing.assert_allclose(
-        numpy.asarray(to_x), array(case["input_gradient"]), rtol=1e-5, atol=1e-6
-    )
+    check_values(case)
 
 
 @pytest.mark.skipif(not runtime.available(), reason="graphs are MXNet's")
-@pytest.mark.parametrize("case", CASES, ids=NAMES)
+@pytest.mark.parametrize("case", CASES)
 def test_training_through_a_pooling_layer_compiles_and_is_that_of_eager_steps(case):
-    x, y = numbers((4, *case["shape"][1:]), seed=1), numbers((4, 2), seed=2)
-
-    def run(jit):
-        minpy.random.seed(1)
-        # A convolution in front, so that the pooling's gradient matters.
-        rank = len(case["shape"]) - 2
-        format_ = case["settings"]["data_format"]
-        front = getattr(layers, f"Conv{rank}D")(2, 2, padding="same", data_format=format_)
-        model = Sequential([front, made(case), layers.Flatten(), layers.Dense(2)])
-        model.compile(SGD(0.01), "mse", jit=jit)
-        losses = model.fit(x, y, 4, 5, verbose=0, shuffle=False).history["loss"]
-        return losses, model
-
-    eager, _ = run(False)
-    compiled, model = run("auto")
-    assert model.jit_status == "compiled"
-    numpy.testing.assert_allclose(compiled, eager, rtol=1e-5)
+    # A convolution in front, so that the pooling's gradient matters.
+    convolution = getattr(layers, f"Conv{len(case['shape']) - 2}D")
+    format_ = case["settings"]["data_format"]
+    check_compiled_training(
+        lambda: [convolution(2, 2, padding="same", data_format=format_), made(case)],
+        numbers((4, *case["shape"][1:]), seed=1),
+        numbers((4, 2), seed=2),
+    )
 
 
-@pytest.mark.parametrize("case", CASES, ids=NAMES)
+@pytest.mark.parametrize("case", CASES)
 def test_configurations_make_equal_layers(case):
-    layer = made(case)
-    again = serialization.deserialize(json.loads(json.dumps(serialization.serialize(layer))))
-    assert again.get_config() == layer.get_config()
+    check_configuration(case)
 
 
 @pytest.mark.skipif(not runtime.available(), reason="graphs are MXNet's")

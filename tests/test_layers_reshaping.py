@@ -2,75 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import pathlib
-
 import numpy
 import pytest
 from keras_convolutional import numbers
+from keras_plain_checks import (
+    cases_of,
+    check_compiled_training,
+    check_configuration,
+    check_values,
+    made,
+)
 
-import minpy
 from minpy import layers, runtime
-from minpy.autograd import make_vjp
 from minpy.errors import ShapeError
-from minpy.layers import serialization
 from minpy.models import Sequential, load_model
-from minpy.optimizers import SGD
 
-EXPECTED = json.loads(pathlib.Path(__file__).with_name("keras_reshaping.json").read_text())
-CASES = EXPECTED["cases"]
-NAMES = [f"{c['kind']}-{i}" for i, c in enumerate(CASES)]
+CASES = cases_of("reshaping")
 
 
-def array(stored):
-    return numpy.array(stored["values"], "float32").reshape(stored["shape"])
-
-
-def made(case):
-    return getattr(layers, case["kind"])(**case["settings"])
-
-
-@pytest.mark.parametrize("case", CASES, ids=NAMES)
+@pytest.mark.parametrize("case", CASES)
 def test_outputs_and_gradients_are_those_of_keras(case):
-    layer, expected = made(case), array(case["output"])
-    x = minpy.numpy.array(numbers(case["shape"], seed=1))
-    assert layer.compute_output_shape((None, *x.shape[1:])) == (None, *expected.shape[1:])
-    vjp, y = make_vjp(layer)(x)
-    assert y.shape == expected.shape
-    numpy.testing.assert_allclose(numpy.asarray(y), expected, rtol=1e-5, atol=1e-6)
-    to_x = vjp(minpy.numpy.array(numbers(expected.shape, seed=9)))
-    numpy.testing.assert_allclose(
-        numpy.asarray(to_x), array(case["input_gradient"]), rtol=1e-5, atol=2e-6
-    )
+    check_values(case, 2e-6)
 
 
 @pytest.mark.skipif(not runtime.available(), reason="graphs are MXNet's")
-@pytest.mark.parametrize("case", CASES, ids=NAMES)
+@pytest.mark.parametrize("case", CASES)
 def test_training_through_a_reshaping_layer_compiles_and_is_that_of_eager_steps(case):
     inside = case["shape"][1:]
-    x, y = numbers((4, 3), seed=1), numbers((4, 2), seed=2)
-
-    def run(jit):
-        minpy.random.seed(1)
-        front = [layers.Dense(int(numpy.prod(inside))), layers.Reshape(inside)]
-        model = Sequential([*front, made(case), layers.Flatten(), layers.Dense(2)])
-        model.compile(SGD(0.01), "mse", jit=jit)
-        losses = model.fit(x, y, 4, 5, verbose=0, shuffle=False).history["loss"]
-        return losses, model
-
-    eager, _ = run(False)
-    compiled, model = run("auto")
-    assert model.jit_status == "compiled"
-    numpy.testing.assert_allclose(compiled, eager, rtol=1e-5)
+    check_compiled_training(
+        lambda: [layers.Dense(int(numpy.prod(inside))), layers.Reshape(inside), made(case)],
+        numbers((4, 3), seed=1),
+        numbers((4, 2), seed=2),
+    )
 
 
-@pytest.mark.parametrize("case", CASES, ids=NAMES)
+@pytest.mark.parametrize("case", CASES)
 def test_configurations_make_equal_layers(case):
-    layer = made(case)
-    again = serialization.deserialize(json.loads(json.dumps(serialization.serialize(layer))))
-    assert again.get_config() == layer.get_config()
-    x = numbers(case["shape"], seed=1)
-    numpy.testing.assert_array_equal(numpy.asarray(again(x)), numpy.asarray(layer(x)))
+    check_configuration(case)
 
 
 def test_saved_models_reshape_as_before(tmp_path):
