@@ -26,6 +26,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy
+from numpy.ma import MaskedArray
 
 from minpy import runtime
 from minpy.array import (
@@ -168,6 +169,8 @@ class Primitive:
         self.vjp_all: Callable[..., Any] | None = None  # one rule for all arguments together
         self.jvp_all: Callable[..., Any] | None = None
         self.class_numbers: int | None = None  # the argument that holds class numbers, if any
+        # A kernel that fills float32 memory: (arguments, results), None where nobody asks for one.
+        self.into: Callable[..., None] | None = None
         self.ran_numpy = 0
         self.ran_mxnet = 0
         self.__name__ = self.__qualname__ = name
@@ -287,10 +290,17 @@ class Primitive:
                     if trace is None or box.trace.level > trace.level:
                         trace = box.trace
             elif type(a) not in _PLAIN and i < self._leading and type(a) is not str:
+                if any(isinstance(x, MaskedArray) for x in args):
+                    return self._call_with_masks(args, kwargs)
                 return self._call(self._arrays(args), kwargs)
         if trace is not None:
             return trace.process(self, args, kwargs)
         return self._run(args, kwargs)
+
+    def _call_with_masks(self, args: tuple, kwargs: dict) -> Any:
+        raise TypeError(
+            f"{self.name}: got a masked array, whose mask would be lost; fill it: x.filled(0)"
+        )
 
     def _arrays(self, args: tuple) -> tuple:
         """Turn what stands in the place of an array, lists for example, into arrays."""

@@ -29,6 +29,7 @@ from minpy.layers.functions import (
     rms_norm,
     softmax_loss,
 )
+from minpy.layers.parameter import bound
 from minpy.models import Sequential
 
 pytestmark = pytest.mark.skipif(
@@ -363,3 +364,18 @@ def test_a_result_of_another_shape_is_an_error():
     memory[2:] = -1
     with pytest.raises(ValueError, match=r"first_positive.*jit=False"):
         program.run()
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.parametrize("sequences", [False, True])
+def test_recurrences(kind, sequences, shared):
+    layer = getattr(layers, kind)(5, return_sequences=sequences)
+    layer.build((4, 6, 3))
+    weights = [0.5 * some(*w.shape) for w in layer.weights]
+
+    def f(x, h, *weights):
+        with bound(layer.weights, list(weights)):
+            states = [h] * (2 if kind == "LSTM" else 1)
+            return layer(x, initial_state=states)
+
+    check(f, some(4, 6, 3), some(4, 5), *weights, shared=shared, rtol=1e-4)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from minpy import random
+from minpy import random, runtime
 from minpy.array import as_ndarray, ndarray, numpy_value
 from minpy.autograd.containers import flatten
 from minpy.autograd.reverse import record
@@ -117,7 +117,9 @@ class ProgramReplay:
             else:
                 results.append(g)
                 targets.append((view.T if p.transposed else view, p.transposed))
-        self._program = Program(trace, results, targets, self._shared)
+        with runtime.one_thread(not self._shared):  # which kernels are made for
+            self._program = Program(trace, results, targets, self._shared)
+        self._alone = self._program.has_threads and not self._shared
         memory = self._program.results
         start = len(loss)
         self._loss = memory[0] if loss else None
@@ -135,7 +137,11 @@ class ProgramReplay:
             check_class_numbers(labels, classes)
         for memory, again in self.draws:
             numpy.copyto(memory, numpy_value(again()))
-        self._program.run()
+        if self._alone:
+            with runtime.one_thread():
+                self._program.run()
+        else:
+            self._program.run()
         loss = None if self._loss is None else float(self._loss.reshape(()))
         return loss, self._unflatten([a.copy() for a in self._predictions])
 

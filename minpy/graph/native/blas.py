@@ -1,4 +1,8 @@
-"""The matrix product of the BLAS that NumPy is linked to, as an address to call."""
+"""A single-precision matrix product as an address to call: oneDNN's, or that of NumPy's BLAS.
+
+oneDNN's makes its machine code for the processor that it runs on. NumPy's OpenBLAS may be told, or
+believe, to run on an older one: on a Zen 5 that it took for a Haswell it took twice as long.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import functools
 from dataclasses import dataclass
 
 import numpy
+
+from minpy.graph.native import onednn
 
 __all__ = ["Sgemm", "openblas_core", "sgemm"]
 
@@ -22,7 +28,15 @@ _NAMES = (
 
 @dataclass(frozen=True)
 class Sgemm:
-    """``cblas_sgemm``: where it is, and the bytes of an integer argument."""
+    """Where a product is, and how it is called.
+
+    Attributes
+    ----------
+    address
+        Of the function.
+    integer
+        The bytes of an integer argument of ``cblas_sgemm``; 0 for oneDNN's ``dnnl_sgemm``.
+    """
 
     address: int
     integer: int
@@ -49,9 +63,14 @@ def openblas_core() -> str | None:
     return None
 
 
-@functools.cache
 def sgemm() -> Sgemm | None:
-    """Return NumPy's single-precision matrix product, None where it shows none."""
+    """Return the fastest single-precision matrix product, None where there is none to call."""
+    library = onednn.library()
+    return _of_numpy() if library is None else Sgemm(library.sgemm, 0)
+
+
+@functools.cache
+def _of_numpy() -> Sgemm | None:
     library = _linked()
     for name, integer in _NAMES:
         function = getattr(library, name, None)

@@ -43,5 +43,7 @@ OTHER = {
     "maximum_columns": 91,  # out(r) = max over c of a(r, c)
     "fill_rows": 92,  # out(r, c) = a(c)
     "repeat": 94,  # out(r, i, c) = a(r, c)
+    "gather_rows": 95,  # out(r, c) = a(b(r), c)
+    "scatter_rows": 96,  # out(b(r), c) += a(r, c), from zeros, for as many rows as its third size
     "kernel": 93,  # one of oneDNN's: handle of the kernel, list of arguments, stream, their count
 }

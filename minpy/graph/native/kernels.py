@@ -87,6 +87,38 @@ _product64, _product32 = _product_by(64), _product_by(32)
 
 
 @intrinsic
+def _product_of_onednn(typing_context: Any, address: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any,
+                       a: Any, lda: Any, b: Any, ldb: Any, beta: Any, c: Any,
+                       ldc: Any) -> Any:  # fmt: skip
+    """Call ``dnnl_sgemm``, which has characters for what is transposed."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        character, integer, real = ir.IntType(8), ir.IntType(64), ir.FloatType()
+        pointer = real.as_pointer()
+        kind = ir.FunctionType(
+            ir.IntType(32),
+            [character, character, integer, integer, integer, real, pointer, integer, pointer,
+             integer, real, pointer, integer],
+        )  # fmt: skip
+        function = builder.inttoptr(args[0], kind.as_pointer())
+
+        def transposed(value: Any) -> Any:  # 'N' is 78, 'T' 84
+            value = builder.trunc(value, character)
+            return builder.add(builder.mul(value, character(6)), character(78))
+
+        _, ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc = args
+        builder.call(
+            function,
+            [transposed(ta), transposed(tb), m, n, k, real(1.0), builder.inttoptr(a, pointer), lda,
+             builder.inttoptr(b, pointer), ldb, beta, builder.inttoptr(c, pointer), ldc],
+        )  # fmt: skip
+        return context.get_dummy_value()
+
+    i = types.int64
+    return types.void(i, i, i, i, i, i, i, i, i, i, types.float32, i, i), code
+
+
+@intrinsic
 def _execute(typing_context: Any, address: Any, kernel: Any, stream: Any, n: Any, a: Any) -> Any:
     """Call oneDNN's function that runs a kernel; return its status."""
 
@@ -371,6 +403,7 @@ _CROSS_ENTROPY, _ITS_GRADIENT = OTHER["cross_entropy"], OTHER["cross_entropy_gra
 _PICK, _PLACE, _WHERE = OTHER["pick"], OTHER["place"], OTHER["where"]
 _TRANSPOSE, _MAXIMUM_COLUMNS = OTHER["transpose"], OTHER["maximum_columns"]
 _FILL_ROWS, _REPEAT, _KERNEL = OTHER["fill_rows"], OTHER["repeat"], OTHER["kernel"]
+_GATHER, _SCATTER = OTHER["gather_rows"], OTHER["scatter_rows"]
 
 
 @numba.njit(
@@ -389,9 +422,9 @@ def run(table: Any, numbers: Any, product: Any, integer: Any, execute: Any) -> A
     numbers
         A number for each instruction that has one.
     product
-        The address of ``cblas_sgemm``.
+        The address of a matrix product; see `blas.Sgemm`.
     integer
-        The bytes of its integers.
+        The bytes of its integers, or 0.
     execute
         The address of oneDNN's function that runs a kernel, 0 if the program has none.
 
@@ -414,7 +447,10 @@ def run(table: Any, numbers: Any, product: Any, integer: Any, execute: Any) -> A
             ta, tb = table[i, 8] & 1, (table[i, 8] >> 1) & 1
             lda = m if ta else k
             ldb = k if tb else n
-            if integer == 8:
+            if integer == 0:
+                _product_of_onednn(product, ta, tb, m, n, k, table[i, 2], lda, table[i, 3], ldb,
+                                   numbers[i], table[i, 1], n)  # fmt: skip
+            elif integer == 8:
                 _product64(product, ta, tb, m, n, k, table[i, 2], lda, table[i, 3], ldb,
                            numbers[i], table[i, 1], n)  # fmt: skip
             else:
@@ -448,6 +484,18 @@ def run(table: Any, numbers: Any, product: Any, integer: Any, execute: Any) -> A
             other = _floats(table[i, 4])
             for e in range(n):
                 out[e] = b[e] if a[e] != _F(0.0) else other[e]
+        elif code == _GATHER:
+            for r in range(m):
+                start = int(b[r]) * n
+                for c in range(n):
+                    out[r * n + c] = a[start + c]
+        elif code == _SCATTER:
+            for e in range(k * n):
+                out[e] = _F(0.0)
+            for r in range(m):
+                start = int(b[r]) * n
+                for c in range(n):
+                    out[start + c] += a[r * n + c]
         elif code == _REPEAT:
             for r in range(m):
                 for j in range(n):

@@ -473,6 +473,21 @@ def _affine(
     _emit_product(p, out, x, w, False, False, b, then)
 
 
+# --- tables ---------------------------------------------------------------------------------------
+
+
+@lowers("embedding")
+def _embedding(p: Program, out: Value, table: Value, ids: Value) -> None:
+    sizes = (ids.size, table.shape[1])
+    p.emit(OTHER["gather_rows"], p.memory(out), p.straight(table), p.straight(ids), sizes=sizes)
+
+
+@lowers("embedding_gradient")
+def _embedding_gradient(p: Program, out: Value, g: Value, ids: Value, rows: int) -> None:
+    sizes = (ids.size, g.shape[-1], rows)
+    p.emit(OTHER["scatter_rows"], p.memory(out), p.straight(g), p.straight(ids), sizes=sizes)
+
+
 # --- losses ---------------------------------------------------------------------------------------
 
 

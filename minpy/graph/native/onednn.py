@@ -165,9 +165,8 @@ class OneDNN:
             getattr(c, name).argtypes = [_TYPES[a] for a in arguments]
         self.engine = self._new(c.dnnl_engine_create, 1, 0)
         self.stream = self._new(c.dnnl_stream_create, self.engine, 1)
-        execute = ctypes.cast(c.dnnl_primitive_execute, pointer).value
-        assert execute is not None
-        self.execute: int = execute
+        self.execute = _address(c.dnnl_primitive_execute)
+        self.sgemm = _address(c.dnnl_sgemm)
 
     def _new(self, function: Any, *args: Any) -> int:
         made = ctypes.c_void_p()
@@ -312,6 +311,10 @@ class _EngineArgument(_Handle):
 
     def __init__(self, handle: int) -> None:
         super().__init__(handle, lambda handle: None)
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def _sizes(numbers: Sequence[int]) -> Any:

@@ -32,11 +32,13 @@ from minpy.graph.trace import SAME_ELEMENTS, Untraceable
 __all__ = ["Program", "available"]
 
 _ALIASES = frozenset([*SAME_ELEMENTS, "positive", "transpose"])
+# oneDNN's product of matrices takes one thread for fewer multiplications.
+_SHARED_PRODUCT = 10_000
 PRODUCTS = frozenset(["matrix_product", "dot", "matmul"])
 
 
 def available() -> bool:
-    """Say whether programs can run here: numba, and a matrix product that NumPy is linked to."""
+    """Say whether programs can run here: numba, and a matrix product to call."""
     try:
         import numba
     except ImportError:
@@ -77,6 +79,8 @@ class Program:
         oneDNN, if it is there.
     operations
         Those that are computed.
+    has_threads
+        Whether its instructions share their work among threads where there are several.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Program:
         self._kept: list[Any] = []
         self._parts: list[Callable[[], None]] = []
         self._count = 0
+        self.has_threads = False
         self._laid: dict[Value, list[tuple[Layout | None, numpy.ndarray]]] = {}
         self._free: dict[int, list[numpy.ndarray]] = {}
         self._buffers: dict[int, _Buffer] = {}
@@ -195,11 +200,17 @@ class Program:
             else (a, None)
             for a in operation.given
         ]
-        made = [self.memory(v) for v in operation.made]
+        fill = operation.into
+        made = [
+            self.memory(v) if fill is None or v in self.wanted else None for v in operation.made
+        ]
         self._kept += [a for a, _ in given] + made
 
         def part() -> None:
             arrays = [a if dtype is None else a.astype(dtype) for a, dtype in given]
+            if fill is not None:
+                fill(arrays, made, **told)
+                return
             results = kernel(*arrays, **told)
             if type(results) not in (tuple, list):
                 results = (results,)
@@ -364,6 +375,8 @@ class Program:
         addresses = [a.ctypes.data for a in arrays]
         addresses += [0] * (4 - len(addresses))
         fields = [*sizes] + [0] * (3 - len(sizes)) + [flags]
+        if code == OTHER["product"] and math.prod(sizes) >= _SHARED_PRODUCT:
+            self.has_threads = self.library is not None
         row = [code, *addresses, *fields]
         self._rows.append(row + [0] * (COLUMNS - len(row)))
         self._numbers.append(number)
@@ -440,3 +453,4 @@ class Program:
         row += [len(arguments)]
         self._rows.append(row + [0] * (COLUMNS - len(row)))
         self._numbers.append(0.0)
+        self.has_threads = True

@@ -39,6 +39,8 @@ ON_ONEDNN: set[str] = set()
 _COMPARISONS = frozenset(["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"])
 # Operations whose result is a float where one operand is; ones and zeros stand for a bool then.
 _TAKE_BOOLS = frozenset([*BINARY, "where"])
+# The whole numbers up to here are float32's.
+_WHOLE = 2**24
 # Their results have as many elements as the data say.
 _SHAPED_BY_DATA = frozenset(
     ["argwhere", "bincount", "compress", "delete", "extract", "flatnonzero", "histogram",
@@ -47,6 +49,8 @@ _SHAPED_BY_DATA = frozenset(
 )  # fmt: skip
 # The argument that has the class numbers.
 _LABELS = {
+    "embedding": 1,
+    "embedding_gradient": 1,
     "pick": 1,
     "place": 1,
     "softmax_cross_entropy": 1,
@@ -90,6 +94,7 @@ class Operation:
     made: list[Value]
     told: dict[str, Any] = field(default_factory=dict)
     kernel: Callable[..., Any] | None = None  # NumPy's, where nothing is faster
+    into: Callable[..., None] | None = None  # one that fills given memory
 
 
 class ProgramTrace(Trace):
@@ -177,7 +182,7 @@ class ProgramTrace(Trace):
         # What MXNet is faster at must not end up here unseen.
         mine = host or not (name in ON_ONEDNN or _is_mxnets(operation, inner, kwargs))
         kernel = operation.kernel if mine else None
-        self.operations.append(Operation(name, given, made, kwargs, kernel))
+        self.operations.append(Operation(name, given, made, kwargs, kernel, operation.into))
         if name in SAME_ELEMENTS and isinstance(given[0], Value):
             made[0].origin = given[0].origin
         boxed = tuple(box(r, value) for r, value in zip(results, made, strict=True))
@@ -199,7 +204,11 @@ class ProgramTrace(Trace):
                 continue
             if a.dtype != _BOOL or operation.name not in _TAKE_BOOLS:
                 raise Untraceable(f"{operation.name} of {a.dtype}; only float32 has instructions")
-        if labels is None:
+        if labels is None or operation.name == "embedding_gradient":
+            return
+        if operation.name == "embedding":
+            if given[1].constant is None:
+                self._check_class_numbers(given[1], given[0].shape[0])
             return
         rows = given[0] if operation.name == "place" else given[labels - 1]
         if operation.name != "place" and (len(rows.shape) != 2 or given[labels].shape[1:]):
@@ -210,6 +219,8 @@ class ProgramTrace(Trace):
     def _check_class_numbers(self, labels: Value, classes: int) -> None:
         """Have an input's elements checked at each run, before anything is computed."""
         origin = labels.origin
+        if classes > _WHOLE:
+            raise Untraceable("so many classes have no numbers in float32")
         if origin is None or origin.memory is None:
             raise Untraceable("class numbers that are computed can't be checked")
         self.class_numbers[origin] = min(classes, self.class_numbers.get(origin, classes))
@@ -224,12 +235,18 @@ def _is_mxnets(operation: Primitive, args: list[Any], kwargs: dict) -> bool:
 
 
 def constant(array: Any) -> Value:
-    """Return an array or a number as a value that is the same at every run."""
+    """Return an array or a number as a value that no run computes.
+
+    An array of float32 is read where it lies, at each run: states of layers are such arrays.
+    """
     given = numpy.asarray(array)
     value = Value(None, given.shape, given.dtype)
     if value.dtype.kind not in "biuf":
         raise Untraceable(f"an array of {value.dtype} has no instructions")
-    value.constant = numpy.array(given, FLOAT)
+    if given.dtype == FLOAT and given.flags.c_contiguous and given.ndim:
+        value.constant = value.memory = given
+    else:
+        value.constant = numpy.array(given, FLOAT)
     return value
 
 

@@ -338,6 +338,8 @@ class _Recurrent:
         differentiate_forward_as(self.call, self._composed)
         differentiate_reverse_as(self.gradients, self._composed_gradients)
         differentiate_forward_as(self.gradients, self._composed_gradients)
+        self.call.into = self._forward_into
+        self.gradients.into = self._backward_into
         self._nodes: dict[bool, HostOperator] = {}
 
     # NumPy
@@ -368,6 +370,29 @@ class _Recurrent:
         else:
             _fill_back(kind, kernels, gs, args, results, found, None)
         return tuple(f for f in found if f is not None)
+
+    def _forward_into(self, given: list, results: list) -> None:
+        args = _contiguous(given[:_ARRAYS])
+        shapes = self.kind.shapes(*args[0].shape[:2], args[2].shape[0])
+        full = [
+            numpy.empty(shape, "float32") if r is None else r
+            for shape, r in zip(shapes, results, strict=True)
+        ]
+        _fill(self.kind, _kernels(), args, full)
+
+    def _backward_into(self, given: list, results: list) -> None:
+        kind = self.kind
+        gs, args, kept = given[:3], given[3 : 3 + _ARRAYS], given[3 + _ARRAYS : 6 + _ARRAYS]
+        wanted = iter(results)
+        found = [None if a is None else next(wanted) for a in args[:7]]
+        # Only the input's gradient costs enough to be left out where nobody asks for it.
+        for i, a in enumerate(args[1:7], start=1):
+            if a is not None and found[i] is None:
+                found[i] = numpy.empty_like(a)
+        made = [None, *([None] if kind.cell else []), *[k for k in kept if k is not None]]
+        # The gates are read for the last time here: their memory takes the gradients.
+        dz = kept[1] if kind.cell else None
+        _fill_back(kind, _kernels(), tuple(gs), _contiguous(args), made, tuple(found), dz)
 
     def _vjp(self, argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
         _, _, hs, kept, cs = self.kind.named(ans)
