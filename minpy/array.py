@@ -224,6 +224,9 @@ class ndarray:
         if dl_device not in (None, (1, 0)):
             raise BufferError(f"__dlpack__: expected the host, device (1, 0), got {dl_device}")
         value = _untracked_value(self)
+        if not copy and any(step < 0 for step in value.strides):
+            # PyTorch aborts the process at one, as it does for an array of NumPy's.
+            raise BufferError("__dlpack__: the array has a negative stride; pass x.copy()")
         return (value.copy() if copy else value).__dlpack__()
 
     def __dlpack_device__(self) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy
+from numpy.ma import MaskedArray
 
 from minpy.array import as_ndarray, is_tracked, ndarray, read_value
 from minpy.errors import NoDerivativeError
@@ -81,6 +82,16 @@ class Function(Primitive):
             return self._written(out, args, kwargs)
         return self._write(out, self._call(args, self._constants(kwargs)))
 
+    def _call_with_masks(self, args: tuple, kwargs: dict) -> Any:
+        """Let NumPy's function make a masked array of what is one."""
+        if any(is_tracked(a) for a in arrays_in((args, kwargs))):
+            raise NoDerivativeError(
+                f"{self.name}: a masked array can't hold the history of an array that is being "
+                "differentiated; use minpy.numpy.where with the mask"
+            )
+        self.ran_numpy += 1
+        return self.kernel(*plain(args), **plain(kwargs))
+
     def _may_write(self, out: Any, args: tuple, kwargs: dict) -> bool:
         """Say whether NumPy's function can write its result to `out` by itself."""
         outs = out if type(out) is tuple else (out,)
@@ -146,6 +157,8 @@ class Composition(Function):
         return kwargs
 
     def _call(self, args: tuple, kwargs: dict) -> Any:
+        if any(isinstance(a, MaskedArray) for a in args):
+            return self._call_with_masks(args, kwargs)
         args = self._arrays(args)
         arrays = tuple(arrays_in((args, kwargs)))
         context = self._context(arrays)

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy
+from numpy.ma import MaskedArray
 
 from minpy import inplace
 from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value, read_value
@@ -22,7 +23,7 @@ from minpy.numpy import elementwise as e
 from minpy.numpy import indexing, products, reductions, shaping, sorting
 from minpy.numpy.creation import _copy, as_in_context
 from minpy.numpy.fallback import plain
-from minpy.primitives import Primitive
+from minpy.primitives import Primitive, symbolic_types
 
 # --- operators ------------------------------------------------------------------------------------
 
@@ -72,10 +73,31 @@ def _refuses(other: Any) -> bool:
     )
 
 
+def _answers(array: ndarray, other: Any) -> bool:
+    """Say whether the other operand's own operator is to be asked, as NumPy asks it.
+
+    A data frame makes a data frame of the result, a masked array keeps its mask, and a sparse
+    matrix does what it does without becoming an array. Where a derivative is taken through the
+    array, whatever can be an array is one.
+    """
+    kind = type(other)
+    own = getattr(kind, "__array_ufunc__", None)
+    if own is None:
+        can_be_array = hasattr(other, "__array__") or hasattr(other, "asnumpy")
+        wanted = not can_be_array and getattr(other, "__array_priority__", 0) > 0
+        return wanted and kind not in symbolic_types
+    if own is numpy.ndarray.__array_ufunc__ and not issubclass(kind, numpy.matrix | MaskedArray):
+        return False
+    return issubclass(kind, MaskedArray) or not is_tracked(array)
+
+
 def _attach_binary(name: str, operation: Any) -> None:
     def forward(self: ndarray, other: Any) -> Any:
-        if type(other) not in _OPERANDS and _refuses(other):
-            return NotImplemented
+        if type(other) not in _OPERANDS:
+            if _refuses(other):
+                return NotImplemented
+            if _answers(self, other):
+                return getattr(numpy.asarray(self), f"__{name}__")(other)
         return operation(self, other)
 
     def reflected(self: ndarray, other: Any) -> Any:
@@ -96,8 +118,11 @@ def _attach_binary(name: str, operation: Any) -> None:
 
 def _attach_comparison(name: str, operation: Any) -> None:
     def compare(self: ndarray, other: Any) -> Any:
-        if type(other) not in _OPERANDS and _refuses(other):
-            return NotImplemented
+        if type(other) not in _OPERANDS:
+            if _refuses(other):
+                return NotImplemented
+            if _answers(self, other):
+                return getattr(numpy.asarray(self), f"__{name}__")(other)
         return operation(self, other)
 
     setattr(ndarray, f"__{name}__", compare)
@@ -127,8 +152,11 @@ def _exponent(base: ndarray, other: Any) -> Any:
 
 
 def _power(self: ndarray, other: Any) -> Any:
-    if type(other) not in _OPERANDS and _refuses(other):
-        return NotImplemented
+    if type(other) not in _OPERANDS:
+        if _refuses(other):
+            return NotImplemented
+        if _answers(self, other):
+            return numpy.asarray(self) ** other
     return e.power(self, _exponent(self, other))
 
 
@@ -430,6 +458,10 @@ class _Methods:
     def tofile(self: ndarray, fid: Any, sep: str = "", format: str = "%s") -> None:
         """Write the elements to a file, as text or binary."""
         read_value(self).tofile(fid, sep, format)
+
+    def to_numpy(self: ndarray) -> numpy.ndarray:
+        """Return the array as NumPy's, over the same memory: the name that other libraries ask."""
+        return numpy.asarray(self)
 
     def tolist(self: ndarray) -> Any:
         """Return the elements as nested lists of Python numbers."""

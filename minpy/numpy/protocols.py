@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 import numpy
+from numpy.ma import MaskedArray
 
 from minpy.array import NotNumericError, is_tracked, ndarray
 from minpy.errors import DifferentiationError
@@ -47,9 +48,21 @@ def _defers(kind: type, method: str) -> bool:
     return getattr(kind, method) is not getattr(numpy.ndarray, method)
 
 
+def _known(arguments: Any) -> Any:
+    """Refuse tracked arrays next to a masked one, whose result can't hold their history."""
+    if any(is_tracked(a) for a in arrays_in(arguments)):
+        raise DifferentiationError(
+            "a masked array can't hold the history of an array that is being differentiated; use "
+            "minpy.numpy.where with the mask"
+        )
+    return arguments
+
+
 def _array_function(self: ndarray, func: Any, types: Any, args: tuple, kwargs: dict) -> Any:
     if any(_defers(kind, "__array_function__") for kind in types):
         return NotImplemented
+    if any(issubclass(kind, MaskedArray) for kind in types):
+        return func(*plain(_known(args)), **plain(_known(kwargs)))
     try:
         return counterpart(func)(*args, **kwargs)
     except NotNumericError:
@@ -59,9 +72,12 @@ def _array_function(self: ndarray, func: Any, types: Any, args: tuple, kwargs: d
 
 
 def _array_ufunc(self: ndarray, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    if any(isinstance(x, MaskedArray) for x in inputs):
+        return getattr(ufunc, method)(*plain(_known(inputs)), **plain(kwargs))
     out = kwargs.pop("out", ())
-    if any(_defers(type(x), "__array_ufunc__") for x in (*inputs, *out)):
-        return NotImplemented
+    others = [x for x in (*inputs, *out) if _defers(type(x), "__array_ufunc__")]
+    if others:
+        return _asked(others, ufunc, method, inputs, {**kwargs, **({"out": out} if out else {})})
     function = counterpart(ufunc)
     if method != "__call__":
         function = getattr(function, method)
@@ -73,6 +89,17 @@ def _array_ufunc(self: ndarray, ufunc: Any, method: str, *inputs: Any, **kwargs:
         r if o is None else _into(o, r, ufunc, inputs) for o, r in zip(out, results, strict=True)
     )
     return written if type(result) is tuple else written[0]
+
+
+def _asked(others: list[Any], ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
+    """Return what other classes make of our arrays, or else of NumPy's in their place."""
+    for other in others:
+        found = other.__array_ufunc__(ufunc, method, *inputs, **kwargs)
+        if found is not NotImplemented:
+            return found
+    if any(is_tracked(a) for a in arrays_in((inputs, kwargs))):
+        return NotImplemented
+    return getattr(ufunc, method)(*plain(inputs), **plain(kwargs))
 
 
 def _into(out: Any, result: ndarray, ufunc: Any, inputs: tuple) -> Any:
