@@ -136,7 +136,7 @@ def test_anything_with_an_array_interface_can_be_stored(tmp_path):
         {"a": 1},
         None,
     ],
-    ids=str,
+    ids=["str", "bytes", "object", "record", "datetime", "void", "dict", "None"],
 )
 def test_arrays_of_anything_but_numbers_are_refused_by_name(tmp_path, value):
     with pytest.raises(TypeError, match=r"weights: 'dense/kernel': dtype .* can't be stored"):
