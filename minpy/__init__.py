@@ -55,6 +55,7 @@ _LAZY = (
     "nn",
     "optimizers",
     "regularizers",
+    "saving",
     "scipy",
     "utils",
     "visualization",

@@ -83,7 +83,11 @@ def get_custom_objects() -> dict[str, Any]:
     return named
 
 
-def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def get_registered_object(
+    name: str,
+    custom_objects: Mapping[str, Any] | None = None,
+    module_objects: Mapping[str, Any] | None = None,
+) -> Any:
     """Return the class or function of a name, None where there is none.
 
     Parameters
@@ -92,10 +96,13 @@ def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = 
         As `get_registered_name` returns it, ``'package>Name'``.
     custom_objects
         Looked into first.
+    module_objects
+        Looked into last.
     """
     from minpy.layers.serialization import find
 
-    return find(name, custom_objects)
+    found = find(name, custom_objects)
+    return (module_objects or {}).get(name) if found is None else found
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
@@ -108,6 +115,8 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     model.save_weights(filepath, overwrite)
 
 
-def load_weights(model: Any, filepath: Any, strict: bool = True) -> None:
+def load_weights(
+    model: Any, filepath: Any, skip_mismatch: bool = False, *, strict: bool = True
+) -> None:
     """Read weights from a file; as ``model.load_weights``."""
-    model.load_weights(filepath, strict)
+    model.load_weights(filepath, skip_mismatch, strict=strict)

@@ -7,9 +7,11 @@ Run it where Keras is installed, which the tests themselves don't need:
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import pathlib
+import textwrap
 from typing import Any
 
 NAMES = pathlib.Path(__file__).with_suffix(".json")
@@ -55,6 +57,7 @@ def arguments_of(function: Any) -> list[list[str]] | None:
     if not inspect.isclass(function):
         return _listed(function)
     found: dict[str, list[str]] = {}
+    given: set[str] = set()  # by a subclass, to its base
     passed_on = False
     for base in function.__mro__:
         if base is object or "__init__" not in vars(base):
@@ -62,13 +65,40 @@ def arguments_of(function: Any) -> list[list[str]] | None:
         listed = _listed(base.__init__)
         if listed is None:
             return None
-        for name, kind, default in listed:
-            if name not in ("*", "**") and name not in found:
+        for place, (name, kind, default) in enumerate(listed):
+            fixed = name in given or str(place) in given
+            if name not in ("*", "**") and name not in found and not fixed:
                 found[name] = [name, "keyword" if passed_on else kind, default]
         if not any(name == "**" for name, _, _ in listed):
             break
+        handed = _handed_on(base.__init__)
+        if handed is None:
+            break
+        given = handed | {name for name in given if not name.isdigit()}
         passed_on = not any(name == "*" for name, _, _ in listed)
     return list(found.values())
+
+
+def _handed_on(function: Any) -> set[str] | None:
+    """Return the names, or the places, of what a constructor gives its base beside ``**kwargs``.
+
+    None: it doesn't give it the ``**kwargs``. Without a source nothing is given.
+    """
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError):
+        return set()
+    own = {a.kwarg.arg for a in ast.walk(tree) if isinstance(a, ast.arguments) and a.kwarg}
+    for call in ast.walk(tree):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+            continue
+        if call.func.attr != "__init__":
+            continue
+        rest = {ast.unparse(k.value) for k in call.keywords if k.arg is None}
+        if rest & own:
+            places = {str(i) for i, a in enumerate(call.args) if not isinstance(a, ast.Starred)}
+            return places | {k.arg for k in call.keywords if k.arg is not None}
+    return None
 
 
 def _listed(function: Any) -> list[list[str]] | None:

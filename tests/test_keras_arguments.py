@@ -149,3 +149,78 @@ def test_what_keras_refuses_is_refused():
         with pytest.raises(ValueError, match="renorm_clipping"):
             layers.BatchNormalization(renorm=True, renorm_clipping=limits)
     assert callbacks.ReduceLROnPlateau("loss", 0.5, 3, 0, "min", 0.1, 2, 0.01).min_lr == 0.01
+
+
+def test_weights_are_made_with_keras_keywords():
+    class Scale(layers.Layer):
+        def build(self, input_shape):
+            self.a = self.add_weight(
+                shape=(input_shape[-1],), initializer="ones", trainable=True, autocast=False,
+                aggregation="mean", name="first",
+            )  # fmt: skip
+            self.b = self.add_variable((), "zeros", "float64", False, name="second")
+            self.c = self.add_weight(shape=None, initializer=None, dtype="int32", name="third")
+
+        def call(self, x):
+            return x * self.a
+
+    layer = Scale()
+    assert layer.get_build_config() is None
+    layer(minpy.numpy.ones((2, 3)))
+    found = [(w.name, w.shape, str(w.dtype), w.trainable) for w in layer.weights]
+    assert found == [
+        ("first", (3,), "float32", True),
+        ("second", (), "float64", False),
+        ("third", (), "int32", True),
+    ]
+    assert layer.get_build_config() == {"input_shape": (None, 3)}
+    again = Scale(dtype="float64")
+    again.build_from_config(json.loads(json.dumps(layer.get_build_config())))
+    assert [w.shape for w in again.weights] == [(3,), (), ()]
+    assert (again.compute_dtype, again.variable_dtype, again.input_dtype) == ("float64",) * 3
+
+
+def test_sums_of_metrics_are_variables():
+    mean = minpy.metrics.Mean()
+    mean.update_state([1.0, 2.0])
+    values = {v.name: float(v) for v in mean.variables}
+    assert values == {"total": 3.0, "count": 2.0}
+    mean.variables[0].assign(8.0)
+    mean.variables[1].assign_add(2)
+    assert mean.result() == 2.0
+
+    class Own(minpy.metrics.Metric):
+        def __init__(self):
+            super().__init__()
+            self.seen = self.add_variable((2,), "zeros", name="seen", aggregation="sum")
+
+    assert [v.name for v in Own().variables] == ["seen"]
+
+
+def test_a_stack_is_built_and_named_as_in_keras(tmp_path):
+    model = minpy.models.Sequential([layers.Input((3,)), Dense(2)], False, "named")
+    assert (model.name, model.trainable) == ("named", False)
+    assert minpy.models.Sequential([Dense(1)], "named").name == "named"
+    model.build()
+    model.add(Dense(1), rebuild=False)
+    model.pop(rebuild=True)
+    assert model.count_params() == 8
+    with pytest.raises(ValueError, match="needs an input_shape"):
+        minpy.models.Sequential([Dense(1)]).build()
+    model.save_weights(tmp_path / "a.weights.h5")
+    other = minpy.models.Sequential([layers.Input((3,)), Dense(5), Dense(2)])
+    with pytest.warns(UserWarning, match="not loaded"):
+        other.load_weights(tmp_path / "a.weights.h5", skip_mismatch=True)
+    model.compile("sgd", "mse", None, None, None, False, 1, False, True)
+    assert model.run_eagerly
+    model.save(tmp_path / "b.h5")
+    assert minpy.saving.load_model(tmp_path / "b.h5", None, False, True).count_params() == 8
+
+
+def test_inputs_that_are_sparse_are_refused():
+    assert layers.Input((3,), 2, None, False, False, None, "x").shape == (2, 3)
+    x = layers.Input((3,))
+    assert layers.InputLayer(input_tensor=x).output.shape == (None, 3)
+    for what in ("sparse", "ragged"):
+        with pytest.raises(ValueError, match=f"{what}=True"):
+            layers.Input((3,), **{what: True})

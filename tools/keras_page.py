@@ -112,7 +112,6 @@ REASONS = {
         preprocessing.image.load_img preprocessing.image.save_img""",
     "`Resizing(crop_to_aspect_ratio=True)`": "preprocessing.image.smart_resize",
     "`minpy.datasets` fetches its own files, with a check": "utils.get_file",
-    "a tuple `(x, y, sample_weight)` does": "utils.pack_x_y_sample_weight",
     "no global state to clear": "utils.clear_session",
     "a dict does": "utils.Config",
     _CONSOLE: """utils.disable_interactive_logging utils.enable_interactive_logging
@@ -138,71 +137,39 @@ REASONS = {
         *.set_state_tree""",
     "calling the layer on a symbolic tensor does": "*.symbolic_call",
     "`minpy.autograd.checkpoint` on a function": "*.rematerialized_call",
-    "one file holds everything: `minpy.checkpoint`": """*.load_own_variables
-        *.save_own_variables *.build_from_config *.get_build_config""",
+    "one file holds everything: `minpy.checkpoint`": """Layer.load_own_variables
+        Layer.save_own_variables Model.load_own_variables Model.save_own_variables
+        Sequential.load_own_variables Sequential.save_own_variables""",
     _ONE_DTYPE: "*.compute_dtype *.variable_dtype *.dtype_policy *.input_dtype",
     "`minpy.jit`, and `fit`'s graph": """*.make_predict_function *.make_test_function
         *.make_train_function""",
     "`model.save`": "*.export",
-    "metrics are a model's: `compile(metrics=…)`, `add_metric`": """Layer.metrics
-        *.metrics_variables""",
+    "a metric's state is in its `variables`": "*.metrics_variables",
     "only models are compiled": "Layer.compile",
     _VARIABLES: """*.add_variable Optimizer.add_optimizer_variables Optimizer.assign
-        Optimizer.add_variable_from_reference Optimizer.assign_add Optimizer.assign_sub
-        Optimizer.variables Optimizer.update_step""",
-    "`optimizer.set_state`": "Optimizer.set_weights",
-    "a metric's state is in `get_state()`": "Metric.variables",
+        Optimizer.add_variable_from_reference Optimizer.assign_add Optimizer.assign_sub""",
+    "an optimizer of one's own has a row of formulas: docs/optimizers.md": "Optimizer.update_step",
 }
 LEFT_OUT = {name: reason for reason, names in REASONS.items() for name in names.split()}
 DIFFERENT |= {
-    "Optimizer.apply_gradients": ("models.Model.apply_gradients", "the model's: it holds weights"),
-    "*.metrics": ("models.Model.evaluate", "`evaluate(return_dict=True)` names and gives them"),
-    "*.metrics_names": ("models.Model.evaluate", "as keys of `evaluate(return_dict=True)`"),
-    "*.get_metrics_result": ("models.Model.compute_metrics", "which counts a batch and gives them"),
     "*.path": ("layers.Layer.name", "weights have a `path`"),
-    "*.run_eagerly": ("models.Model.jit_status", "says so, and why"),
-    "*.jit_compile": ("models.Model.jit_status", "says so, and why"),
-    "Optimizer.build": ("optimizers.Optimizer.build", "takes the size of a flat buffer"),
 }
 
 # Arguments that no class has, and why; those of one kind of class are after the dot.
 ARGUMENTS = {
-    "autocast": _ONE_DTYPE,
-    "activity_regularizer": "an `ActivityRegularization` after the layer, where it isn't taken",
-    "pool_dimensions": "Keras' own base class takes it",
-    "pool_mode": "Keras' own base class takes it",
-    "rank": "Keras' own base class takes it",
     "factor": "Keras' own base class takes it",
     "bounding_box_format": _BOXES,
     "lora_rank": "no low-rank adapters",
     "lora_alpha": "no low-rank adapters",
     "quantization_config": _QUANTIZED,
     "gptq_unpacked_column_size": _QUANTIZED,
-    "ragged": "no ragged tensors",
-    "sparse": "no sparse tensors",
-    "input_tensor": "`Input` makes one",
-    "renorm": "no batch renormalization",
-    "renorm_clipping": "no batch renormalization",
-    "renorm_momentum": "no batch renormalization",
-    "aggregation": "no distributed weights",
     "overwrite_with_gradient": _QUANTIZED,
     "zipped": "one file holds everything",
     "max_shard_size": "one file holds everything",
-    "skip_mismatch": "`strict=False`",
     "safe_mode": "files never run code",
-    "auto_scale_loss": "`LossScaleOptimizer` says so",
 }
 ARGUMENTS |= {
-    "vocabulary_dtype": "strings",
-    "module_objects": "`custom_objects`",
     "subgraph": "`expand_nested`",
-    "oov_method": "unknown strings go to the entries for them by a hash of Keras' own",
-    "baseline": "`EarlyStopping` has one",
-    "input_axes": "fans follow from the shape, or `add_weight(fans=…)` says them",
-    "output_axes": "fans follow from the shape, or `add_weight(fans=…)` says them",
-    "training": "what the forward pass was told holds",
-    "rebuild": "a model builds itself when it is called",
-    "LossScaleOptimizer": "the inner optimizer's",
     "crop_to_aspect_ratio": "images are stretched to the size",
     "pad_to_aspect_ratio": "images are stretched to the size",
     "follow_links": "links to files are followed, links to folders aren't",
@@ -210,29 +177,12 @@ ARGUMENTS |= {
     "preferred_backend": "a `minpy.data.Dataset` comes back",
     "utils.verbose": "nothing is printed",
 }
-LOSS_SCALED = [
-    "learning_rate",
-    "weight_decay",
-    "clipnorm",
-    "clipvalue",
-    "global_clipnorm",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-]
 # Those that so many lack that their rows don't say so, only the table of arguments.
 EVERYWHERE = {
-    "activity_regularizer",
-    "autocast",
     "bounding_box_format",
     "factor",
     "lora_alpha",
     "lora_rank",
-    "pool_dimensions",
-    "pool_mode",
-    "rank",
 }
 
 # Something to make an object with, where an argument is required.
@@ -304,8 +254,6 @@ def explained(path: str, table: Names) -> Any:
 
 def of_argument(path: str, name: str) -> str | None:
     """Return why an argument isn't taken, None where nothing says so."""
-    if path.endswith("LossScaleOptimizer") and name in LOSS_SCALED:
-        return ARGUMENTS["LossScaleOptimizer"]
     return ARGUMENTS.get(f"{path.split('.')[0]}.{name}", ARGUMENTS.get(name))
 
 
@@ -332,19 +280,37 @@ def differences(path: str, theirs: Any, ours: Any) -> Iterator[tuple[str, str]]:
                 yield "default", f"`{name}` must be given"
             else:
                 yield "default", f"`{name}={names[name][2]}`, not {default}"
-    wanted = [a[0] for a in theirs if a[1] == "positional" and a[0] in names]
-    given = [a[0] for a in own if a[1] == "positional"]
+    yield from by_place(theirs, own, first)
+
+
+def by_place(theirs: Any, own: Any, first: str | None) -> Iterator[tuple[str, str]]:
+    """Yield the first argument that isn't where it is in Keras' order; those left out aside."""
+    names = {a[0] for a in own}
+    given = [a[0] for a in own if a[1] == "positional" and a[0] != "self"]
+    wanted = [a[0] for a in theirs if a[1] == "positional" and a[0] != "self"]
+    if wanted and wanted[0] == first and first not in names and own[0][2] == "required":
+        wanted[0] = given[0]  # one required argument, whatever it is called
+    wanted = [name for name in wanted if name in names]
     for place, name in enumerate(wanted):
         if place >= len(given) or given[place] != name:
-            kept = [n for n in wanted[place:] if n != "name"]
-            if kept and isinstance(ours, type) and not any(n in given for n in kept):
-                yield "keyword", kept[0]
+            yield "keyword", name
             return
+
+
+# Defaults that are written in two ways.
+_SAME = {
+    ("()", "None"),  # a shape
+    ("'glorot_uniform'", "None"),  # what Keras takes for weights
+    ("'zeros'", "None"),  # and for the sums of a metric
+    ("'farmhash'", "'floormod'"),  # which Keras' base class takes for integers only
+}
 
 
 def equal(ours: str, theirs: str) -> bool:
     """Say whether two defaults mean the same: ``2`` and ``(2, 2)``, ``'zeros'`` and ``'Zeros'``."""
     if "…" in (ours, theirs):
+        return True
+    if (ours, theirs) in _SAME:
         return True
     if "required" in (ours, theirs):
         return ours != "required"  # an argument that needn't be given, here

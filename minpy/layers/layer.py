@@ -287,6 +287,8 @@ class Layer:
         constraint: Any = None,
         fans: tuple[int, int] | None = None,
         transposed: bool = False,
+        autocast: bool = True,
+        aggregation: str = "none",
     ) -> Parameter:
         """Make a weight.
 
@@ -308,10 +310,18 @@ class Layer:
             Fan-in and fan-out, where the shape alone doesn't tell.
         transposed
             Whether a matrix lies in memory by columns; see `Parameter`.
+        autocast, aggregation
+            Kept for Keras' sake: what is computed has the weight's dtype, and there are no replicas
+            whose weights would become one.
         """
         self._prepare()
         if not (name is None or isinstance(name, str)):
             name, shape, initializer = None, name, initializer if shape == () else shape
+        if shape is None:
+            shape = ()
+        if initializer is None:
+            made = numpy.dtype(dtype or self.__dict__["dtype"])
+            initializer = "glorot_uniform" if made.kind == "f" else "zeros"
         shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
         if any(n < 0 for n in shape):
             raise ShapeError(f"{self}: weight {name!r} can't have the shape {shape}")
@@ -330,6 +340,12 @@ class Layer:
         if unnamed:
             self.__dict__.setdefault("_unnamed", []).append(parameter)
         return parameter
+
+    def add_variable(self, shape: Any, initializer: Any, *rest: Any, **options: Any) -> Parameter:
+        """Make a weight: Keras' other name for `add_weight`."""
+        names = ("dtype", "trainable", "autocast", "regularizer", "constraint", "name")
+        given = dict(zip(names, rest, strict=False))
+        return self.add_weight(shape=shape, initializer=initializer, **given, **options)
 
     def _owned(self, prefix: str = "") -> Iterator[tuple[str, Parameter, bool]]:
         """Give each weight in here once, with its path and whether it trains."""
@@ -730,6 +746,15 @@ class Layer:
                 shape = None if leaf is None else shape_of(leaf)
                 spec.check(shape, getattr(leaf, "dtype", None), who)
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return what `build_from_config` makes the weights from, None before they exist."""
+        return {"input_shape": self.input_shape} if self.built else None
+
+    def build_from_config(self, config: Mapping[str, Any] | None) -> None:
+        """Make the weights for the shape that `get_build_config` told."""
+        if config and not self.built:
+            self._build_once(map_shapes(tuple, config["input_shape"]))
+
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` if the layer can't take inputs of this shape."""
 
@@ -811,6 +836,20 @@ class Layer:
             for _, p, trains in self._owned()
             if trains and p.regularizer is not None
         ]
+
+    # --- dtypes ----------------------------------------------------------------------------------
+
+    @property
+    def compute_dtype(self) -> str:
+        """Name of the dtype that the layer computes in, which is that of its weights."""
+        return self.__dict__["dtype"].name
+
+    variable_dtype = compute_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """Name of the dtype that floats become before ``call``, with `autocast`."""
+        return self.compute_dtype
 
     # --- configuration --------------------------------------------------------------------------
 

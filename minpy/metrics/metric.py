@@ -79,6 +79,23 @@ class Variable:
     __rmul__ = __mul__
 
 
+class _Sum(Variable):
+    """A sum that a metric keeps as a plain number or array, seen as a variable."""
+
+    __slots__ = ("_metric",)
+
+    def __init__(self, metric: Any, name: str) -> None:
+        self._metric, self.name = metric, name
+
+    @property
+    def value(self) -> numpy.ndarray:
+        return numpy.asarray(getattr(self._metric, self.name), numpy.float64)
+
+    def assign(self, value: Any) -> None:
+        given = numpy.broadcast_to(value_of(value), self.value.shape)
+        setattr(self._metric, self.name, given.astype(numpy.float64)[()])
+
+
 class Metric:
     """The base of metrics: `update_state` with each batch, `result` when somebody looks.
 
@@ -119,9 +136,31 @@ class Metric:
             setattr(self, own, 0.0)
 
     def add_variable(
-        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: Any = None
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        name: Any = None,
+        *,
+        aggregation: str = "sum",
     ) -> Variable:
-        """Make a sum that starts at zero and goes back to it in `reset_state`."""
+        """Make a sum that starts at zero and goes back to it in `reset_state`.
+
+        Parameters
+        ----------
+        shape
+            Length of each axis.
+        initializer
+            ``'zeros'``.
+        dtype
+            Kept for Keras' sake; sums are float64.
+        name
+            For whoever looks at `variables`.
+        aggregation
+            Kept for Keras' sake: how replicas' sums become one, and there is one here.
+        """
+        if getattr(initializer, "__name__", type(initializer).__name__).lower() == "zeros":
+            initializer = "zeros"
         if initializer not in ("zeros", None):
             raise ValueError(f"{self.name}: sums start at 'zeros', got {initializer!r}")
         made = Variable(shape, name)
@@ -129,6 +168,11 @@ class Metric:
         return made
 
     add_weight = add_variable
+
+    @property
+    def variables(self) -> list[Any]:
+        """The sums, to read and to assign to."""
+        return [*(_Sum(self, own) for own in self.sums), *self._variables]
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch.

@@ -45,6 +45,7 @@ class Compilable(Layer):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: str | bool = "auto",
+        auto_scale_loss: bool = True,
         jit: str | bool | None = None,
     ) -> None:
         """Say how to train.
@@ -71,6 +72,9 @@ class Compilable(Layer):
             ``'auto'`` compiles the model's forward pass and loss into a graph where that can be
             done, and runs it operation by operation otherwise; False never compiles. The second is
             the short name of the first.
+        auto_scale_loss
+            Kept for Keras' sake, where it concerns weights of float32 beside computations in
+            float16: there are none here. A `LossScaleOptimizer` scales the loss of float16 weights.
 
         Raises
         ------

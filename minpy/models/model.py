@@ -389,22 +389,26 @@ class Model(Trainer):
         """Write the weights alone to one HDF5 file; raises as `save`."""
         saving.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: Any, strict: bool = True) -> None:
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, *, strict: bool = True
+    ) -> None:
         """Read weights from a file that `save` or `save_weights` wrote.
 
         Parameters
         ----------
         filepath
             Where from.
+        skip_mismatch
+            Whether to take the weights that fit by name and shape, and warn of the others.
         strict
-            False takes the weights that fit by name and shape and warns of the others.
+            False is another way to say so.
 
         Raises
         ------
         CheckpointError
             If the file is damaged or doesn't fit; the model is then as it was.
         """
-        saving.load_weights(self, filepath, strict)
+        saving.load_weights(self, filepath, strict and not skip_mismatch)
 
     def load(self, filepath: Any) -> None:
         """Go on from a file that `save` wrote: weights, optimizer, and where training stood.

@@ -260,7 +260,10 @@ def _made(config: Any, deserialize: Any, custom: Mapping[str, Any] | None) -> An
 
 
 def load_model(
-    filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+    filepath: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
 ) -> Any:
     """Make the model that a file holds, ready to predict and to go on training.
 
@@ -272,6 +275,8 @@ def load_model(
         Classes and functions of your own that the file refers to, by name.
     compile
         False leaves optimizer, loss and metrics out.
+    safe_mode
+        Kept for Keras' sake: reading a file never runs code that it brings along.
 
     Returns
     -------

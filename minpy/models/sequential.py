@@ -38,8 +38,12 @@ class Sequential(Model):
 
     _handles_masks = False
 
-    def __init__(self, layers: Any = None, name: str | None = None, **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
+    def __init__(
+        self, layers: Any = None, trainable: bool = True, name: str | None = None, **kwargs: Any
+    ) -> None:
+        if isinstance(trainable, str):  # Sequential(layers, 'name')
+            trainable, name = True, trainable if name is None else name
+        super().__init__(name=name, trainable=trainable, **kwargs)
         self._stack: list[Layer]
         object.__setattr__(self, "_stack", [])
         for layer in [] if layers is None else layers:
@@ -55,8 +59,15 @@ class Sequential(Model):
         """The layers of the stack, without the `Input`."""
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
-    def add(self, layer: Any) -> None:
+    def add(self, layer: Any, rebuild: bool = True) -> None:
         """Put a layer on top of the stack.
+
+        Parameters
+        ----------
+        layer
+            The layer, or what `Input` returns, as the first.
+        rebuild
+            Kept for Keras' sake: weights are made when the model is called or built.
 
         Raises
         ------
@@ -148,8 +159,8 @@ class Sequential(Model):
             return None
         return self._stack[-1].output_shape
 
-    def pop(self) -> Layer:
-        """Take the top layer off the stack and return it."""
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the top layer off the stack and return it; `rebuild` is as of `add`."""
         if not self._stack:
             raise ValueError(f"{self.name}: there is no layer to take off")
         layer = self._stack.pop()
@@ -164,8 +175,22 @@ class Sequential(Model):
         if not self._stack:
             raise ValueError(f"{self.name}: the model has no layers; add some with add(layer)")
 
-    def build(self, input_shape: Any) -> None:
-        """Make the weights of all layers for an input's shape, its batch axis None."""
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of all layers for an input's shape, its batch axis None.
+
+        The shape may be left out where the first layer knows it.
+
+        Raises
+        ------
+        ValueError
+            If it doesn't.
+        """
+        if input_shape is None:
+            input_shape = self._stack[0]._declared_shape if self._stack else None
+            if input_shape is None:
+                raise ValueError(
+                    f"{self.name}: build needs an input_shape, or an Input as the first layer"
+                )
         shape = input_shape
         for layer in self._stack:
             layer._build_once(shape)
@@ -175,7 +200,7 @@ class Sequential(Model):
         self.built = True
         self.input_shape, self.output_shape = input_shape, shape
 
-    def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+    def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Compute the output."""
         if not self._stack:
             raise ValueError(f"{self.name}: the model has no layers; add some with add(layer)")

@@ -23,12 +23,16 @@ class InputLayer(Layer):
         The number of samples in each batch, if it is always the same.
     dtype
         Element type of the input; data of other types are cast to it.
+    sparse, ragged
+        Must be False or None: arrays are dense.
     batch_shape
         The shape with the batch axis, in the place of `shape` and `batch_size`.
-    name
-        The input's name, by which data in a dict are told apart.
+    input_tensor
+        A symbolic tensor whose shape and dtype it has.
     optional
         Whether None may be given in its place; the layers behind then get None.
+    name
+        The input's name, by which data in a dict are told apart.
 
     Examples
     --------
@@ -43,11 +47,20 @@ class InputLayer(Layer):
         shape: Any = None,
         batch_size: int | None = None,
         dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
         batch_shape: Any = None,
-        name: str | None = None,
+        input_tensor: KerasTensor | None = None,
         optional: bool = False,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        for what, given in (("sparse", sparse), ("ragged", ragged)):
+            if given:
+                raise ValueError(f"Input: {what}=True isn't there; arrays are dense")
+        if input_tensor is not None:
+            batch_shape = input_tensor.shape if batch_shape is None else batch_shape
+            dtype = input_tensor.dtype if dtype is None else dtype
         super().__init__(name=name, dtype=dtype, **kwargs)
         self.optional = bool(optional)
         if batch_shape is not None:
@@ -104,7 +117,8 @@ def Input(
     shape: Any = None,
     batch_size: int | None = None,
     dtype: Any = None,
-    sparse: bool = False,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Any = None,
     name: str | None = None,
     tensor: Any = None,
@@ -114,10 +128,8 @@ def Input(
 
     Parameters
     ----------
-    shape, batch_size, dtype, batch_shape, name, optional
+    shape, batch_size, dtype, sparse, ragged, batch_shape, name, optional
         As of `InputLayer`.
-    sparse
-        Must be False: arrays are dense.
     tensor
         A symbolic tensor to use as it is.
 
@@ -146,8 +158,7 @@ def Input(
         if type(tensor) is not KerasTensor:
             raise ValueError(f"Input: expected a symbolic tensor, got {type(tensor).__name__}")
         return tensor
-    if sparse:
-        raise ValueError("Input: sparse=True isn't there; arrays are dense")
     if dtype is not None:
         dtype = numpy.dtype(dtype)
-    return InputLayer(shape, batch_size, dtype, batch_shape, name, optional).output
+    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, None, optional, name)
+    return layer.output
