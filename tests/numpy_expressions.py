@@ -5,6 +5,7 @@ Each is evaluated twice, with ``np`` as numpy and as minpy.numpy, and with the a
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import tempfile
@@ -47,7 +48,23 @@ def text(content: str) -> io.StringIO:
     return io.StringIO(content)
 
 
+def written(write: Any) -> str:
+    """Return what a function writes to a file."""
+    file = io.StringIO()
+    write(file)
+    return file.getvalue()
+
+
+def printed(function: Any) -> str:
+    """Return what a function prints."""
+    file = io.StringIO()
+    with contextlib.redirect_stdout(file):
+        function()
+    return file.getvalue()
+
+
 TOOLS = {"did": did, "through_file": through_file, "text": text, "io": io}
+TOOLS |= {"written": written, "printed": printed}
 
 # --- functions ---
 
@@ -100,7 +117,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "isnat": ("bool(np.isnat(np.datetime64('NaT')))",),
     "diag_indices": ("np.diag_indices(3)",),
     "diag_indices_from": ("np.diag_indices_from(X)",),
-    "disp": ("np.disp(A, text('')) if False else None",),
+    "disp": ("written(lambda file: np.disp(A, file))",),
     "einsum_path": ("np.einsum_path('ij,jk,kl->il', X, X, X)[0]",),
     "empty": ("np.empty((2, 3)).shape", "np.empty(0)"),
     "eye": ("np.eye(3)", "np.eye(2, 3, -1, dtype=int)"),
@@ -174,12 +191,14 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "isfortran": ("np.isfortran(np.array(X, order='F'))",),
     "isrealobj": ("np.isrealobj(A)", "np.isrealobj(Z)"),
     "ix_": ("np.ix_([0, 2], [1])", "X[np.ix_(K, [0, 2])]"),
-    "lookfor": ("callable(np.lookfor)",),
+    "lookfor": ("written(lambda file: np.lookfor('dumps', 'json', output=file))",),
     "mask_indices": ("np.mask_indices(3, np.triu)",),
     "may_share_memory": ("np.may_share_memory(X, X[0])", "np.may_share_memory(X, X.copy())"),
     "shares_memory": ("np.shares_memory(X, X[1:])", "np.shares_memory(A, B)"),
     "meshgrid": ("np.meshgrid(A, B)", "np.meshgrid(A, I, indexing='ij', sparse=True)"),
-    "nested_iters": ("[len(list(i)) for i in np.nested_iters(X, [[0], [1]])][:0]",),
+    "nested_iters": (
+        "[float(v) for i in [np.nested_iters(X, [[0], [1]])] for _ in i[0] for v in i[1]]",
+    ),
     "piecewise": ("np.piecewise(A, [A > 0, A < -1], [lambda x: x * x, lambda x: -x, 0.5])",),
     "place": ("did(np.place, A, A > 0, [9.0])",),
     "put": ("did(np.put, X, [0, 8], [5.0, 6.0])", "did(np.put, A, [7], 1.0)"),
@@ -233,15 +252,15 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     # About NumPy itself.
     "get_include": ("np.get_include()",),
     "show_config": ("np.show_config('dicts').keys()",),
-    "info": ("np.info(np.sum, output=io.StringIO())",),
-    "source": ("np.source(np.polyadd, output=io.StringIO()) if False else None",),
-    "who": ("callable(np.who)",),
-    "show_runtime": ("callable(np.show_runtime)",),
-    "add_docstring": ("callable(np.add_docstring)",),
-    "add_newdoc": ("callable(np.add_newdoc)",),
-    "add_newdoc_ufunc": ("callable(np.add_newdoc_ufunc)",),
-    "deprecate": ("callable(np.deprecate)",),
-    "deprecate_with_doc": ("callable(np.deprecate_with_doc)",),
+    "info": ("written(lambda file: np.info('numpy.interp', output=file))",),
+    "source": ("written(lambda file: np.source(did, output=file))",),
+    "who": ("printed(lambda: np.who({'A': A, 'X': X}))",),
+    "show_runtime": ("printed(np.show_runtime)",),
+    "add_docstring": ("(lambda f: (np.add_docstring(f, 'new'), f.__doc__))(lambda: 0)",),
+    "add_newdoc": ("np.add_newdoc('json', 'nothing', 'new')",),
+    "add_newdoc_ufunc": ("np.add_newdoc_ufunc(np.frompyfunc(abs, 1, 1), 'new')",),
+    "deprecate": ("np.deprecate(lambda n: n + 1)(3)", "np.deprecate(len, message='old')(X)"),
+    "deprecate_with_doc": ("np.deprecate_with_doc('old')(lambda n: n + 1)(3)",),
     # --- linear algebra ---
     "linalg.eigvals": ("np.linalg.eigvals(X)",),
     "linalg.lstsq": ("np.linalg.lstsq(X, A, rcond=None)",),
@@ -271,6 +290,59 @@ EXPRESSIONS |= {
     "random.shuffle": ("(np.random.seed(1), did(np.random.shuffle, X))[1]",),
 }
 
+# --- classes, and objects that make arrays ---
+
+EXPRESSIONS |= {
+    "DataSource": ("np.DataSource(None).exists('not there')",),
+    "broadcast": ("np.broadcast(A, X).shape", "np.broadcast(A, J[:2])"),
+    "busdaycalendar": ("np.busdaycalendar().weekmask.tolist()",),
+    "c_": ("np.c_[A, B]", "np.c_[X, I]"),
+    "cast": ("np.cast['f4'](I).tolist()",),
+    "chararray": ("np.chararray((2, 1)).shape",),
+    "dtype": ("np.dtype('f4')", "np.dtype([('a', int)]).names", "np.dtype('no')"),
+    "errstate": ("np.errstate(divide='ignore').__enter__()",),
+    "finfo": ("np.finfo(A.dtype).eps.item()", "np.finfo(int)"),
+    "flatiter": ("type(np.asmatrix(X).flat) is np.flatiter",),
+    "format_parser": ("np.format_parser('f8, i4', [], []).dtype",),
+    "iinfo": ("np.iinfo('int8').max", "np.iinfo(float)"),
+    "index_exp": ("X[np.index_exp[1:, ::-1]]",),
+    "little_endian": ("np.little_endian",),
+    "matrix": ("np.array(np.matrix(X) * np.matrix(X))",),
+    "memmap": ("through_file(A.tofile, lambda f: np.array(np.memmap(f, float, 'r')))",),
+    "mgrid": ("np.mgrid[0:3, 0:2]", "np.mgrid[0:1:5j]"),
+    "ndarray": ("type(A) is np.ndarray",),
+    "ndenumerate": ("[(i, float(v)) for i, v in np.ndenumerate(X)]",),
+    "ndindex": ("list(np.ndindex(2, 3))", "list(np.ndindex(-1))"),
+    "nditer": ("[float(v) for v in np.nditer(X)]",),
+    "ogrid": ("np.ogrid[0:3, 0:2]",),
+    "poly1d": (
+        "np.poly1d(A)(B)",
+        "(np.poly1d(A) * np.poly1d(B)).coeffs",
+        "np.poly1d(A).deriv().c",
+        "np.poly1d(X)",
+    ),
+    "r_": ("np.r_[A, 0.5, B]", "np.r_['0,2', A, B]", "np.r_[0:1:5j]"),
+    "recarray": ("np.recarray((2,), 'f8, i4').dtype.names",),
+    "record": ("type(np.rec.array([(1, 2.5)], 'i4, f4')[0]) is np.record",),
+    "s_": ("X[np.s_[::2, 1]]",),
+    "typecodes": ("np.typecodes['Float']",),
+    "ufunc": ("type(np.frompyfunc(abs, 1, 1)) is np.ufunc",),
+    "vectorize": (
+        "np.vectorize(lambda a, b: a * b if a > b else a)(A, B)",
+        "np.vectorize(lambda a: a.sum(), signature='(n)->()')(X)",
+        "np.vectorize(lambda a: (a, a > 0), otypes='fi')(A)",
+        "np.vectorize(lambda a: a)(E)",
+    ),
+    "random.BitGenerator": ("issubclass(np.random.PCG64, np.random.BitGenerator)",),
+    "random.Generator": ("np.random.Generator(np.random.PCG64(3)).random(4)",),
+    **{
+        f"random.{name}": (f"np.random.Generator(np.random.{name}(3)).integers(0, 99, 4)",)
+        for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+    },
+    "random.RandomState": ("np.random.RandomState(3).rand(4)",),
+    "random.SeedSequence": ("np.random.SeedSequence(3).generate_state(3).tolist()",),
+}
+
 # --- polynomials: six families with functions of the same names ---
 
 _FAMILIES = {
@@ -288,7 +360,7 @@ _OF_FAMILIES = {
     "{f}mul": "(A, B)",
     "{f}div": "(P, A)",
     "{f}pow": "(A, 2)",
-    "{f}val": "(0.5, A)",
+    "{f}val": "(P, A)",
     "{f}val2d": "(A, B, X)",
     "{f}val3d": "(A, B, A, X[None])",
     "{f}grid2d": "(A, B, X)",
@@ -302,10 +374,10 @@ _OF_FAMILIES = {
     "{f}fromroots": "(A)",
     "{f}roots": "(A)",
     "{f}companion": "(P)",
-    "{f}line": "(1.5, 2.0)",
-    "{f}trim": "(np.array([1.0, 0.0]))",
+    "{f}line": "(A[0], B[1])",
+    "{f}trim": "(A * [1.0, 1.0, 0.0])",
     "{f}gauss": "(3)",
-    "{f}weight": "(np.array([0.25, 0.5]))",
+    "{f}weight": "(P * 0.25)",
     "{f}2poly": "(A)",
     "poly2{f}": "(A)",
     "chebpts1": "(4)",
@@ -391,6 +463,12 @@ EXPRESSIONS |= {
         "empty": "np.ma.empty(2).shape",
         "flatten_structured_array": "np.ma.flatten_structured_array("
         "np.ma.array([(1, 2.5)], dtype='i4, f4'))",
+        "MaskedArray": "np.ma.MaskedArray([1.5, 2.0], [0, 1]) * 2.0",
+        "masked": "np.ma.array(A, mask=K)[0] is np.ma.masked",
+        "masked_array": "np.ma.masked_array([1.5, 2.0], [0, 1])",
+        "mr_": "np.ma.mr_[A, 0.5]",
+        "mvoid": "np.ma.mvoid((1, 2), dtype='i4, i4').tolist()",
+        "nomask": "np.ma.getmask(A) is np.ma.nomask",
         "frombuffer": "np.ma.frombuffer(b'ab', 'uint8')",
         "fromflex": "np.ma.fromflex(np.ma.array(A).toflex())",
         "fromfunction": "np.ma.fromfunction(lambda i: i * 2, (3,))",

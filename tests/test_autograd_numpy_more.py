@@ -363,3 +363,24 @@ def test_derivatives_of_ranges_and_counts(function):
         minpy.check_grads(lambda v, w: function(v, w) * 1.0, modes=["rev", "fwd"], order=2)(v, w)
         moved = minpy.make_vjp(lambda v, w: function(v, w), (0, 1))(v, w)[1]
         numpy.testing.assert_allclose(moved.asnumpy(), function(v, w).asnumpy(), rtol=1e-12)
+
+
+def test_vectorize():
+    minpy.set_default_dtype("float64")
+    x, y = np.array([[0.5, 2.0], [1.5, -1.0]]), np.array([1.0, 1.25])
+
+    @np.vectorize
+    def smaller(a, b=2.0):
+        return a * a if a < b else b / a
+
+    minpy.check_grads(lambda x, y: smaller(x, y), modes=["rev", "fwd"], order=2)(x, y)
+    minpy.check_grads(lambda x: smaller(x, b=1.0), modes=["rev", "fwd"], order=2)(x)
+    pair = np.vectorize(lambda a, b: (a * b, a + b), otypes="dd")
+    minpy.check_grads(lambda x, y: pair(x, y)[0] * pair(x, y)[1], modes=["rev", "fwd"])(x, y)
+    single = np.vectorize(lambda a: a * 3, otypes=["float32"])
+    assert minpy.grad(lambda x: np.sum(single(x)))(x).tolist() == [[3, 3], [3, 3]]
+    assert np.vectorize(otypes="f")(lambda a: a)(3).dtype == numpy.float32
+    with pytest.raises(NoDerivativeError, match="with a signature"):
+        minpy.grad(np.vectorize(lambda a: a.sum(), signature="(n)->()"))(y)
+    with pytest.raises(ValueError, match="size 0"):
+        minpy.grad(lambda x: np.sum(smaller(x)))(np.zeros(0))

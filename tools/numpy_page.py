@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import re
 import sys
 import types
 import warnings
@@ -42,12 +43,26 @@ on minpy arrays.
 - **Kernel**: who computes: NumPy, or both where MXNet has an operator that gives the same numbers
   (on a GPU, in a graph, and where the policy asks for it). A dash: nothing is computed.
 - **Derivative**: `reverse, forward` where there is one in both modes (those of any order follow);
-  `none` where by its nature the result has none (integers, booleans, piecewise constants, random
-  draws), or nothing goes in that could be differentiated; `refused` where there is no rule: asking
-  for a derivative is an error that says so.
+  `none` where by its nature there is none, and why; `refused` where there is no rule: asking for a
+  derivative is an error that says so. So it is with matrices and masked arrays: they are NumPy's
+  own, and hold no history.
 - **Test**: where it is compared with NumPy; all tests are in `tests/`.
 """
 
+
+# Functions of floats that give floats, and have no derivative that says anything.
+_STEPS = "around ceil fix floor floor_divide heaviside rint round round_ sign trunc"
+_FILES = "fromfile load memmap savetxt savez savez_compressed"
+CONSTANT = {
+    **dict.fromkeys(_STEPS.split(), "piecewise constant"),
+    **dict.fromkeys(["nextafter", "spacing"], "about floating-point numbers"),
+    **dict.fromkeys(["empty_like", "ones_like", "zeros_like"], "constant"),
+    **dict.fromkeys(_FILES.split(), "through a file"),
+    "frombuffer": "of bytes",
+}
+
+_NO_DRAWS = {"random.BitGenerator", "random.SeedSequence", "random.default_rng"}
+_NO_DRAWS |= {"random.get_state", "random.seed", "random.set_state"}
 
 # --- calls of a function, as the tests make them --------------------------------------------------
 
@@ -71,7 +86,8 @@ def _calls() -> dict[str, list[tuple[str, Callable[..., Any], list[numpy.ndarray
         found.setdefault(call.path, []).append(entry)
     for path, texts in EXPRESSIONS.items():
         for text in texts:
-            names = [n for n, v in ARRAYS.items() if v.dtype.kind == "f" and v.size]
+            floats = [n for n, v in ARRAYS.items() if v.dtype.kind == "f" and v.size]
+            names = [n for n in floats if re.search(rf"\b{n}\b", text)]
 
             def run(*arrays: Any, text: str = text, names: Any = names) -> Any:
                 given = {n: np.array(v) for n, v in ARRAYS.items()}
@@ -134,11 +150,11 @@ def _kernel(function: Any, calls: list) -> str:
     return "NumPy" if ran_numpy else "–"
 
 
-def _derivative(function: Any, calls: list, masked: bool) -> str:
-    """Say in which modes a function was differentiated; none of `masked` arrays can be."""
-    if isinstance(function, Primitive) and not function.differentiable:
-        return "none"
-    said = "none"
+def _derivative(path: str, calls: list) -> str:
+    """Say in which modes a function was differentiated, or why there is none."""
+    if path.startswith("random."):
+        return "none: a draw" if path not in _NO_DRAWS else "none: no floats go in"
+    refused = False
     for _, run, arrays in calls:
         if not arrays:
             continue
@@ -146,20 +162,28 @@ def _derivative(function: Any, calls: list, masked: bool) -> str:
         try:
             modes = [m for m, make in _MODES if _depends(run, given, make)]
         except NoDerivativeError:
-            said = "refused"
+            refused = True
             continue
         except Exception:
             continue
         if modes:
             return ", ".join(modes)
-    if masked and said == "none" and any(_gives_floats(run, arrays) for _, run, arrays in calls):
+    masked = path.startswith("ma.")
+    if not masked and not any(arrays for _, _, arrays in calls):
+        return "none: no floats go in"
+    if not any(_gives_floats(run, arrays) for _, run, arrays in calls if arrays or masked):
+        return "none: no floats come out"
+    if refused or masked or path == "matrix":
         return "refused"
-    return said
+    return f"none: {CONSTANT[path]}"
 
 
 def _gives_floats(run: Callable[..., Any], arrays: list) -> bool:
-    results = _results(run(*[np.array(a) for a in arrays]))
-    return any(getattr(r, "dtype", numpy.dtype(int)).kind in "fc" for r in results)
+    try:
+        results = list(_results(run(*[np.array(a) for a in arrays])))
+    except Exception:  # a call that raises what NumPy raises
+        return False
+    return any(isinstance(r, np.ndarray | numpy.ndarray) and r.dtype.kind in "fc" for r in results)
 
 
 def _depends(run: Callable[..., Any], arrays: list, make: Callable[..., Any]) -> bool:
@@ -224,12 +248,12 @@ def rows(module: str, calls: dict) -> Iterator[tuple[str, ...]]:
             continue
         path = f"{module}.{name}" if module else name
         function = getattr(ours, name)
-        if kind not in ("function", "ufunc"):
+        made = calls.get(path, [])
+        if kind not in ("function", "ufunc") and not made:
             yield name, kind, "–", "–", "test_numpy_names.py"
             continue
-        made = calls.get(path, [])
         tests = sorted({file for file, _, _ in made})
-        derivative = _derivative(function, made, module == "ma")
+        derivative = _derivative(path, made)
         yield name, kind, _kernel(function, made), derivative, ", ".join(tests)
 
 

@@ -10,12 +10,16 @@ from typing import Any
 
 import numpy
 
-from minpy.array import as_ndarray, ndarray
+from minpy.array import as_ndarray, is_tracked, ndarray
+from minpy.context import current_context
+from minpy.errors import NoDerivativeError
 from minpy.inplace import assign
+from minpy.numpy.broadcasting import broadcast_arrays
 from minpy.numpy.creation import zeros
-from minpy.numpy.shaping import expand_dims, moveaxis, reshape, stack
+from minpy.numpy.fallback import arrays_in, operands, plain, wrapped
+from minpy.numpy.shaping import expand_dims, moveaxis, ravel, reshape, stack
 
-__all__ = ["apply_along_axis", "apply_over_axes", "piecewise"]
+__all__ = ["apply_along_axis", "apply_over_axes", "piecewise", "vectorize"]
 
 
 def apply_along_axis(
@@ -125,3 +129,59 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
         elif mask.any():
             assign(made, mask, part(x[mask], *args, **kw))
     return made
+
+
+class vectorize(numpy.vectorize):
+    """A function of numbers as one of arrays, as `numpy.vectorize`; gradients flow through it.
+
+    Where a derivative is taken, the function gets arrays without dimensions, one after the other.
+
+    Parameters
+    ----------
+    pyfunc, otypes, doc, excluded, cache, signature
+        As in NumPy.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> import minpy.numpy as np
+    >>> larger = np.vectorize(lambda a, b: a * b if a > b else a)
+    >>> larger(np.array([1., 3.]), 2.0)
+    array([1., 6.])
+    >>> minpy.grad(lambda x: np.sum(larger(x, 2.0)))(np.array([1., 3.]))
+    array([1., 2.])
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the function to each element of the arguments, broadcast against each other."""
+        if self.pyfunc is numpy._NoValue:  # a decorator that was given options
+            return super().__call__(*args, **kwargs)
+        arrays = tuple(arrays_in((args, kwargs)))
+        if any(is_tracked(a) for a in arrays):
+            return self._tracked(args, kwargs)
+        context = arrays[0].context if arrays else current_context()
+        return wrapped(
+            super().__call__(*plain(args), **plain(kwargs)), context, operands(args, kwargs)
+        )
+
+    def _tracked(self, args: tuple, kwargs: dict) -> Any:
+        if self.signature is not None or self.excluded & {*kwargs, *range(len(args))}:
+            raise NoDerivativeError(
+                "vectorize: no derivative with a signature or excluded arguments; call the "
+                "function on each part and join the results with stack"
+            )
+        names = list(kwargs)
+        parts = [ravel(a) for a in broadcast_arrays(*args, *kwargs.values())]
+        shape = numpy.broadcast_shapes(*[numpy.shape(a) for a in (*args, *kwargs.values())])
+        made = []
+        for values in zip(*parts, strict=True):
+            given = dict(zip(names, values[len(args) :], strict=True))
+            made.append(self.pyfunc(*values[: len(args)], **given))
+        if not made:
+            raise ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
+        several = isinstance(made[0], tuple)
+        results = zip(*made, strict=True) if several else [made]
+        joined = [reshape(stack([as_ndarray(v) for v in of]), shape) for of in results]
+        if self.otypes:
+            joined = [j.astype(t) for j, t in zip(joined, self.otypes, strict=True)]
+        return tuple(joined) if several else joined[0]
