@@ -7,335 +7,23 @@ its transpose from outputs to inputs, and the gradient of the kernel. All three 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import itertools
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import numpy
-
-from minpy import runtime
 from minpy.array import ndarray
 from minpy.autograd.rules import def_linear, defjvp_argnums, defvjp, defvjp_argnums
 from minpy.errors import ShapeError
-from minpy.layers.functions.operands import floats, is_float32, refuse_unsupported, training
-from minpy.layers.functions.padding import inside, mx_padded, padded
-from minpy.layers.functions.windows import Pads, hashable, one_per_axis, padding, size_after
+from minpy.layers.functions import convolution_kernels as kernels
+from minpy.layers.functions.convolution_geometry import (
+    check_ranks,
+    geometry_of,
+    transposed_geometry_of,
+)
+from minpy.layers.functions.operands import floats, is_float32
+from minpy.layers.functions.windows import hashable
 from minpy.primitives import Primitive, registry
 
 __all__ = ["conv", "conv_transpose"]
-
-
-@dataclass(frozen=True)
-class ConvolutionGeometry:
-    """All numbers of a convolution but the batch size, which no kernel but the input's knows."""
-
-    channels: int
-    size: tuple[int, ...]
-    filters: int
-    window: tuple[int, ...]
-    stride: tuple[int, ...]
-    pads: Pads
-    dilation: tuple[int, ...]
-    groups: int
-    after: tuple[int, ...]  # size of the output
-
-    @functools.cached_property
-    def reach(self) -> tuple[int, ...]:
-        """Elements from the first to the last of a window."""
-        return _reach(self.window, self.dilation)
-
-    @functools.cached_property
-    def weight_shape(self) -> tuple[int, ...]:
-        """Shape of the kernel."""
-        return (self.filters, self.channels // self.groups, *self.window)
-
-    @functools.cached_property
-    def multiplications(self) -> int:
-        """Multiplications for one sample."""
-        return math.prod(self.weight_shape) * math.prod(self.after)
-
-    @functools.cached_property
-    def common_pad(self) -> tuple[int, ...]:
-        """Padding on both sides of each axis, all that MXNet's operators have."""
-        return tuple(min(pad) for pad in self.pads)
-
-    @functools.cached_property
-    def extra_pads(self) -> Pads:
-        """What is left to pad explicitly."""
-        return tuple(
-            (before - common, after - common)
-            for (before, after), common in zip(self.pads, self.common_pad, strict=True)
-        )
-
-    @functools.cached_property
-    def attributes(self) -> dict[str, Any]:
-        """What MXNet's operators are told."""
-        return {
-            "kernel": self.window,
-            "stride": self.stride,
-            "pad": self.common_pad,
-            "dilate": self.dilation,
-            "num_group": self.groups,
-        }
-
-
-def _reach(window: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple((w - 1) * d + 1 for w, d in zip(window, dilation, strict=True))
-
-
-# --- NumPy kernels: the windows as columns of a matrix --------------------------------------------
-
-# Columns are made for a part of the batch at a time, this many bytes: they stay in the cache.
-_PART = 1 << 20
-
-
-def _compute_dtype(dtype: numpy.dtype) -> numpy.dtype:
-    """Return what NumPy multiplies matrices fast in: not float16."""
-    return numpy.promote_types(dtype, numpy.float32)
-
-
-def _padded(x: numpy.ndarray, pads: Pads, dtype: numpy.dtype) -> numpy.ndarray:
-    if not any(map(any, pads)):
-        return numpy.ascontiguousarray(x, dtype)
-    return padded(x.astype(dtype, copy=False), pads)
-
-
-def _windows(xp: numpy.ndarray, geometry: ConvolutionGeometry) -> numpy.ndarray:
-    """Return a view (batch, groups, channels of a group, *window, *after) of padded inputs."""
-    g = geometry
-    n, channels = xp.shape[:2]
-    each = channels // g.groups
-    batch, channel, *spatial = xp.strides
-    return numpy.lib.stride_tricks.as_strided(
-        xp,
-        (n, g.groups, each, *g.window, *g.after),
-        (
-            batch,
-            channel * each,
-            channel,
-            *[s * d for s, d in zip(spatial, g.dilation, strict=True)],
-            *[s * t for s, t in zip(spatial, g.stride, strict=True)],
-        ),
-        writeable=False,
-    )
-
-
-def _parts(n: int, geometry: ConvolutionGeometry, dtype: numpy.dtype) -> Iterator[slice]:
-    g = geometry
-    sample = g.channels * math.prod(g.window) * math.prod(g.after) * dtype.itemsize
-    step = max(1, _PART // max(sample, 1))
-    return (slice(start, min(start + step, n)) for start in range(0, n, step))
-
-
-def _is_pointwise(geometry: ConvolutionGeometry) -> bool:
-    """Say whether the columns are the input itself."""
-    g = geometry
-    return set(g.window) == {1} and set(g.stride) == {1} and not any(map(any, g.pads))
-
-
-def _forward(
-    x: numpy.ndarray, w: numpy.ndarray, b: numpy.ndarray | None, geometry: ConvolutionGeometry
-) -> numpy.ndarray:
-    g = geometry
-    n, dtype = x.shape[0], _compute_dtype(x.dtype)
-    rows, inner, columns = g.filters // g.groups, math.prod(g.weight_shape[1:]), math.prod(g.after)
-    matrix = numpy.ascontiguousarray(w, dtype).reshape(g.groups, rows, inner)
-    out = numpy.empty((n, g.groups, rows, columns), dtype)
-    xp = _padded(x, g.pads, dtype)
-    if _is_pointwise(g):
-        numpy.matmul(matrix, xp.reshape(n, g.groups, inner, columns), out=out)
-    else:
-        windows = _windows(xp, g)
-        for part in _parts(n, g, dtype):
-            moved = numpy.ascontiguousarray(windows[part])
-            numpy.matmul(matrix, moved.reshape(-1, g.groups, inner, columns), out=out[part])
-    out = out.reshape(n, g.filters, *g.after)
-    if b is not None:
-        out += b.astype(dtype, copy=False).reshape(-1, *(1,) * len(g.after))
-    return out.astype(x.dtype, copy=False)
-
-
-def _to_input(y: numpy.ndarray, w: numpy.ndarray, geometry: ConvolutionGeometry) -> numpy.ndarray:
-    g = geometry
-    n, dtype = y.shape[0], _compute_dtype(y.dtype)
-    rows, inner, columns = g.filters // g.groups, math.prod(g.weight_shape[1:]), math.prod(g.after)
-    each = g.channels // g.groups
-    matrix = numpy.ascontiguousarray(w, dtype).reshape(g.groups, rows, inner).swapaxes(1, 2)
-    given = numpy.ascontiguousarray(y, dtype).reshape(n, g.groups, rows, columns)
-    if _is_pointwise(g):
-        out = numpy.matmul(matrix, given).reshape(n, g.channels, *g.size)
-        return out.astype(y.dtype, copy=False)
-    sizes = [size + sum(pad) for size, pad in zip(g.size, g.pads, strict=True)]
-    out = numpy.zeros((n, g.groups, each, *sizes), dtype)
-    for part in _parts(n, g, dtype):
-        moved = numpy.matmul(matrix, given[part]).reshape(-1, g.groups, each, *g.window, *g.after)
-        target = out[part]
-        for offset in itertools.product(*map(range, g.window)):
-            target[_moved(offset, g)] += moved[(slice(None),) * 3 + offset]
-    out = out.reshape(n, g.channels, *sizes)[inside(g.pads, g.size)]
-    return numpy.ascontiguousarray(out, y.dtype)
-
-
-def _moved(offset: tuple[int, ...], geometry: ConvolutionGeometry) -> tuple:
-    """Return the index of the elements that all windows have at one of their places."""
-    g = geometry
-    return (
-        ...,
-        *[
-            slice(o * d, o * d + t * (a - 1) + 1, t)
-            for o, d, t, a in zip(offset, g.dilation, g.stride, g.after, strict=True)
-        ],
-    )
-
-
-def _to_weights(x: numpy.ndarray, y: numpy.ndarray, geometry: ConvolutionGeometry) -> numpy.ndarray:
-    g = geometry
-    n, dtype = x.shape[0], _compute_dtype(x.dtype)
-    rows, inner, columns = g.filters // g.groups, math.prod(g.weight_shape[1:]), math.prod(g.after)
-    given = numpy.asarray(y, dtype).reshape(n, g.groups, rows, columns)
-    xp = _padded(x, g.pads, dtype)
-    windows = _windows(xp, g)
-    axes = len(g.window)
-    order = (1, 2, *range(3, 3 + axes), 0, *range(3 + axes, 3 + 2 * axes))
-    out = numpy.zeros((g.groups, rows, inner), dtype)
-    for part in _parts(n, g, dtype):
-        # One product for all samples of the part: their windows lie side by side.
-        moved = numpy.ascontiguousarray(windows[part].transpose(order))
-        moved = moved.reshape(g.groups, inner, -1)
-        left = numpy.ascontiguousarray(given[part].transpose(1, 2, 0, 3))
-        out += numpy.matmul(left.reshape(g.groups, rows, -1), moved.swapaxes(1, 2))
-    return out.reshape(g.weight_shape).astype(x.dtype, copy=False)
-
-
-def _to_biases(y: numpy.ndarray) -> numpy.ndarray:
-    flat = y.reshape(*y.shape[:2], math.prod(y.shape[2:]))
-    return flat.sum(2, dtype=_compute_dtype(y.dtype)).sum(0).astype(y.dtype)
-
-
-def _gradients(
-    y: numpy.ndarray,
-    x: numpy.ndarray,
-    w: numpy.ndarray,
-    geometry: ConvolutionGeometry,
-    with_input: bool,
-) -> tuple[numpy.ndarray, ...]:
-    rest = (_to_weights(x, y, geometry), _to_biases(y))
-    return (_to_input(y, w, geometry), *rest) if with_input else rest
-
-
-# --- MXNet kernels: oneDNN ------------------------------------------------------------------------
-
-
-def _mx_crop(F: Any, x: Any, geometry: ConvolutionGeometry) -> Any:
-    extra = geometry.extra_pads
-    if not any(map(any, extra)):
-        return x
-    for axis, ((before, _), size) in enumerate(zip(extra, geometry.size, strict=True)):
-        x = F("slice_axis", x, axis=axis + 2, begin=before, end=before + size)
-    return x
-
-
-def _mx_forward(F: Any, x: Any, w: Any, b: Any, geometry: ConvolutionGeometry) -> Any:
-    refuse_unsupported(x, w, b)
-    x = mx_padded(F, x, geometry.extra_pads)
-    given = (x, w) if b is None else (x, w, b)
-    with training(F):
-        return F(
-            "Convolution",
-            *given,
-            num_filter=geometry.filters,
-            no_bias=b is None,
-            **geometry.attributes,
-        )
-
-
-def _has_deconvolution(F: Any, y: Any, geometry: ConvolutionGeometry) -> bool:
-    """Say whether MXNet's Deconvolution computes this.
-
-    oneDNN's refuses dilation over three axes. MXNet's own, for float64 and on a GPU, has two axes
-    at most, and its result is wrong where dilation meets a stride.
-    """
-    axes, dilated = len(geometry.window), set(geometry.dilation) != {1}
-    on_cpu = F.symbolic or y.context.device_type == "cpu"
-    if on_cpu and y.dtype == numpy.float32:
-        return axes < 3 or not dilated
-    return axes < 3 and not dilated
-
-
-def _mx_to_input(F: Any, y: Any, w: Any, geometry: ConvolutionGeometry) -> Any:
-    refuse_unsupported(y, w)
-    g = geometry
-    if _has_deconvolution(F, y, g):
-        return _mx_deconvolution(F, y, w, g)
-    if not F.symbolic:
-        x = F("zeros_like", F.empty((y.shape[0], g.channels, *g.size), y))
-        return _mx_gradients(F, y, x, w, g, True)[0]
-    undilated = dataclasses.replace(g, window=g.reach, dilation=(1,) * len(g.window))
-    if not _has_deconvolution(F, y, undilated):
-        raise runtime.Unsupported("MXNet has no such transposed convolution")
-    return _mx_deconvolution(F, y, _mx_dilated(F, w, g), undilated)
-
-
-def _mx_dilated(F: Any, w: Any, geometry: ConvolutionGeometry) -> Any:
-    """Return the kernel that does undilated what `w` does: with zeros between its elements."""
-    shape = list(geometry.weight_shape)
-    for axis, (dilation, reach) in enumerate(
-        zip(geometry.dilation, geometry.reach, strict=True), start=2
-    ):
-        if dilation > 1:
-            zeros = [F("zeros_like", w)] * (dilation - 1)
-            w = F("stack", w, *zeros, axis=axis + 1, num_args=dilation)
-            shape[axis] *= dilation
-            w = F("slice_axis", F("Reshape", w, shape=tuple(shape)), axis=axis, begin=0, end=reach)
-            shape[axis] = reach
-    return w
-
-
-def _mx_deconvolution(F: Any, y: Any, w: Any, geometry: ConvolutionGeometry) -> Any:
-    g = geometry
-    sizes = [n + sum(e) for n, e in zip(g.size, g.extra_pads, strict=True)]
-    # Sizes that leave a rest when divided by the stride come from the same output size.
-    rest = tuple(
-        (n + 2 * p - r) % t
-        for n, p, r, t in zip(sizes, g.common_pad, g.reach, g.stride, strict=True)
-    )
-    with training(F):
-        x = F("Deconvolution", y, w, num_filter=g.channels, adj=rest, no_bias=True, **g.attributes)
-    return _mx_crop(F, x, g)
-
-
-def _mx_gradients(
-    F: Any, y: Any, x: Any, w: Any, geometry: ConvolutionGeometry, with_input: bool
-) -> Any:
-    if F.symbolic:
-        raise runtime.Unsupported("a convolution's gradient can't be part of a graph")
-    refuse_unsupported(y, x, w)
-    g = geometry
-    x = mx_padded(F, x, g.extra_pads)
-    # It computes all three gradients whether they are wanted or not, and reads no bias.
-    dx, dw = F.empty(x.shape, x), F.empty(g.weight_shape, x)
-    b, db = F.empty((g.filters,), x), F.empty((g.filters,), x)
-    with training(F):
-        F.into(
-            "_backward_Convolution",
-            [y, x, w, b],
-            [dx, dw, db],
-            num_filter=g.filters,
-            no_bias=False,
-            **g.attributes,
-        )
-    return (_mx_crop(F, dx, g), dw, db) if with_input else (dw, db)
-
-
-def _mx_to_weights(F: Any, x: Any, y: Any, geometry: ConvolutionGeometry) -> Any:
-    if F.symbolic:
-        raise runtime.Unsupported("a convolution's gradient can't be part of a graph")
-    w = F("zeros_like", F.empty(geometry.weight_shape, x))
-    return _mx_gradients(F, y, x, w, geometry, False)[0]
 
 
 # --- primitives -----------------------------------------------------------------------------------
@@ -360,55 +48,43 @@ def _on_onednn(geometry_at: int) -> Any:
 
 
 convolution = Primitive(
-    "convolution", _forward, arrays=3, mxnet=_mx_forward, faster_on_mxnet=_on_onednn(3)
+    "convolution",
+    kernels.forward,
+    arrays=3,
+    mxnet=kernels.mx_forward,
+    faster_on_mxnet=_on_onednn(3),
 )
 # to_input(y, w, geometry): the transpose of convolution in its input.
 to_input = Primitive(
     "convolution_to_input",
-    _to_input,
+    kernels.to_input,
     arrays=2,
-    mxnet=_mx_to_input,
+    mxnet=kernels.mx_to_input,
     faster_on_mxnet=_on_onednn(2),
 )
 # to_weights(x, y, geometry): the transpose of convolution in its kernel.
 to_weights = Primitive(
     "convolution_to_weights",
-    _to_weights,
+    kernels.to_weights,
     arrays=2,
-    mxnet=_mx_to_weights,
+    mxnet=kernels.mx_to_weights,
     faster_on_mxnet=_on_onednn(2),
 )
 # gradients(y, x, w, geometry, with_input): of input (if wanted), kernel and biases in one go.
 gradients = Primitive(
     "convolution_gradients",
-    _gradients,
+    kernels.gradients,
     arrays=3,
-    mxnet=_mx_gradients,
+    mxnet=kernels.mx_gradients,
     faster_on_mxnet=_on_onednn(3),
 )
 
 
-def _mx_biased(F: Any, x: Any, b: Any) -> Any:
-    refuse_unsupported(x, b)
-    axes = len(x.shape) - 2
-    if x.dtype != numpy.float32 or b.dtype != numpy.float32:
-        return F("broadcast_add", x, F("Reshape", b, shape=(1, -1, *(1,) * axes)))
-    # oneDNN's convolution of each channel by 1, and its derivative, take 4.2 ms for 2 million
-    # elements where the sum and its derivative take 27.
-    channels = x.shape[1]
-    where = {} if F.symbolic else {"ctx": str(x.context)}
-    ones = F("_ones", shape=(channels, 1, *(1,) * axes), dtype="float32", **where)
-    told = {"kernel": (1,) * axes, "num_filter": channels, "num_group": channels}
-    with training(F):
-        return F("Convolution", x, ones, b, **told)
-
-
-def _biased(x: numpy.ndarray, b: numpy.ndarray) -> numpy.ndarray:
-    return x + b.reshape(-1, *(1,) * (x.ndim - 2))
-
-
 # biased(x, b): x plus a number for each channel.
-biased = Primitive("biased", _biased, arrays=2, mxnet=_mx_biased)
+biased = Primitive("biased", kernels.biased, arrays=2, mxnet=kernels.mx_biased)
+
+
+# --- derivatives ----------------------------------------------------------------------------------
 
 
 def _to_channels(y: Any) -> Any:
@@ -525,64 +201,6 @@ defjvp_argnums(gradients, _gradients_jvp)
 # --- public functions -----------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=1024)
-def _geometry(
-    sample: tuple[int, ...],
-    weights: tuple[int, ...],
-    stride: Any,
-    pad: Any,
-    dilation: Any,
-    groups: int,
-) -> ConvolutionGeometry:
-    filters, each, *window = weights
-    channels, *size = sample
-    axes = len(window)
-    strides = one_per_axis(stride, axes, "conv: stride")
-    dilations = one_per_axis(dilation, axes, "conv: dilation")
-    _check_groups("conv", groups, channels, each, filters, weights)
-    window, size = tuple(window), tuple(size)
-    reach = _reach(window, dilations)
-    pads = padding(pad, size, reach, strides, "conv: pad")
-    after = size_after(size, pads, reach, strides, "conv")
-    return ConvolutionGeometry(
-        channels, size, filters, window, strides, pads, dilations, groups, after
-    )
-
-
-def _check_groups(
-    by: str, groups: int, channels: int, each: int, filters: int, weights: tuple[int, ...]
-) -> None:
-    if not isinstance(groups, int) or groups < 1 or filters % groups:
-        raise ValueError(
-            f"{by}: expected groups that divide the {filters} filters of weights {weights}, "
-            f"got {groups!r}"
-        )
-    if channels != each * groups:
-        raise ShapeError(
-            f"{by}: weights of shape {weights} in {groups} groups take {each * groups} channels, "
-            f"got {channels}; channels come first, x of shape (batch, channels, …)"
-        )
-
-
-_AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
-
-
-def _check_ranks(by: str, x: ndarray, w: ndarray, layout: str) -> None:
-    axes = w.ndim - 2
-    if axes not in _AXES:
-        raise ShapeError(
-            f"{by}: expected weights of shape ({layout}, height, width), or with one or three axes "
-            f"in place of those two, got {w.shape}"
-        )
-    if x.ndim != w.ndim:
-        raise ShapeError(
-            f"{by}: expected x of shape (batch, channels, {_AXES[axes]}) for weights of shape "
-            f"{w.shape}, got {x.shape}"
-        )
-    if 0 in w.shape:
-        raise ShapeError(f"{by}: expected weights with elements, got shape {w.shape}")
-
-
 def conv(
     x: Any,
     w: Any,
@@ -638,62 +256,13 @@ def conv(
     (8, 16, 16, 16)
     """
     x, w, b = floats("conv", x=x, w=w, b=b)
-    _check_ranks("conv", x, w, "filters, channels / groups")
-    geometry = _geometry(
+    check_ranks("conv", x, w, "filters, channels / groups")
+    geometry = geometry_of(
         x.shape[1:], w.shape, hashable(stride), hashable(pad), hashable(dilation), groups
     )
     if b is not None and b.shape != (geometry.filters,):
         raise ShapeError(f"conv: expected biases of shape ({geometry.filters},), got {b.shape}")
     return convolution(x, w, b, geometry)
-
-
-@functools.lru_cache(maxsize=1024)
-def _transposed_geometry(
-    sample: tuple[int, ...],
-    weights: tuple[int, ...],
-    stride: Any,
-    pad: Any,
-    dilation: Any,
-    groups: int,
-    output_padding: Any,
-) -> ConvolutionGeometry:
-    """Return the geometry of the convolution from our output to our input."""
-    by = "conv_transpose"
-    filters, each, *window = weights
-    channels, *after = sample
-    axes = len(window)
-    window, after = tuple(window), tuple(after)
-    strides = one_per_axis(stride, axes, f"{by}: stride")
-    dilations = one_per_axis(dilation, axes, f"{by}: dilation")
-    if channels != filters:
-        raise ShapeError(
-            f"{by}: weights of shape {weights} take {filters} channels, got {channels}; "
-            "channels come first, x of shape (batch, channels, …)"
-        )
-    _check_groups(by, groups, each * groups, each, filters, weights)
-    reach = _reach(window, dilations)
-    if pad == "same":
-        size = tuple(n * t for n, t in zip(after, strides, strict=True))
-        pads = padding("same", size, reach, strides, f"{by}: pad")
-    elif pad == "valid":
-        size = tuple(n * t + max(r - t, 0) for n, t, r in zip(after, strides, reach, strict=True))
-        pads = ((0, 0),) * axes
-    else:
-        pads = padding(pad, after, reach, strides, f"{by}: pad")
-        extra = one_per_axis(output_padding, axes, f"{by}: output_padding", least=0)
-        size = tuple(
-            (n - 1) * t + r - sum(p) + e
-            for n, t, r, p, e in zip(after, strides, reach, pads, extra, strict=True)
-        )
-        if min(size) < 1:
-            raise ShapeError(f"{by}: padding {pads} leaves nothing of an input of size {after}")
-        if size_after(size, pads, reach, strides, by) != after:
-            raise ValueError(
-                f"{by}: expected output_padding below the stride {strides}, got {output_padding!r}"
-            )
-    return ConvolutionGeometry(
-        each * groups, size, filters, window, strides, pads, dilations, groups, after
-    )
 
 
 def conv_transpose(
@@ -739,8 +308,8 @@ def conv_transpose(
     array([[[ 1., 10.,  1., 10.]]])
     """
     x, w, b = floats("conv_transpose", x=x, w=w, b=b)
-    _check_ranks("conv_transpose", x, w, "channels, filters / groups")
-    geometry = _transposed_geometry(
+    check_ranks("conv_transpose", x, w, "channels, filters / groups")
+    geometry = transposed_geometry_of(
         x.shape[1:],
         w.shape,
         hashable(stride),
