@@ -581,3 +581,29 @@ def _float(dtype: Any, by: str) -> numpy.dtype:
 def _drawn_in(dtype: numpy.dtype) -> type:
     """Return what NumPy draws in: it has no generator of float16."""
     return numpy.float64 if dtype == numpy.float64 else numpy.float32
+
+
+# Keras' other draws, which need more than this module knows.
+_DISTRIBUTIONS = (
+    "SeedGenerator",
+    "beta",
+    "binomial",
+    "categorical",
+    "dropout",
+    "gamma",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _DISTRIBUTIONS:
+        from minpy import distributions
+
+        return getattr(distributions, name)
+    raise AttributeError(f"module 'minpy.random' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_DISTRIBUTIONS})

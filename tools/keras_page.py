@@ -44,7 +44,7 @@ What holds everywhere:
 """
 
 # Where Keras' modules and classes are here, if not under their own names.
-MODULES = {"preprocessing.image": "layers", "preprocessing.sequence": "utils"}
+MODULES = {"preprocessing.image": "utils", "preprocessing.sequence": "utils"}
 CLASSES = {
     "Model": "models.Model",
     "Sequential": "models.Sequential",
@@ -56,20 +56,10 @@ CLASSES = {
 # Keras' name → (the name here, what is different). A reason alone stands in the next table.
 DIFFERENT = {
     "models.save_model": ("saving.save_model", "or `model.save`"),
-    "random.randint": ("numpy.random.randint", "NumPy's arguments"),
-    "random.beta": ("numpy.random.beta", "NumPy's arguments"),
-    "random.binomial": ("numpy.random.binomial", "NumPy's arguments"),
-    "random.gamma": ("numpy.random.gamma", "NumPy's arguments"),
-    "random.shuffle": ("numpy.random.permutation", "NumPy's arguments; returns a copy"),
-    "random.categorical": ("numpy.random.choice", "NumPy's arguments"),
-    "random.dropout": ("layers.functions.dropout", "the function under `Dropout`"),
-    "random.truncated_normal": ("initializers.TruncatedNormal", "an object to call with a shape"),
-    "random.SeedGenerator": ("random.generator", "returns a NumPy generator for a key"),
     "config.floatx": ("config.default_dtype", "returns a NumPy dtype"),
     "config.set_floatx": ("config.set_default_dtype", ""),
     "config.dtype_policy": ("config.default_dtype", "weights and activations have one dtype"),
     "config.set_dtype_policy": ("config.set_default_dtype", "float16, float32 or float64"),
-    "utils.set_random_seed": ("random.seed", "seeds minpy alone, not Python's and NumPy's"),
     "utils.Progbar": ("callbacks.ProgressBar", "a callback; `fit` has one by itself"),
     "utils.standardize_dtype": ("numpy.dtype", ""),
 }
@@ -106,19 +96,12 @@ REASONS = {
     "writes with Orbax, which is JAX'": "callbacks.OrbaxCheckpoint",
     "files here are HDF5; `h5py` edits them": "saving.KerasFileEditor",
     "columns of a table are layers of preprocessing on several inputs": "utils.FeatureSpace",
-    _FILES: """utils.array_to_img utils.audio_dataset_from_directory utils.img_to_array
-        utils.load_img utils.save_img utils.text_dataset_from_directory
-        preprocessing.image.array_to_img preprocessing.image.img_to_array
-        preprocessing.image.load_img preprocessing.image.save_img""",
-    "`Resizing(crop_to_aspect_ratio=True)`": "preprocessing.image.smart_resize",
+    _FILES: "utils.audio_dataset_from_directory utils.text_dataset_from_directory",
     "`minpy.datasets` fetches its own files, with a check": "utils.get_file",
-    "no global state to clear": "utils.clear_session",
     "a dict does": "utils.Config",
     _CONSOLE: """utils.disable_interactive_logging utils.enable_interactive_logging
         utils.is_interactive_logging_enabled config.disable_interactive_logging
         config.enable_interactive_logging config.is_interactive_logging_enabled""",
-    "`model.inputs`": "utils.get_source_inputs",
-    "`minpy.layers.symbolic.is_symbolic`": "utils.is_keras_tensor",
     "no sets of data beyond those in `minpy.datasets`": """datasets.boston_housing
         datasets.california_housing datasets.cifar100 datasets.imdb datasets.reuters""",
     _ONE_BACKEND: "config.backend config.set_backend config.is_nnx_enabled",

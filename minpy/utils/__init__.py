@@ -15,6 +15,14 @@ from typing import Any
 
 # Name → the module that has it; each is imported when it is first asked for.
 _HOMES = {
+    **dict.fromkeys(
+        ("array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"),
+        "minpy.utils.images",
+    ),
+    **dict.fromkeys(
+        ("clear_session", "get_source_inputs", "is_keras_tensor", "set_random_seed"),
+        "minpy.utils.session",
+    ),
     "PyDataset": "minpy.data",
     "Sequence": "minpy.data",
     "image_dataset_from_directory": "minpy.utils.data_sets",
