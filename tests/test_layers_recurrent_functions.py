@@ -9,7 +9,8 @@ import pytest
 import minpy
 import minpy.numpy as np
 from minpy.errors import ShapeError
-from minpy.layers.functions import gru, lstm, recurrent, simple_rnn
+from minpy.layers.functions import gru, lstm, simple_rnn
+from minpy.layers.functions.recurrent_runs import compiled_kernels, kernels_of_numba
 
 KINDS = {"lstm": 4, "gru": 3, "tanh": 1, "relu": 1}
 
@@ -145,14 +146,14 @@ def test_forward_mode_gives_what_the_gradients_say(kind):
 @pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (3, 4, 5, 7), (18, 3, 33, 20), (5, 2, 1, 40)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_machine_code_computes_what_numpy_does(kind, sizes, masked, monkeypatch):
-    if recurrent._kernels() is None:
+    if kernels_of_numba() is None:
         pytest.skip("needs numba")
     samples, steps, features, units = sizes
     args = arguments(kind, samples, steps, features, units, "float32")
     mask = (wave(samples, steps) > -0.2) if masked else None
     results = {}
     for least in (0, 1 << 60):
-        monkeypatch.setattr(recurrent._compiled, "__defaults__", (least,))
+        monkeypatch.setattr(compiled_kernels, "__defaults__", (least,))
         given = [np.array(a) for a in args]
         out = run(kind, given, mask)
         gradients = minpy.grad(loss_of(kind, mask), tuple(range(len(args))))(*given)
@@ -189,7 +190,7 @@ def test_wrong_shapes_are_refused_with_what_was_expected():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_calls_give_equal_bits_whichever_thread_does_what(kind):
-    if recurrent._kernels() is None:
+    if kernels_of_numba() is None:
         pytest.skip("needs numba")
     minpy.runtime.available()  # the threads are those of mxnet's OpenMP
     args = [np.array(a) for a in arguments(kind, 40, 6, 30, 40, "float32")]

@@ -10,8 +10,6 @@ It must not know about layers, cells or dropout.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -27,293 +25,20 @@ from minpy.layers.functions.composition import (
     differentiate_reverse_as,
 )
 from minpy.layers.functions.operands import array_of_floats, refuse_all_but_float32
+from minpy.layers.functions.recurrences import KINDS, Recurrence
+from minpy.layers.functions.recurrent_runs import (
+    by_kernels,
+    by_kernels_back,
+    by_numpy,
+    by_numpy_back,
+    compiled_kernels,
+    kernels_of_numba,
+)
 from minpy.numpy.elementwise import where
 from minpy.numpy.shaping import concatenate, stack
 from minpy.primitives import Primitive, registry
 
 __all__ = ["gru", "lstm", "simple_rnn"]
-
-_FLOAT32 = numpy.dtype("float32")
-
-
-def _sigmoid(x: numpy.ndarray) -> numpy.ndarray:
-    # By tanh, which doesn't overflow.
-    return 0.5 * numpy.tanh(0.5 * x) + 0.5
-
-
-# --- one step, in NumPy ---------------------------------------------------------------------------
-# step(x, y, h, c) → h, c, kept: of the products of the input and of the state, both with bias.
-# back(of_h, of_c, h, c, new_h, new_c, kept) → of_x, of_y, of_h, of_c.
-
-
-def _lstm_step(x: Any, y: Any, h: Any, c: Any) -> tuple:
-    i, f, g, o = numpy.split(x + y, 4, -1)
-    i, f, g, o = _sigmoid(i), _sigmoid(f), numpy.tanh(g), _sigmoid(o)
-    c = f * c + i * g
-    return o * numpy.tanh(c), c, numpy.concatenate((i, f, g, o), -1)
-
-
-def _lstm_back(of_h: Any, of_c: Any, h: Any, c: Any, new_h: Any, new_c: Any, kept: Any) -> tuple:
-    i, f, g, o = numpy.split(kept, 4, -1)
-    tanh = numpy.tanh(new_c)
-    of_c = of_c + of_h * o * (1 - tanh * tanh)
-    parts = (
-        of_c * g * i * (1 - i),
-        of_c * c * f * (1 - f),
-        of_c * i * (1 - g * g),
-        of_h * tanh * o * (1 - o),
-    )
-    z = numpy.concatenate(parts, -1)
-    return z, z, numpy.zeros_like(of_h), of_c * f
-
-
-def _gru_step(x: Any, y: Any, h: Any, c: Any) -> tuple:
-    (x_update, x_reset, x_new), (update, reset, inner) = (
-        numpy.split(x, 3, -1),
-        numpy.split(y, 3, -1),
-    )
-    update, reset = _sigmoid(x_update + update), _sigmoid(x_reset + reset)
-    new = numpy.tanh(x_new + reset * inner)
-    kept = numpy.concatenate((update, reset, new, inner), -1)
-    return new + update * (h - new), c, kept
-
-
-def _gru_back(of_h: Any, of_c: Any, h: Any, c: Any, new_h: Any, new_c: Any, kept: Any) -> tuple:
-    update, reset, new, inner = numpy.split(kept, 4, -1)
-    of_update = of_h * (h - new) * update * (1 - update)
-    of_new = of_h * (1 - update) * (1 - new * new)
-    of_reset = of_new * inner * reset * (1 - reset)
-    of_x = numpy.concatenate((of_update, of_reset, of_new), -1)
-    of_y = numpy.concatenate((of_update, of_reset, of_new * reset), -1)
-    return of_x, of_y, of_h * update, of_c
-
-
-def _tanh_step(x: Any, y: Any, h: Any, c: Any) -> tuple:
-    return numpy.tanh(x + y), c, None
-
-
-def _tanh_back(of_h: Any, of_c: Any, h: Any, c: Any, new_h: Any, new_c: Any, kept: Any) -> tuple:
-    z = of_h * (1 - new_h * new_h)
-    return z, z, numpy.zeros_like(of_h), of_c
-
-
-def _relu_step(x: Any, y: Any, h: Any, c: Any) -> tuple:
-    return numpy.maximum(x + y, 0), c, None
-
-
-def _relu_back(of_h: Any, of_c: Any, h: Any, c: Any, new_h: Any, new_c: Any, kept: Any) -> tuple:
-    z = of_h * (new_h > 0)
-    return z, z, numpy.zeros_like(of_h), of_c
-
-
-# --- one step, in operations ----------------------------------------------------------------------
-
-
-def _parts(x: ndarray, count: int) -> list[ndarray]:
-    units = x.shape[-1] // count
-    return [x[..., k * units : (k + 1) * units] for k in range(count)]
-
-
-def _composed_lstm(x: Any, y: Any, h: Any, c: Any) -> tuple:
-    sigmoid, tanh = registry["sigmoid"], registry["tanh"]
-    i, f, g, o = _parts(x + y, 4)
-    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
-    return sigmoid(o) * tanh(c), c
-
-
-def _composed_gru(x: Any, y: Any, h: Any, c: Any) -> tuple:
-    sigmoid, tanh = registry["sigmoid"], registry["tanh"]
-    (x_update, x_reset, x_new), (update, reset, inner) = _parts(x, 3), _parts(y, 3)
-    update, reset = sigmoid(x_update + update), sigmoid(x_reset + reset)
-    new = tanh(x_new + reset * inner)
-    return new + update * (h - new), c
-
-
-def _composed_tanh(x: Any, y: Any, h: Any, c: Any) -> tuple:
-    return registry["tanh"](x + y), c
-
-
-def _composed_relu(x: Any, y: Any, h: Any, c: Any) -> tuple:
-    return registry["relu"](x + y), c
-
-
-# --- which recurrences there are ------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Recurrence:
-    """What tells one recurrence from another."""
-
-    name: str
-    gates: int
-    step: Callable[..., tuple]
-    back: Callable[..., tuple]
-    composed: Callable[..., tuple]
-    cell: bool = False  # whether there is a state beside the output
-    inner: bool = False  # whether the product with the state has a bias of its own
-    keeps: bool = False  # whether four numbers a unit are kept for the way back
-    relu: bool = False
-
-    def arguments(self, masked: bool) -> tuple[int, ...]:
-        """Return the numbers of the arguments that there are."""
-        there = (True, True, True, True, self.inner, True, self.cell, masked)
-        return tuple(i for i, given in enumerate(there) if given)
-
-    def shapes(self, samples: int, steps: int, units: int) -> list[tuple[int, ...]]:
-        """Return the shapes of the results: last state and cell, all states, what is kept."""
-        state, states = (samples, units), (samples, steps, units)
-        return [
-            state,
-            *([state] if self.cell else []),
-            states,
-            *([(samples, steps, 4 * units)] if self.keeps else []),
-            *([states] if self.cell else []),
-        ]
-
-    def named(self, results: Any) -> tuple:
-        """Return results as h, c, hs, kept, cs, with None for what isn't there."""
-        given = iter(results)
-        h = next(given)
-        c = next(given) if self.cell else None
-        hs = next(given)
-        kept = next(given) if self.keeps else None
-        return h, c, hs, kept, next(given) if self.cell else None
-
-
-_KINDS = (
-    Recurrence("lstm", 4, _lstm_step, _lstm_back, _composed_lstm, cell=True, keeps=True),
-    Recurrence("gru", 3, _gru_step, _gru_back, _composed_gru, inner=True, keeps=True),
-    Recurrence("tanh_rnn", 1, _tanh_step, _tanh_back, _composed_tanh),
-    Recurrence("relu_rnn", 1, _relu_step, _relu_back, _composed_relu, relu=True),
-)
-
-
-# --- over time, in NumPy --------------------------------------------------------------------------
-
-
-def _run(kind: Recurrence, args: tuple, results: list) -> None:
-    x, weights, kernel, bias, inner, h, c, mask = args
-    last_h, last_c, hs, kept, cs = kind.named(results)
-    projected = x @ weights + bias
-    for t in range(x.shape[1]):
-        y = h @ kernel
-        if inner is not None:
-            y += inner
-        new_h, new_c, keep = kind.step(projected[:, t], y, h, c)
-        if mask is not None:
-            counts = (mask[:, t] != 0)[:, None]
-            new_h = numpy.where(counts, new_h, h)
-            new_c = new_c if c is None else numpy.where(counts, new_c, c)
-        h, c = new_h, new_c
-        hs[:, t] = h
-        if kept is not None:
-            kept[:, t] = keep
-        if cs is not None:
-            cs[:, t] = c
-    last_h[...] = h
-    if last_c is not None:
-        last_c[...] = c
-
-
-def _run_back(kind: Recurrence, gs: tuple, args: tuple, results: list, found: tuple) -> None:
-    x, weights, kernel, _, _, h0, c0, mask = args
-    _, _, hs, kept, cs = kind.named(results)
-    of_h, of_c, of_hs = gs
-    samples, steps, features = x.shape
-    units, columns = kernel.shape
-    of_x, of_y = (numpy.zeros((samples, steps, columns), x.dtype) for _ in range(2))
-    for t in reversed(range(steps)):
-        if of_hs is not None:
-            of_h = of_h + of_hs[:, t]
-        h = hs[:, t - 1] if t else h0
-        c = None if cs is None else cs[:, t - 1] if t else c0
-        given = (hs[:, t], None if cs is None else cs[:, t], None if kept is None else kept[:, t])
-        x_t, y_t, back_h, back_c = kind.back(of_h, of_c, h, c, *given)
-        if mask is not None:
-            counts = (mask[:, t] != 0)[:, None]
-            x_t, y_t = x_t * counts, y_t * counts
-            back_h = numpy.where(counts, back_h, of_h)
-            back_c = back_c if c is None else numpy.where(counts, back_c, of_c)
-        of_x[:, t], of_y[:, t] = x_t, y_t
-        of_h, of_c = back_h + y_t @ kernel.T, back_c
-    before = numpy.concatenate((h0[:, None], hs[:, :-1]), 1).reshape(-1, units)
-    flat_x, flat_y = of_x.reshape(-1, columns), of_y.reshape(-1, columns)
-    dx, dweights, dkernel, dbias, dinner, dh0, dc0 = found
-    if dx is not None:
-        dx[...] = of_x @ weights.T
-    dweights[...] = x.reshape(-1, features).T @ flat_x
-    dkernel[...] = before.T @ flat_y
-    dbias[...] = flat_x.sum(0)
-    if dinner is not None:
-        dinner[...] = flat_y.sum(0)
-    dh0[...] = of_h
-    if dc0 is not None:
-        dc0[...] = of_c
-
-
-# --- as machine code ------------------------------------------------------------------------------
-
-# Fewer multiplications than this NumPy does sooner than numba, which takes a second to import.
-_WORTH_COMPILING = 1_000_000
-
-
-@functools.cache
-def _kernels() -> Any:
-    """Return the module of compiled kernels, None where numba can't be used."""
-    try:
-        import numba
-
-        if numba.config.DISABLE_JIT:
-            return None
-        from minpy.layers.functions import recurrent_kernels
-    except Exception:  # numba is missing, or doesn't fit this Python, NumPy or processor
-        return None
-    return recurrent_kernels
-
-
-def _compiled(args: tuple, least: int = _WORTH_COMPILING) -> Any:
-    """Return the compiled kernels if they can take the arguments and are worth it."""
-    x, _, kernel = args[:3]
-    work = x.shape[0] * x.shape[1] * (x.shape[2] + kernel.shape[0]) * kernel.shape[1]
-    if work < max(least, 1) or any(a is not None and a.dtype != _FLOAT32 for a in args):
-        return None
-    return _kernels()
-
-
-def _fill(kind: Recurrence, kernels: Any, args: tuple, results: list) -> None:
-    x, weights, kernel, bias, inner, h0, c0, mask = args
-    h, c, hs, kept, cs = kind.named(results)
-    if kind.name == "lstm":
-        kernels.lstm_forward(x, weights, kernel, bias, h0, c0, mask, hs, h, c, kept, cs)
-    elif kind.name == "gru":
-        kernels.gru_forward(x, weights, kernel, bias, inner, h0, mask, hs, h, kept)
-    else:
-        kernels.rnn_forward(x, weights, kernel, bias, h0, mask, kind.relu, hs, h)
-
-
-def _fill_back(
-    kind: Recurrence, kernels: Any, gs: tuple, args: tuple, results: list, found: tuple, dz: Any
-) -> None:
-    x, weights, kernel, _, _, h0, c0, mask = args
-    _, _, hs, kept, cs = kind.named(results)
-    g_h, g_c, g_hs = gs
-    dx, dweights, dkernel, dbias, dinner, dh0, dc0 = found
-    if kind.name == "lstm":
-        kernels.lstm_backward(
-            g_hs, g_h, g_c, x, weights, kernel, h0, c0, mask, hs, kept, cs,
-            numpy.empty_like(kept) if dz is None else dz,
-            dx, dweights, dkernel, dbias, dh0, dc0,
-        )  # fmt: skip
-    elif kind.name == "gru":
-        kernels.gru_backward(
-            g_hs, g_h, x, weights, kernel, h0, mask, hs, kept,
-            dx, dweights, dkernel, dbias, dinner, dh0,
-        )  # fmt: skip
-    else:
-        kernels.rnn_backward(
-            g_hs, g_h, x, weights, kernel, h0, mask, kind.relu, hs,
-            dx, dweights, dkernel, dbias, dh0,
-        )  # fmt: skip
 
 
 # --- primitives -----------------------------------------------------------------------------------
@@ -350,11 +75,11 @@ class _Recurrent:
         dtype = numpy.result_type(*[a for a in args[:7] if a is not None])
         shapes = kind.shapes(samples, steps, args[2].shape[0])
         results = [numpy.empty(shape, dtype) for shape in shapes]
-        kernels = _compiled(args)
+        kernels = compiled_kernels(args)
         if kernels is None:
-            _run(kind, args, results)
+            by_numpy(kind, args, results)
         else:
-            _fill(kind, kernels, args, results)
+            by_kernels(kind, kernels, args, results)
         return tuple(results)
 
     def _backward(self, *given: Any) -> tuple:
@@ -364,11 +89,11 @@ class _Recurrent:
         gs = tuple(None if g is None else numpy.ascontiguousarray(g, args[0].dtype) for g in gs)
         results = [None, *([None] if kind.cell else []), *[k for k in kept if k is not None]]
         found = tuple(None if a is None else numpy.empty_like(a) for a in args[:7])
-        kernels = _compiled(args)
+        kernels = compiled_kernels(args)
         if kernels is None:
-            _run_back(kind, gs, args, results, found)
+            by_numpy_back(kind, gs, args, results, found)
         else:
-            _fill_back(kind, kernels, gs, args, results, found, None)
+            by_kernels_back(kind, kernels, gs, args, results, found, None)
         return tuple(f for f in found if f is not None)
 
     def _forward_into(self, given: list, results: list) -> None:
@@ -378,7 +103,7 @@ class _Recurrent:
             numpy.empty(shape, "float32") if r is None else r
             for shape, r in zip(shapes, results, strict=True)
         ]
-        _fill(self.kind, _kernels(), args, full)
+        by_kernels(self.kind, kernels_of_numba(), args, full)
 
     def _backward_into(self, given: list, results: list) -> None:
         kind = self.kind
@@ -390,9 +115,12 @@ class _Recurrent:
             if a is not None and found[i] is None:
                 found[i] = numpy.empty_like(a)
         made = [None, *([None] if kind.cell else []), *[k for k in kept if k is not None]]
-        # The gates are read for the last time here: their memory takes the gradients.
+        # The gates are read for the last time here, and each run of a graph computes them anew:
+        # their memory takes the gradients.
         dz = kept[1] if kind.cell else None
-        _fill_back(kind, _kernels(), tuple(gs), _contiguous(args), made, tuple(found), dz)
+        by_kernels_back(
+            kind, kernels_of_numba(), tuple(gs), _contiguous(args), made, tuple(found), dz
+        )
 
     def _vjp(self, argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
         _, _, hs, kept, cs = self.kind.named(ans)
@@ -457,7 +185,7 @@ class _Recurrent:
         for a in args:
             if a is not None:
                 refuse_all_but_float32(a)
-        if not F.symbolic or _kernels() is None:
+        if not F.symbolic or kernels_of_numba() is None:
             raise runtime.Unsupported("its kernel needs numba, and a graph on the host")
         masked = args[7] is not None
         node = self._node(bool(sequences))
@@ -487,33 +215,22 @@ class _Recurrent:
         return tuple(args)
 
     def _node_forward(self, inputs: list, results: list, masked: bool) -> None:
-        shapes = self.kind.shapes(*inputs[0].shape[:2], inputs[2].shape[0])
-        full = [
-            numpy.empty(shape, "float32") if r is None else r
-            for shape, r in zip(shapes, results, strict=True)
-        ]
-        _fill(self.kind, _kernels(), self._all(inputs, masked), full)
+        self._forward_into(self._all(inputs, masked), results)
 
     def _node_backward(
         self, sequences: bool, gs: list, inputs: list, results: list, found: list, masked: bool
     ) -> None:
-        kind = self.kind
-        args = self._all(inputs, masked)
-        g_c = gs[1] if kind.cell else None
+        args, wanted = self._all(inputs, masked), self._all(found, masked)
+        g_c = gs[1] if self.kind.cell else None
         g_hs = gs[-1] if sequences else None
-        wanted = self._all(found, masked)
-        # Only the input's gradient costs enough to be left out where nobody asks for it.
-        into = tuple(
-            numpy.empty_like(a) if w is None and i and a is not None else w
-            for i, (w, a) in enumerate(zip(wanted[:7], args[:7], strict=True))
+        _, _, *kept = self.kind.named(results)
+        self._backward_into(
+            [gs[0], g_c, g_hs, *args, *kept],
+            [w for w, a in zip(wanted[:7], args[:7], strict=True) if a is not None],
         )
-        # The gates are read for the last time here, and each run of a graph computes them anew:
-        # their memory takes the gradients.
-        dz = kind.named(results)[3] if kind.cell else None
-        _fill_back(kind, _kernels(), (gs[0], g_c, g_hs), args, results, into, dz)
 
 
-_RECURRENT = {kind.name: _Recurrent(kind) for kind in _KINDS}
+_RECURRENT = {kind.name: _Recurrent(kind) for kind in KINDS}
 
 
 # --- public functions -----------------------------------------------------------------------------
