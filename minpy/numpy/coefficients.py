@@ -1,6 +1,6 @@
 """Polynomials as vectors of coefficients, highest power first: NumPy's older functions.
 
-It must not know ``numpy.polynomial``, which is NumPy's own, by the fall-back.
+It must not know ``numpy.polynomial``, whose coefficients are in the other order.
 """
 
 from __future__ import annotations

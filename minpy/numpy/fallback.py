@@ -25,7 +25,7 @@ from minpy.numpy.signatures import signature_of
 from minpy.policy import state as policy_state
 from minpy.primitives import Primitive, default_precision, link_view
 
-__all__ = ["Fallback", "arrays_in", "leaves", "operands", "plain", "reach", "wrapped"]
+__all__ = ["Fallback", "arrays_in", "by_path", "leaves", "operands", "plain", "reach", "wrapped"]
 
 
 def arrays_in(value: Any) -> Iterator[ndarray]:
@@ -124,7 +124,7 @@ class Fallback(Primitive):
         return f"<numpy.{self.name}, by the fall-back>"
 
     def __reduce__(self) -> Any:
-        return (_by_path, (f"minpy.numpy.{self.name}",))
+        return (by_path, (f"minpy.numpy.{self.name}",))
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -173,7 +173,8 @@ class Fallback(Primitive):
         return None
 
 
-def _by_path(path: str) -> Any:
+def by_path(path: str) -> Any:
+    """Return what a path with dots leads to, from its module."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)
 
