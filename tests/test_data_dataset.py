@@ -225,7 +225,9 @@ def test_an_error_comes_where_its_element_would_have_come(workers):
         return seen.extend(iter(data))  # keeps what came before the error
 
     seen = []
-    with pytest.raises(ZeroDivisionError):
+    # Python 3.10 has no notes for the element's number: there it is the cause of another error.
+    told = ZeroDivisionError if sys.version_info >= (3, 11) else RuntimeError
+    with pytest.raises(told, match="division"):
         read(rows(9).map(function, workers))
     assert seen == [2, 2, 3, 5, 10]
 
