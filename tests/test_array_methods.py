@@ -130,3 +130,40 @@ def test_powers_have_the_dtype_of_numpys_operator(base, exponent, dtype):
     assert found.dtype == expected.dtype
     assert found.tolist() == expected.tolist()
     assert str(found.dtype) == dtype or dtype == "complex128"
+
+
+def test_flat_is_an_iterator_as_numpys():
+    x, plain = np.arange(6.0).reshape(2, 3), numpy.arange(6.0).reshape(2, 3)
+    ours, theirs = x.flat, plain.flat
+    assert {n for n in dir(theirs) if n[0] != "_"} <= set(dir(ours))
+    assert ours.base is x
+    for _ in range(4):
+        assert next(ours) == next(theirs)
+        assert (ours.index, ours.coords) == (theirs.index, theirs.coords)
+    assert [float(v) for v in ours] == list(theirs)
+    with pytest.raises(StopIteration):
+        next(ours)
+    assert len(ours) == len(theirs) == 6
+    assert ours.copy().tolist() == theirs.copy().tolist()
+    for compare in (
+        lambda flat: flat == 2,
+        lambda flat: flat != 2,
+        lambda flat: flat < 3,
+        lambda flat: flat <= 3,
+        lambda flat: flat > 3,
+        lambda flat: flat >= 3,
+    ):
+        assert compare(x.flat).tolist() == compare(plain.flat).tolist()
+    x.flat.copy()[0] = 9.0
+    assert x[0, 0] == 0.0
+    x.flat = [1.0, 2.0]
+    assert x.tolist() == [[1, 2, 1], [2, 1, 2]]
+
+
+def test_flat_through_a_derivative():
+    def f(x):
+        y = x * 1.0
+        y.flat[1] = y.flat[0] * 3.0
+        return sum(v * v for v in y.flat)
+
+    assert minpy.grad(f)(np.array([[1.0, 5.0], [2.0, 3.0]])).tolist() == [[20, 0], [4, 6]]

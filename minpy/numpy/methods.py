@@ -21,7 +21,7 @@ from minpy.errors import DifferentiationError
 from minpy.inplace import overwrite
 from minpy.numpy import elementwise as e
 from minpy.numpy import indexing, products, reductions, shaping, sorting
-from minpy.numpy.creation import _copy, as_in_context
+from minpy.numpy.creation import _copy, as_in_context, full
 from minpy.numpy.fallback import plain
 from minpy.primitives import Primitive, symbolic_types
 
@@ -51,6 +51,8 @@ _COMPARISONS = {
     "gt": e.greater,
     "ge": e.greater_equal,
 }
+# What a comparison of numbers with a text, bytes or None says of each element.
+_NEVER_EQUAL = {"eq": False, "ne": True}
 _UNARY = {
     "neg": e.negative,
     "pos": e.positive,
@@ -119,6 +121,8 @@ def _attach_binary(name: str, operation: Any) -> None:
 def _attach_comparison(name: str, operation: Any) -> None:
     def compare(self: ndarray, other: Any) -> Any:
         if type(other) not in _OPERANDS:
+            if name in _NEVER_EQUAL and (other is None or isinstance(other, str | bytes)):
+                return full(self.shape, _NEVER_EQUAL[name], bool, ctx=self.context)
             if _refuses(other):
                 return NotImplemented
             if _answers(self, other):
@@ -441,6 +445,8 @@ class _Methods:
         self: ndarray, write: bool | None = None, align: bool | None = None, uic: bool | None = None
     ) -> None:
         """Allow or forbid writing to the array."""
+        if self._np is None:
+            raise ValueError(f"setflags: writing to an array on {self.context} can't be forbidden")
         read_value(self).setflags(write, align, uic)
 
     def sort(self: ndarray, axis: int = -1, kind: Any = None, order: Any = None) -> None:
@@ -526,19 +532,48 @@ ndarray.__deepcopy__ = lambda self, memo: _copy(self)
 
 
 class _Flat:
-    """The elements of an array in C order: to go through, to read by index and to write to."""
+    """The elements of an array in C order: to go through once, to read by index and to write to.
+
+    Attributes
+    ----------
+    base
+        The array.
+    index
+        The number of the next element.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, base: ndarray) -> None:
-        self.base = base
+        self.base, self.index = base, 0
+
+    @property
+    def coords(self) -> tuple[int, ...]:
+        """The index of the next element in the array."""
+        return tuple(int(i) for i in numpy.unravel_index(self.index, self.base.shape))
+
+    def copy(self) -> ndarray:
+        """Return the elements as an array of their own."""
+        return self.base.flatten()
 
     def __iter__(self) -> Iterator[ndarray]:
-        return iter(shaping.ravel(self.base))
+        return self
+
+    def __next__(self) -> ndarray:
+        if self.index >= self.base.size:
+            raise StopIteration
+        element = self.base[self.coords]
+        self.index += 1
+        return element
 
     def __len__(self) -> int:
         return self.base.size
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
         return numpy.array(shaping.ravel(self.base), dtype)
+
+    def __minpy_array__(self) -> ndarray:
+        return _copy(shaping.ravel(self.base))
 
     def __getitem__(self, index: Any) -> ndarray:
         return shaping.ravel(self.base)[index].copy()
@@ -549,6 +584,14 @@ class _Flat:
             indexing.put(self.base, places, value)
         else:
             inplace.assign(self.base, numpy.unravel_index(places, self.base.shape), value)
+
+
+for _name, _operation in _COMPARISONS.items():
+    setattr(
+        _Flat,
+        f"__{_name}__",
+        lambda self, other, _op=_operation: _op(shaping.ravel(self.base), other),
+    )
 
 
 def _attribute(doc: str, read: Callable[[ndarray], Any], write: Any = None) -> property:
