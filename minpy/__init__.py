@@ -51,6 +51,7 @@ _LAZY = (
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "nn",
     "optimizers",

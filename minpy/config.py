@@ -22,11 +22,20 @@ _COMPLEX = {"float16": "complex64", "float32": "complex64", "float64": "complex1
 class _Settings:
     """What the other modules read; one object, so that a change is seen everywhere at once."""
 
-    __slots__ = ("complex_dtype", "float_dtype", "image_data_format", "jit", "narrows")
+    __slots__ = (
+        "complex_dtype",
+        "float_dtype",
+        "image_data_format",
+        "jit",
+        "narrows",
+        "products",
+    )
 
     def __init__(self) -> None:
         self.image_data_format = "channels_first"
         self.jit = True
+        # What the large products of compiled steps are computed in; `minpy.mixed_precision` sets it.
+        self.products = "float32"
         self.set_float("float32")
 
     def set_float(self, name: str) -> None:

@@ -11,6 +11,7 @@ from minpy.array import as_ndarray, ndarray, numpy_value
 from minpy.autograd.containers import flatten
 from minpy.autograd.reverse import record
 from minpy.autograd.trace import open_trace
+from minpy.config import settings
 from minpy.data.batch import Batch
 from minpy.graph.native import Program, ProgramTrace, aligned, onednn
 from minpy.graph.trace import Untraceable
@@ -118,7 +119,7 @@ class ProgramReplay:
                 results.append(g)
                 targets.append((view.T if p.transposed else view, p.transposed))
         with runtime.one_thread(not self._shared):  # which kernels are made for
-            self._program = Program(trace, results, targets, self._shared)
+            self._program = Program(trace, results, targets, self._shared, settings.products)
         self._alone = self._program.has_threads and not self._shared
         memory = self._program.results
         start = len(loss)

@@ -44,6 +44,10 @@ def _steps(geometry: Any) -> tuple[Any, ...]:
     )
 
 
+def _precision(p: Program, n: int, geometry: Any) -> str:
+    return p.precision(n * geometry.multiplications)
+
+
 def _forward_recipe(
     p: Program, n: int, geometry: Any, x: Layout, biased: bool, then: str | None = None
 ) -> Recipe:
@@ -54,7 +58,7 @@ def _forward_recipe(
         onednn.TRAINING,
         onednn.DIRECT,
         x,
-        library.any(_weight_shape(geometry)),
+        library.any(_weight_shape(geometry), x.dtype),
         library.strided((geometry.filters,)) if biased else None,
         library.any((n, geometry.filters, *geometry.after)),
         *_steps(geometry),
@@ -69,9 +73,10 @@ def _input_shape(n: int, geometry: Any) -> tuple[int, ...]:
 def _image_layout(p: Program, x: Value, geometry: Any) -> Layout:
     """Return the layout in which a convolution is to read images: of few channels, as they lie."""
     assert p.library is not None
-    if geometry.channels < 8 and x.layout is None:
+    dtype = _precision(p, x.shape[0], geometry)
+    if geometry.channels < 8 and x.layout is None and dtype == "float32":
         return p.library.strided(x.shape)
-    return p.library.any(x.shape)
+    return p.library.any(x.shape, dtype)
 
 
 @_lowers("convolution")
@@ -79,11 +84,11 @@ def _convolution(
     p: Program, out: Value, x: Value, w: Value, b: Any, geometry: Any, then: str | None = None
 ) -> None:
     assert p.library is not None
-    biased = b is not None
+    biased, dtype = b is not None, _precision(p, x.shape[0], geometry)
     recipe = _forward_recipe(p, x.shape[0], geometry, _image_layout(p, x, geometry), biased, then)
     given = {
-        "src": (x, recipe.layout("src", x.shape)),
-        "weights": (w, recipe.layout("weights", _weight_shape(geometry))),
+        "src": (x, recipe.layout("src", x.shape, dtype)),
+        "weights": (w, recipe.layout("weights", _weight_shape(geometry), dtype)),
     }
     if biased:
         given["bias"] = (b, p.library.strided((geometry.filters,)))
@@ -93,22 +98,22 @@ def _convolution(
 @_lowers("convolution_to_input")
 def _to_input(p: Program, out: Value, y: Value, w: Value, geometry: Any) -> None:
     assert p.library is not None
-    shape = _input_shape(y.shape[0], geometry)
-    hint = _forward_recipe(p, y.shape[0], geometry, p.library.any(shape), False)
+    shape, dtype = _input_shape(y.shape[0], geometry), _precision(p, y.shape[0], geometry)
+    hint = _forward_recipe(p, y.shape[0], geometry, p.library.any(shape, dtype), False)
     recipe = p.library.recipe(
         "convolution_backward_data",
         onednn.DIRECT,
         p.library.any(shape),
-        p.library.any(_weight_shape(geometry)),
-        p.laid_as(y, y.shape),
+        p.library.any(_weight_shape(geometry), dtype),
+        p.laid_as(y, y.shape, dtype),
         *_steps(geometry),
         hint,
     )
     p.call(
         recipe,
         {
-            "diff_dst": (y, recipe.layout("diff_dst", y.shape)),
-            "weights": (w, recipe.layout("weights", _weight_shape(geometry))),
+            "diff_dst": (y, recipe.layout("diff_dst", y.shape, dtype)),
+            "weights": (w, recipe.layout("weights", _weight_shape(geometry), dtype)),
         },
         {"diff_src": (out, recipe.layout("diff_src", shape))},
     )
@@ -125,17 +130,22 @@ def _weight_gradient(
     assert p.library is not None
     library = p.library
     row = library.strided((geometry.filters,))
-    images = p.laid_as(x, x.shape) if geometry.channels >= 8 else _image_layout(p, x, geometry)
-    hint = _forward_recipe(p, x.shape[0], geometry, images, db is not None)
-    recipe = library.recipe(
+    dtype, images = _precision(p, x.shape[0], geometry), _image_layout(p, x, geometry)
+    if not images.plain:
+        images = p.laid_as(x, x.shape, dtype)
+    hint = _forward_recipe(p, x.shape[0], geometry, library.any(x.shape, dtype), db is not None)
+    weights, bias = library.any(_weight_shape(geometry)), None if db is None else row
+    anywhere = library.any(y.shape, dtype)
+    recipe = library.first_recipe(
         "convolution_backward_weights",
-        onednn.DIRECT,
-        images,
-        library.any(_weight_shape(geometry)),
-        None if db is None else row,
-        p.laid_as(y, y.shape),
-        *_steps(geometry),
-        hint,
+        *[
+            (onednn.DIRECT, inner, weights, bias, outer, *_steps(geometry), hint)
+            for inner, outer in (
+                (images, p.laid_as(y, y.shape, dtype)),
+                (images, anywhere),
+                (library.any(x.shape, dtype), anywhere),
+            )
+        ],
     )
     made = {"diff_weights": (dw, recipe.layout("diff_weights", _weight_shape(geometry)))}
     if db is not None:
@@ -143,8 +153,8 @@ def _weight_gradient(
     p.call(
         recipe,
         {
-            "src": (x, recipe.layout("src", x.shape)),
-            "diff_dst": (y, recipe.layout("diff_dst", y.shape)),
+            "src": (x, recipe.layout("src", x.shape, dtype)),
+            "diff_dst": (y, recipe.layout("diff_dst", y.shape, dtype)),
         },
         made,
     )

@@ -412,7 +412,11 @@ def _emit_product(
     if out.turned:  # the transpose of a product is that of the factors the other way round
         first, second, ta, tb, m, n = second, first, not tb, not ta, n, m
     if _multiplied_by_onednn(p, m, n, k):
-        _multiply(p, memory, first, second, ta, tb, (m, n, k), bias, then)
+        dtype = p.precision(m * n * k)
+        if dtype != "float32":
+            factors = (b, a) if out.turned else (a, b)
+            first, second = (_rounded(p, value, dtype) for value in factors)
+        _multiply(p, memory, first, second, ta, tb, (m, n, k), bias, then, dtype)
         return
     p.emit(
         OTHER["product"],
@@ -425,6 +429,13 @@ def _emit_product(
     )
     if then is not None:
         p.emit(UNARY[then], memory, memory, sizes=(1, out.size))
+
+
+def _rounded(p: Program, value: Value, dtype: str) -> numpy.ndarray:
+    """Return where a matrix lies in another dtype, by rows or columns as it does in its own."""
+    assert p.library is not None
+    strides = (1, value.shape[0]) if value.turned else (value.shape[1], 1)
+    return p.laid(value, p.library.strided(value.shape, strides, dtype))
 
 
 def _multiplied_by_onednn(p: Program, m: int, n: int, k: int) -> bool:
@@ -441,11 +452,12 @@ def _multiply(
     sizes: tuple[int, int, int],
     bias: Value | None,
     then: str | None,
+    dtype: str,
 ) -> None:
     assert p.library is not None
     m, n, k = sizes
-    first = p.library.strided((m, k), (1, m) if ta else (k, 1))
-    second = p.library.strided((k, n), (1, k) if tb else (n, 1))
+    first = p.library.strided((m, k), (1, m) if ta else (k, 1), dtype)
+    second = p.library.strided((k, n), (1, k) if tb else (n, 1), dtype)
     row, result = p.library.strided((1, n)), p.library.strided((m, n))
     recipe = p.library.recipe(
         "matmul", first, second, None if bias is None else row, result, after=then

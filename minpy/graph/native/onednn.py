@@ -36,6 +36,7 @@ _BYTES = {"float32": 4, "bfloat16": 2, "uint8": 1}
 _ANY = 1  # the layout that a kernel likes best
 _BLOCKED = {3: 56, 4: 78, 5: 121}  # blocks of 16 channels, by the number of axes
 TRAINING, INFERENCE, BACKWARD = 64, 96, 128
+_IMPLEMENTATION = 8
 _QUERY = {
     "src": 129,
     "diff_src": 130,
@@ -115,15 +116,18 @@ class Layout(_Handle):
     ----------
     shape
         Of the array.
+    dtype
+        Of its elements.
     bytes
         That it takes, padding included.
     plain
         Whether its rows are one after the other, in float32.
     """
 
-    __slots__ = ("bytes", "plain", "shape")
+    __slots__ = ("bytes", "dtype", "plain", "shape")
 
     shape: tuple[int, ...]
+    dtype: str
     bytes: int
     plain: bool
 
@@ -137,12 +141,21 @@ class Recipe(_Handle):
         super().__init__(handle, destroy)
         self._library = library
 
-    def layout(self, name: str, shape: Sequence[int]) -> Layout:
-        """Return the layout of an argument."""
+    @property
+    def implementation(self) -> str:
+        """Its name, such as ``'jit:avx512_core'``."""
+        name = ctypes.c_char_p()
+        self._library.c.dnnl_primitive_desc_query(
+            ctypes.c_void_p(self.handle), _IMPLEMENTATION, 0, ctypes.byref(name)
+        )
+        return (name.value or b"").decode()
+
+    def layout(self, name: str, shape: Sequence[int], dtype: str = "float32") -> Layout:
+        """Return the layout of an argument, of which the shape and the dtype are known."""
         found = self._library.c.dnnl_primitive_desc_query_md(self.handle, _QUERY[name], 0)
         if not found:
             raise Refused(f"a kernel without {name}")
-        return self._library.copy(found, shape)
+        return self._library.copy(found, shape, dtype)
 
 
 class Kernel(_Handle):
@@ -177,8 +190,9 @@ class OneDNN:
 
     # --- layouts --------------------------------------------------------------------------------
 
-    def _layout(self, handle: int, shape: Sequence[int], plain: bool) -> Layout:
+    def _layout(self, handle: int, shape: Sequence[int], plain: bool, dtype: str) -> Layout:
         layout = Layout(handle, self.c.dnnl_memory_desc_destroy)
+        layout.dtype = dtype
         layout.shape = tuple(shape)
         layout.bytes = self.c.dnnl_memory_desc_get_size(handle)
         layout.plain = plain
@@ -197,7 +211,7 @@ class OneDNN:
             _DTYPES[dtype],
             _sizes(strides),
         )
-        return self._layout(handle, shape, strides == rows and dtype == "float32")
+        return self._layout(handle, shape, strides == rows and dtype == "float32", dtype)
 
     def any(self, shape: Sequence[int], dtype: str = "float32") -> Layout:
         """Return the layout that stands for whichever a kernel likes best."""
@@ -208,7 +222,7 @@ class OneDNN:
             _DTYPES[dtype],
             _ANY,
         )
-        return self._layout(handle, shape, False)
+        return self._layout(handle, shape, False, dtype)
 
     def blocked(self, shape: Sequence[int]) -> Layout:
         """Return the layout with blocks of 16 channels, which are the second axis."""
@@ -216,13 +230,13 @@ class OneDNN:
         handle = self._new(
             self.c.dnnl_memory_desc_create_with_tag, len(shape), _sizes(shape), 3, tag
         )
-        return self._layout(handle, shape, False)
+        return self._layout(handle, shape, False, "float32")
 
-    def copy(self, handle: int, shape: Sequence[int]) -> Layout:
+    def copy(self, handle: int, shape: Sequence[int], dtype: str = "float32") -> Layout:
         """Return a layout that belongs to a recipe as one that outlives it."""
         made = self._new(self.c.dnnl_memory_desc_clone, handle)
-        layout = self._layout(made, shape, False)
-        if len(layout.shape) and layout.bytes == 4 * math.prod(layout.shape):
+        layout = self._layout(made, shape, False, dtype)
+        if dtype == "float32" and len(layout.shape) and layout.bytes == 4 * math.prod(layout.shape):
             rows = self.strided(layout.shape)
             layout.plain = self.same(layout, rows)
         return layout
@@ -251,7 +265,8 @@ class OneDNN:
         Raises
         ------
         Refused
-            If there is no such kernel.
+            If there is no such kernel, or only the reference for tests, which is slower than
+            anything.
         """
         c = self.c
         function = getattr(c, f"dnnl_{operation}_primitive_desc_create")
@@ -282,7 +297,19 @@ class OneDNN:
         finally:
             if attributes is not None:
                 c.dnnl_primitive_attr_destroy(attributes)
-        return Recipe(handle, c.dnnl_primitive_desc_destroy, self)
+        made = Recipe(handle, c.dnnl_primitive_desc_destroy, self)
+        if made.implementation.startswith("ref"):
+            raise Refused(f"{operation} for reference only")
+        return made
+
+    def first_recipe(self, operation: str, *candidates: Sequence[Any]) -> Recipe:
+        """Return what a kernel does with the first arguments for which there is one."""
+        for arguments in candidates[:-1]:
+            try:
+                return self.recipe(operation, *arguments)
+            except Refused:
+                continue
+        return self.recipe(operation, *candidates[-1])
 
     def reordering(self, given: Layout, wanted: Layout) -> Recipe:
         """Return the recipe that moves an array from one layout to another."""

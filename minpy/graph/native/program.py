@@ -34,6 +34,8 @@ __all__ = ["Program", "available"]
 _ALIASES = frozenset([*SAME_ELEMENTS, "positive", "transpose"])
 # oneDNN's product of matrices takes one thread for fewer multiplications.
 _SHARED_PRODUCT = 10_000
+# Rounding operands to bfloat16 takes longer than a smaller product gains by it.
+_WORTH_ROUNDING = 8_000_000
 PRODUCTS = frozenset(["matrix_product", "dot", "matmul"])
 
 
@@ -70,6 +72,9 @@ class Program:
         None for memory of the program's own.
     shared
         Whether threads share the work: large operations go to oneDNN then, which does that.
+    products
+        What large products and convolutions are computed in: ``'float32'`` or ``'bfloat16'``, to
+        which their operands are rounded then; sums are made, and results are, in float32.
 
     Attributes
     ----------
@@ -89,7 +94,9 @@ class Program:
         results: Sequence[Any],
         targets: Sequence[tuple[numpy.ndarray, bool] | None],
         shared: bool = False,
+        products: str = "float32",
     ) -> None:
+        self.products = products
         self.library = onednn.library()
         self.shared = shared and self.library is not None
         self._rows: list[list[int]] = []
@@ -343,20 +350,28 @@ class Program:
         for other, found in known:
             if other is not None and self.library.same(other, layout):
                 return found
-        found = self.room(layout.bytes // 4)
+        found = self.room(-(-layout.bytes // 4))
         known.append((layout, found))
         self.reorder(now, memory, layout, found)
         return found
 
-    def laid_as(self, value: Value, shape: Sequence[int]) -> Layout:
+    def laid_as(self, value: Value, shape: Sequence[int], dtype: str = "float32") -> Layout:
         """Return the layout of the kernels' that a value lies in, or any if in none."""
         assert self.library is not None
-        if value.layout is not None and value.layout.shape == tuple(shape):
-            return value.layout
-        for layout, _ in self._laid.get(value, ()):
-            if layout is not None and layout.shape == tuple(shape) and not layout.plain:
+        known = [value.layout, *(layout for layout, _ in self._laid.get(value, ()))]
+        for layout in known:
+            if (
+                layout is not None
+                and layout.shape == tuple(shape)
+                and layout.dtype == dtype
+                and not layout.plain
+            ):
                 return layout
-        return self.library.any(shape)
+        return self.library.any(shape, dtype)
+
+    def precision(self, multiplications: int) -> str:
+        """Return what a product with so many multiplications is computed in."""
+        return self.products if multiplications >= _WORTH_ROUNDING else "float32"
 
     # --- instructions ---------------------------------------------------------------------------
 
