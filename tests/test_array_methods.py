@@ -21,6 +21,96 @@ def test_an_element_can_not_be_deleted():
             del x[0]
 
 
+def test_the_shape_can_be_set():
+    x, plain = np.arange(6.0), numpy.arange(6.0)
+    for array in (x, plain):
+        array.shape = (2, 3)
+        array[1, 0] = -1.0
+    assert x.shape == (2, 3) and x.tolist() == plain.tolist()
+    with pytest.raises(ValueError, match="cannot reshape"):
+        x.shape = (4,)
+    view = x[1:]
+    with pytest.raises(AttributeError, match="reshape"):
+        view.shape = (3,)
+    with pytest.raises(AttributeError, match="reshape"):
+        minpy.grad(lambda y: setattr(y, "shape", (6,)) or np.sum(y))(x)
+
+
+def test_a_value_can_be_waited_for():
+    x = np.ones(3)
+    x.wait_to_read()
+    if runtime.available():
+        with cpu(1):
+            x = np.exp(np.ones(3))
+        x.wait_to_read()
+    assert x.shape == (3,)
+
+
+@pytest.mark.skipif(not runtime.available(), reason="needs a device")
+def test_writing_to_an_array_on_a_device_can_not_be_forbidden():
+    x = np.ones(3, ctx=cpu(1))
+    with pytest.raises(ValueError, match="setflags"):
+        x.setflags(write=False)
+    x[0] = 2.0
+    assert x.tolist() == [2.0, 1.0, 1.0]
+
+
+@pytest.mark.skipif(not runtime.available(), reason="needs a device")
+def test_values_from_another_device_are_written():
+    x, v = np.ones(3, ctx=cpu(1)), np.array([4.0, 5.0])
+    x[1:] = v
+    assert x.context == cpu(1) and x.tolist() == [1.0, 4.0, 5.0]
+    y = np.ones(3)
+    y[:2] = v.as_in_context(cpu(1))
+    assert y.context == cpu() and y.tolist() == [4.0, 5.0, 1.0]
+
+
+def test_operators_of_a_class_that_takes_no_arrays_are_its_own():
+    class Own:
+        __array_ufunc__ = None
+
+        def __radd__(self, other):
+            return "radd"
+
+        def __rpow__(self, other):
+            return "rpow"
+
+        def __add__(self, other):
+            return NotImplemented
+
+        def __gt__(self, other):
+            return "gt"
+
+    x, own = np.ones(2), Own()
+    for array in (x, numpy.ones(2)):
+        assert (array + own, array**own, array < own) == ("radd", "rpow", "gt")
+        with pytest.raises(TypeError):
+            own + array
+        with pytest.raises(TypeError, match="does not support ufuncs"):
+            array += own  # the result is to be written, not what Own makes of it
+        with pytest.raises(TypeError):
+            array += None
+
+
+def test_a_subclass_of_numpy_arrays_is_an_operand_like_its_base():
+    class Tagged(numpy.ndarray):
+        pass
+
+    x, tagged = np.array([1.0, 2.0]), numpy.array([3.0, 2.0]).view(Tagged)
+    for found, expected in (
+        (x + tagged, [4.0, 4.0]),
+        (x**tagged, [1.0, 4.0]),
+        (x < tagged, [True, False]),
+    ):
+        assert type(found) is np.ndarray and found.tolist() == expected
+
+
+def test_numpy_reads_values_as_another_dtype():
+    found = numpy.asarray(np.array([1.5, 2.0]), "int32")
+    assert found.dtype == "int32" and found.tolist() == [1, 2]
+    assert numpy.asarray(np.array([[1.5, 2.0]]).flat, "int32").tolist() == [1, 2]
+
+
 def test_bytes_in_the_other_order():
     x, plain = np.array([1, 258], "int16"), numpy.array([1, 258], "int16")
     swapped = x.newbyteorder()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 import warnings
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import minpy
 import minpy.numpy as np
 from minpy import runtime
+from minpy.numpy import mxnet_gather
 
 pytestmark = pytest.mark.skipif(not runtime.available(), reason="mxnet can't be used here")
 
@@ -247,3 +249,47 @@ def test_large_einsums_are_matrix_products():
     assert compiled.jit_status == "compiled"
     expected = numpy.einsum("bqhd,bkhd->bhqk", x.asnumpy(), y.asnumpy(), optimize=True)
     numpy.testing.assert_allclose(found.asnumpy(), expected, rtol=1e-4)
+
+
+def _loss(x, i):
+    return np.sum(x[np.arange(2), i] ** 2)
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (lambda x, i: x[i, 0], (some(3, 4), AT)),
+        (lambda x, i: x[i, [0, 1, 2], 0], (some(3, 3, 2), AT)),
+        (lambda x, i: np.take(x, i[:0]), (V, AT)),
+        (lambda x, i: np.take_along_axis(x, i[:1, None], 1), (some(3, 4), AT)),
+        (minpy.grad(_loss), (some(2, 4), np.array([3, -1]))),
+        (lambda x: np.mean(x[:, :0], -1), (some(3, 4),)),
+        (lambda x: np.var(x, ddof=60), (X,)),
+        (lambda x: np.tile(x, 0), (X,)),
+        (lambda x: np.pad(x, 1, "linear_ramp"), (V,)),
+    ],
+)
+def test_what_a_graph_has_no_operation_for_is_computed_all_the_same(function, args):
+    compiled = minpy.jit(function)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(2):
+            found, expected = compiled(*args).asnumpy(), function(*args).asnumpy()
+            assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+            numpy.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert compiled.jit_status != "compiled"
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda x: mxnet_gather.rearranging(numpy.flip)(runtime.eager, x),
+        lambda x: mxnet_gather.taken_along(
+            runtime.eager, x, numpy.zeros((1, 2), int), 1, (x.shape[0], 2)
+        ),
+    ],
+)
+def test_places_that_32_bits_do_not_count_are_left_to_numpy(take):
+    large = types.SimpleNamespace(shape=(2**16, 2**16))  # no such memory is needed to say so
+    with pytest.raises(runtime.Unsupported, match="32 bits"):
+        take(large)

@@ -355,6 +355,8 @@ def _take_vjp(ans: Any, x: ndarray, indices: Any, axis: int | None = None, mode:
     length = _size(shape) if axis is None else shape[axis]
     at = numpy.asarray(_plain(indices))
     at = numpy.clip(at, 0, length - 1) if mode == "clip" else at % max(length, 1)
+    if not shape:  # any number is its one element's
+        return registry["sum"]
     if axis is None:
         index = numpy.unravel_index(at, shape)
     else:

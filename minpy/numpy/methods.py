@@ -109,6 +109,8 @@ def _attach_binary(name: str, operation: Any) -> None:
 
     def augmented(self: ndarray, other: Any) -> Any:
         if type(other) not in _OPERANDS and _refuses(other):
+            if getattr(other, "__array_ufunc__", True) is None:  # its result can't be written here
+                raise TypeError(f"operand {type(other).__name__!r} does not support ufuncs")
             return NotImplemented
         return inplace.augment(operation, self, other)
 

@@ -76,8 +76,7 @@ def _mx_reshape(F: Any, x: Any, newshape: Any, order: str = "C") -> Any:
     if order != "C":
         raise runtime.Unsupported("MXNet reshapes in C order only")
     shape = (newshape,) if isinstance(newshape, int | numpy.integer) else tuple(newshape)
-    if any(n < -1 for n in shape):
-        raise ValueError("can only specify one unknown dimension")
+    shape = tuple(max(n, -1) for n in shape)  # any negative length is unknown; MXNet's -2 is not
     return F("_np_reshape", x, newshape=shape)
 
 
@@ -678,6 +677,8 @@ def _deepest(arrays: Any) -> int:
 
 
 def _block(arrays: Any, depth: int, result_ndim: int) -> Any:
+    if isinstance(arrays, tuple):
+        raise TypeError("block: got a tuple among the blocks; blocks are arranged by lists only")
     if depth == 0:
         if isinstance(arrays, list):
             raise ValueError("List depths are mismatched, or a list is empty")
