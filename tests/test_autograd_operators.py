@@ -342,9 +342,9 @@ def test_a_trace_ends_with_its_function_however_that_ends():
             r"expected tangents of shape \[\(3,\)\]",
         ),
         (
-            lambda: minpy.grad(lambda x: np.sum(np.polynomial.hermite.hermval(0.5, x)))(X),
+            lambda: minpy.grad(lambda x: np.sum(np.ma.sqrt(x)))(X),
             NoDerivativeError,
-            r"numpy\.polynomial\.hermite\.hermval has no derivative in minpy.*\.primitive.*asnumpy",
+            r"numpy\.ma\.sqrt has no derivative in minpy.*\.primitive.*asnumpy",
         ),
         (
             lambda: minpy.grad(lambda x: np.sum(np.power.reduce(x, where=x > 0)))(X),

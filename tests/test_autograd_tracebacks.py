@@ -110,12 +110,12 @@ def test_a_derivative_forward_fails_on_the_line_itself():
 
 def test_a_missing_rule_fails_on_the_line_itself():
     def f(x):
-        y = np.polynomial.hermite.hermval(0.5, x)  # no rule
+        y = np.ma.sqrt(x)  # no rule
         return np.sum(y)
 
     with pytest.raises(NotImplementedError) as caught:
         minpy.grad(f)(X)
-    assert "f: y = np.polynomial.hermite.hermval(0.5, x)  # no rule" in lines(caught.value)
+    assert "f: y = np.ma.sqrt(x)  # no rule" in lines(caught.value)
 
 
 def test_a_program_without_a_file_has_its_line_too():

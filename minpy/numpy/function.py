@@ -274,6 +274,9 @@ class Ufunc(Function):
         **kwargs: Any,
     ) -> Any:
         """Reduce along axes, as `numpy.ufunc.reduce`."""
+        options = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims, **kwargs}
+        if self._is_plain((array,), options):
+            return self._by_numpy("reduce", (array,), options)
         if self.name in _REDUCTIONS:
             if dtype is not None:
                 kwargs["dtype"] = dtype
@@ -288,6 +291,9 @@ class Ufunc(Function):
 
     def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         """Return all partial results along an axis, as `numpy.ufunc.accumulate`."""
+        options = {"axis": axis, "dtype": dtype, "out": out}
+        if self._is_plain((array,), options):
+            return self._by_numpy("accumulate", (array,), options)
         if self.name in _ACCUMULATIONS:
             running = registry[_ACCUMULATIONS[self.name]]
             return running(as_ndarray(array), axis=axis, dtype=dtype, out=out)
@@ -300,6 +306,9 @@ class Ufunc(Function):
         self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
     ) -> Any:
         """Reduce slices between indices, as `numpy.ufunc.reduceat`."""
+        options = {"axis": axis, "dtype": dtype, "out": out}
+        if self._is_plain((array, indices), options):
+            return self._by_numpy("reduceat", (array, indices), options)
         if self._follows(array) and dtype is None:
             result = folds.reduced_between(self, array, plain(indices), axis)
             return result if out is None else overwrite(out, result, by=f"{self.name}.reduceat")
@@ -307,6 +316,8 @@ class Ufunc(Function):
 
     def outer(self, A: Any, B: Any, /, **kwargs: Any) -> Any:
         """Apply to all pairs of elements, as `numpy.ufunc.outer`."""
+        if self._is_plain((A, B), kwargs):
+            return self._by_numpy("outer", (A, B), kwargs)
         a, b = as_ndarray(A), as_ndarray(B)
         return self(registry["reshape"](a, a.shape + (1,) * b.ndim), b, **kwargs)
 
@@ -329,6 +340,29 @@ class Ufunc(Function):
         part = registry["getitem"](a, index)
         change = registry["broadcast_to"](as_ndarray(b), part.shape)
         overwrite(a, self(a, registry["scatter_add"](change, index, a.shape)))
+
+    def _is_plain(self, args: tuple, options: dict) -> bool:
+        """Say whether NumPy's own method does: on the host, where no derivative is taken."""
+        if policy_state.name not in ("auto", "only_numpy"):
+            return False
+        arrays = tuple(arrays_in((args, options)))
+        out = options.get("out")
+        if any(is_tracked(a) for a in arrays) or not self._context(arrays).on_host:
+            return False
+        outs = out if type(out) is tuple else (out,)
+        return all(type(o) is not ndarray or is_free(o) for o in outs)
+
+    def _by_numpy(self, method: str, args: tuple, options: dict) -> Any:
+        """Run a method of NumPy's ufunc, which knows what it takes and what it refuses."""
+        if options.get("out") is None:
+            options = {k: v for k, v in options.items() if k != "out"}
+        result = getattr(self.kernel, method)(*plain(args), **plain(options))
+        self.ran_numpy += 1
+        if "out" in options:
+            out = options["out"]
+            return out[0] if type(out) is tuple and len(out) == 1 else out
+        context = self._context(tuple(arrays_in((args, options))))
+        return wrapped(result, context, operands(args, options))
 
     def _follows(self, array: Any) -> bool:
         """Say whether a derivative is taken through a method for which there is no primitive."""
