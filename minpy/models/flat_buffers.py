@@ -7,28 +7,17 @@ view of the block. Knows no layer, model or optimizer.
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy
 
+from minpy.aligned import ALIGNMENT, aligned_full
 from minpy.layers.parameter import Parameter
 
-__all__ = ["Block", "FlatBuffers", "aligned_zeros"]
+__all__ = ["Block", "FlatBuffers"]
 
 # How often weights were moved into other memory, in all models.
 _moves = itertools.count(1)
 _last_move = [0]
-
-# oneDNN reads whole cache lines, and vector loads that cross one cost double.
-_ALIGNMENT = 64
-
-
-def aligned_zeros(size: int, dtype: Any) -> numpy.ndarray:
-    """Return a 1-D array of zeros that begins on a cache line."""
-    dtype = numpy.dtype(dtype)
-    raw = numpy.zeros(size * dtype.itemsize + _ALIGNMENT, numpy.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
-    return raw[start : start + size * dtype.itemsize].view(dtype)
 
 
 class Block:
@@ -49,7 +38,7 @@ class Block:
     def __init__(self, parameters: list[Parameter], with_gradients: bool) -> None:
         self.parameters = parameters
         self.dtype = parameters[0].dtype
-        step = max(1, _ALIGNMENT // self.dtype.itemsize)
+        step = max(1, ALIGNMENT // self.dtype.itemsize)
         self.spans: list[tuple[int, int]] = []
         end = 0
         for p in parameters:
@@ -59,8 +48,8 @@ class Block:
             (a, b, p.path, True, p.storage.shape)
             for p, (a, b) in zip(parameters, self.spans, strict=True)
         ]
-        self.values = aligned_zeros(end, self.dtype)
-        self.gradients = aligned_zeros(end, self.dtype) if with_gradients else None
+        self.values = aligned_full(end, self.dtype)
+        self.gradients = aligned_full(end, self.dtype) if with_gradients else None
         for p, (a, b) in zip(parameters, self.spans, strict=True):
             storage = self.values[a:b].reshape(p.storage.shape)
             numpy.copyto(storage, p.storage)

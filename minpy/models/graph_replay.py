@@ -7,12 +7,13 @@ from typing import Any
 import numpy
 
 from minpy import runtime
+from minpy.aligned import aligned_full
 from minpy.array import as_ndarray, is_tracked, ndarray
 from minpy.autograd.containers import flatten
 from minpy.data.batch import Batch
 from minpy.graph.trace import SymbolTrace
 from minpy.layers.parameter import Parameter
-from minpy.models.flat_buffers import FlatBuffers, aligned_zeros
+from minpy.models.flat_buffers import FlatBuffers
 
 __all__ = ["GraphReplay", "check_class_numbers", "worth_sharing"]
 
@@ -144,7 +145,7 @@ def _symbol(trace: SymbolTrace, array: ndarray) -> runtime.SymbolValue:
 
 
 def _buffer(value: Any) -> numpy.ndarray:
-    buffer = aligned_zeros(value.size, value.dtype).reshape(value.shape)
+    buffer = aligned_full(value.size, value.dtype).reshape(value.shape)
     numpy.copyto(buffer, numpy.asarray(value))
     return buffer
 

@@ -18,12 +18,13 @@ from minpy.optimizers.adamax import Adamax
 from minpy.optimizers.adamw import AdamW
 from minpy.optimizers.ftrl import Ftrl
 from minpy.optimizers.lamb import Lamb
+from minpy.optimizers.layout import Segment
 from minpy.optimizers.lion import Lion
 from minpy.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from minpy.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
 from minpy.optimizers.muon import Muon
 from minpy.optimizers.nadam import Nadam
-from minpy.optimizers.optimizer import Optimizer, Segment
+from minpy.optimizers.optimizer import Optimizer
 from minpy.optimizers.rmsprop import RMSprop
 from minpy.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from minpy.optimizers.schedules.schedule import LearningRateSchedule

@@ -9,7 +9,9 @@ from typing import Any
 import numpy
 
 from minpy.arguments import also_by_place
-from minpy.optimizers.optimizer import SHARED_ARGUMENTS, Optimizer, norm
+from minpy.optimizers.arguments import SHARED_ARGUMENTS
+from minpy.optimizers.norms import norm
+from minpy.optimizers.optimizer import Optimizer
 
 __all__ = ["Adafactor"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from minpy.arguments import also_by_place
 from minpy.optimizers.adam import Adam
-from minpy.optimizers.optimizer import SHARED_ARGUMENTS
+from minpy.optimizers.arguments import SHARED_ARGUMENTS
 
 __all__ = ["AdamW"]
 

@@ -8,14 +8,11 @@ from typing import Any
 
 import numpy
 
+from minpy.aligned import aligned_full
 from minpy.arguments import also_by_place
-from minpy.optimizers.optimizer import (
-    SHARED_ARGUMENTS,
-    Optimizer,
-    aligned_full,
-    check_fraction,
-    norm,
-)
+from minpy.optimizers.arguments import SHARED_ARGUMENTS, check_fraction
+from minpy.optimizers.norms import norm
+from minpy.optimizers.optimizer import Optimizer
 from minpy.optimizers.rules import rules, with_average
 
 __all__ = ["Lamb"]

@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy
 
+from minpy.aligned import aligned_full
 from minpy.errors import ShapeError
+from minpy.optimizers.layout import Segment
 from minpy.optimizers.loss_scale_optimizer import LossScaleOptimizer
-from minpy.optimizers.optimizer import Optimizer, Segment, aligned_full, norm
+from minpy.optimizers.norms import norm
+from minpy.optimizers.optimizer import Optimizer
 
 __all__ = ["MultiOptimizer", "OptimizerMap"]
 

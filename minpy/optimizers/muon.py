@@ -10,15 +10,12 @@ from typing import Any
 
 import numpy
 
+from minpy.aligned import aligned_full
 from minpy.arguments import also_by_place
-from minpy.optimizers.optimizer import (
-    SHARED_ARGUMENTS,
-    Optimizer,
-    Segment,
-    aligned_full,
-    check_fraction,
-    norm,
-)
+from minpy.optimizers.arguments import SHARED_ARGUMENTS, check_fraction
+from minpy.optimizers.layout import Segment
+from minpy.optimizers.norms import norm
+from minpy.optimizers.optimizer import Optimizer
 from minpy.optimizers.rules import rules
 
 __all__ = ["Muon"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from minpy.arguments import also_by_place
-from minpy.optimizers.optimizer import SHARED_ARGUMENTS, Optimizer, check_fraction
+from minpy.optimizers.arguments import SHARED_ARGUMENTS, check_fraction
+from minpy.optimizers.optimizer import Optimizer
 
 __all__ = ["Nadam"]
 

@@ -20,7 +20,8 @@ from minpy.array import wrap_nd
 from minpy.context import Context
 from minpy.errors import ShapeError
 from minpy.optimizers.lamb import Lamb
-from minpy.optimizers.optimizer import AVERAGE, Optimizer, norm
+from minpy.optimizers.norms import norm
+from minpy.optimizers.optimizer import AVERAGE, Optimizer
 from minpy.optimizers.rules import rules
 
 __all__ = ["OnDevice", "operators"]

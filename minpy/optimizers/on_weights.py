@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy
 
+from minpy.aligned import ALIGNMENT
 from minpy.array import ndarray, numpy_value
 from minpy.errors import ShapeError
 
 __all__ = ["OnWeights", "StateVariable"]
-
-# Weights begin on cache lines, as in a model's buffers, so that slots of one fit the other.
-_ALIGNMENT = 64
 
 
 class StateVariable:
@@ -116,7 +114,7 @@ class OnWeights:
         if not weights:
             raise ValueError(f"{self.name}: expected weights, got none")
         places, end = [], 0
-        step = max(1, _ALIGNMENT // weights[0].dtype.itemsize)
+        step = max(1, ALIGNMENT // weights[0].dtype.itemsize)
         for w in weights:
             places.append((end, end + w.size, w.path, True, w.storage.shape))
             end += -(-w.size // step) * step

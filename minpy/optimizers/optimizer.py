@@ -12,36 +12,22 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy
 
+from minpy.aligned import aligned_full
 from minpy.errors import ShapeError
 from minpy.optimizers import fused, reference, schedules
+from minpy.optimizers.arguments import check_shared
+from minpy.optimizers.layout import Excluded, Layout
+from minpy.optimizers.norms import norm, shorten
 from minpy.optimizers.on_weights import OnWeights
 from minpy.optimizers.race import Race
 from minpy.optimizers.rules import Rule, rules, with_average
 from minpy.optimizers.schedules.schedule import LearningRateSchedule
 
-__all__ = [
-    "AVERAGE",
-    "SHARED_ARGUMENTS",
-    "Optimizer",
-    "Segment",
-    "aligned_full",
-    "check_fraction",
-    "norm",
-]
-
-# What constructors take by place behind their own arguments: Keras' order.
-SHARED_ARGUMENTS = {
-    "use_ema": False,
-    "ema_momentum": 0.99,
-    "ema_overwrite_frequency": None,
-    "loss_scale_factor": None,
-    "gradient_accumulation_steps": None,
-    "name": None,
-}
+__all__ = ["AVERAGE", "Optimizer"]
 
 # Slots that the options of every optimizer need: names, as they stand in checkpoints.
 AVERAGE = "moving_average"
@@ -56,28 +42,6 @@ _TINY = {
     numpy.float32: numpy.float32(2.0**-120),
     numpy.float64: numpy.float64(2.0**-1016),
 }
-
-
-class Segment(NamedTuple):
-    """Where a weight lies in the flat buffers, and what is special about it.
-
-    Parameters
-    ----------
-    start, stop
-        Its first element, and the one after its last.
-    name
-        Its path, for `Optimizer.exclude_from_weight_decay`.
-    decay
-        False leaves it out of weight decay.
-    shape
-        Its axes, for optimizers that look at whole matrices (Muon, Adafactor); one axis if None.
-    """
-
-    start: int
-    stop: int
-    name: str = ""
-    decay: bool = True
-    shape: tuple[int, ...] | None = None
 
 
 class Optimizer(OnWeights):
@@ -157,43 +121,17 @@ class Optimizer(OnWeights):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        given = {
-            "clipnorm": clipnorm,
-            "clipvalue": clipvalue,
-            "global_clipnorm": global_clipnorm,
-        }
-        told = [f"{k}={v}" for k, v in given.items() if v is not None]
-        if len(told) > 1:
-            raise ValueError(
-                f"{type(self).__name__}: expected at most one of clipnorm, clipvalue and "
-                f"global_clipnorm, got {', '.join(told)}"
-            )
-        for key, value in {**given, "weight_decay": weight_decay}.items():
-            if value is not None and not (_is_number(value) and value >= 0):
-                raise ValueError(
-                    f"{type(self).__name__}: expected {key} to be a number ≥ 0 or None, "
-                    f"got {value!r}"
-                )
-        check_fraction(self, "ema_momentum", ema_momentum)
-        counts = {
-            "ema_overwrite_frequency": ema_overwrite_frequency,
-            "gradient_accumulation_steps": gradient_accumulation_steps,
-        }
-        for key, value in counts.items():
-            if value is not None and (
-                not isinstance(value, int) or isinstance(value, bool) or value < 1
-            ):
-                raise ValueError(
-                    f"{type(self).__name__}: expected {key} to be a whole number ≥ 1 or None, "
-                    f"got {value!r}"
-                )
-        if loss_scale_factor is not None and not (
-            _is_number(loss_scale_factor) and 0 < loss_scale_factor < math.inf
-        ):
-            raise ValueError(
-                f"{type(self).__name__}: expected loss_scale_factor to be a finite number > 0 or "
-                f"None, got {loss_scale_factor!r}"
-            )
+        check_shared(
+            self,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+        )
         self.name = name or type(self).__name__.lower()
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
@@ -209,7 +147,7 @@ class Optimizer(OnWeights):
         # Whether the weights and their moving average have changed places.
         self.average_in_weights = False
         self.slots: dict[str, numpy.ndarray] = {}
-        self._excluded = _Excluded()
+        self._excluded = Excluded()
         self._learning_rate: Any = None
         self._set_learning_rate(learning_rate)
         self._forget_buffers()
@@ -221,7 +159,7 @@ class Optimizer(OnWeights):
         self._dtype: numpy.dtype | None = None
         self._computed: Any = None
         self._segments: Any = None
-        self._layout: _Layout | None = None
+        self._layout: Layout | None = None
         self._race: Race | None = None
         # Slots that are to become the weights at the first batch.
         self._unfilled: tuple[str, ...] = ()
@@ -406,7 +344,7 @@ class Optimizer(OnWeights):
                     f"{self.name}: expected var_names to be regular expressions, got {name!r}: "
                     f"{error}"
                 ) from None
-        self._excluded = _Excluded(paths, names)
+        self._excluded = Excluded(paths, names)
         self._segments = self._layout = None
 
     # --- loss scale and averages ----------------------------------------------------------------
@@ -528,7 +466,7 @@ class Optimizer(OnWeights):
         self,
         w: numpy.ndarray,
         g: numpy.ndarray,
-        layout: _Layout,
+        layout: Layout,
         scalars: Mapping[str, float],
         rate: float,
         scale: float,
@@ -595,9 +533,9 @@ class Optimizer(OnWeights):
         if not w.flags.writeable:
             raise ValueError(f"{self.name}: the weights are read-only")
 
-    def _layout_of(self, segments: Sequence[tuple] | None) -> _Layout:
+    def _layout_of(self, segments: Sequence[tuple] | None) -> Layout:
         if self._layout is None or self._segments is not segments:
-            self._layout = _Layout(
+            self._layout = Layout(
                 self._size,
                 segments,
                 each=self.by_weight or self.clipnorm is not None,
@@ -607,21 +545,21 @@ class Optimizer(OnWeights):
             self._segments = segments
         return self._layout
 
-    def _scales(self, g: numpy.ndarray, layout: _Layout, scale: float) -> numpy.ndarray:
+    def _scales(self, g: numpy.ndarray, layout: Layout, scale: float) -> numpy.ndarray:
         """Return each run's factor on the gradient: the given one, times that of the clipping."""
         runs = len(layout.bounds) - 1
         if self.clipnorm is not None:
             bounds = layout.bounds
             factors = [
-                scale * _shorten(norm(g[a:b]) * scale, self.clipnorm)
+                scale * shorten(norm(g[a:b]) * scale, self.clipnorm)
                 for a, b in itertools.pairwise(bounds)
             ]
             return numpy.array(factors, self._computed)
         if self.global_clipnorm is not None:
-            scale = scale * _shorten(norm(g) * scale, self.global_clipnorm)
+            scale = scale * shorten(norm(g) * scale, self.global_clipnorm)
         return numpy.full(runs, scale, self._computed)
 
-    def _decays(self, layout: _Layout, rate: float) -> numpy.ndarray:
+    def _decays(self, layout: Layout, rate: float) -> numpy.ndarray:
         """Return the part of a weight that each run loses."""
         return (layout.decayed * ((self.weight_decay or 0.0) * rate)).astype(self._computed)
 
@@ -663,7 +601,7 @@ class Optimizer(OnWeights):
         if "learning_rate" in state and isinstance(self._learning_rate, float):
             self._set_learning_rate(state["learning_rate"])
         if "excluded_from_weight_decay" in state:
-            self._excluded = _Excluded(**state["excluded_from_weight_decay"])
+            self._excluded = Excluded(**state["excluded_from_weight_decay"])
             self._segments = self._layout = None
         self.batches = batches
         self.average_in_weights = bool(state.get("average_in_weights", False))
@@ -708,127 +646,3 @@ class Optimizer(OnWeights):
         rate = self._learning_rate
         shown = f"{rate:g}" if isinstance(rate, float) else getattr(rate, "name", "function")
         return f"<{type(self).__name__} learning_rate={shown} iterations={self.iterations}>"
-
-
-class _Excluded:
-    """Which weights no weight decay acts on: by path, or by a pattern in it."""
-
-    def __init__(self, paths: Sequence[str] = (), names: Sequence[str] = ()) -> None:
-        self.paths = frozenset(paths)
-        self.names = tuple(names)
-        self._pattern = re.compile("|".join(self.names)) if self.names else None
-
-    def __bool__(self) -> bool:
-        return bool(self.paths or self.names)
-
-    def __contains__(self, path: str) -> bool:
-        return path in self.paths or bool(self._pattern and self._pattern.search(path))
-
-    def get_state(self) -> dict[str, Any]:
-        return {"paths": sorted(self.paths), "names": list(self.names)}
-
-
-class _Layout:
-    """Runs of the buffer that are treated alike, between rising bounds.
-
-    Attributes
-    ----------
-    segments
-        The weights, as they were given.
-    bounds
-        Where the runs begin and end, int64, one more than runs.
-    decayed
-        1 for a run with weight decay, 0 for one without.
-    """
-
-    def __init__(
-        self,
-        size: int,
-        segments: Sequence[tuple] | None,
-        each: bool,
-        excluded: _Excluded,
-        owner: Optimizer,
-    ) -> None:
-        if segments is None:
-            if each or excluded:
-                what = (
-                    "the update"
-                    if owner.by_weight
-                    else "clipnorm"
-                    if each
-                    else "exclude_from_weight_decay"
-                )
-                raise ValueError(
-                    f"{owner.name}: {what} needs to be told the segments of the weights"
-                )
-            segments = [(0, size)]
-        bounds, decayed = [0], []
-        before = 0
-        self.segments: list[Segment] = []
-        for given in segments:
-            segment = Segment(*given)
-            if segment.shape is not None and math.prod(segment.shape) != (
-                segment.stop - segment.start
-            ):
-                raise ShapeError(
-                    f"{owner.name}: segment {segment.name!r} has {segment.stop - segment.start} "
-                    f"elements and not those of shape {segment.shape}"
-                )
-            self.segments.append(segment)
-            if not before <= segment.start <= segment.stop <= size:
-                raise ShapeError(
-                    f"{owner.name}: expected rising segments within {size} elements, got "
-                    f"({segment.start}, {segment.stop}) after {before}"
-                )
-            before = segment.stop
-            decays = segment.decay and segment.name not in excluded
-            # A run ends where the next begins: padding belongs to the weight before it.
-            if decayed and not each and decayed[-1] == decays:
-                bounds[-1] = segment.stop
-                continue
-            if decayed:
-                bounds[-1] = segment.start
-            bounds.append(segment.stop)
-            decayed.append(decays)
-        bounds[-1] = size
-        self.bounds = numpy.array(bounds if decayed else [0, size], numpy.int64)
-        self.decayed = numpy.array(decayed or [True], numpy.float64)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | numpy.integer | numpy.floating) and not isinstance(
-        value, bool
-    )
-
-
-def norm(g: numpy.ndarray) -> float:
-    """Return the Euclidean norm; in float64 where float32 overflows or loses everything."""
-    squares = float(numpy.dot(g, g)) if g.dtype != numpy.float16 else math.inf
-    if not 1e-30 < squares < 1e30 and g.dtype != numpy.float64:
-        wide = g.astype(numpy.float64)
-        squares = float(numpy.dot(wide, wide))
-    return math.sqrt(squares) if squares == squares else math.nan
-
-
-def _shorten(norm: float, longest: float) -> float:
-    """Return the factor that brings a gradient to the longest allowed; NaN and inf stay visible."""
-    if not math.isfinite(norm):
-        return math.nan
-    return longest / norm if norm > longest else 1.0
-
-
-def aligned_full(size: int, dtype: Any, value: float) -> numpy.ndarray:
-    """Return a 1-D array that begins on a cache line, so that vector loads don't cross one."""
-    itemsize = numpy.dtype(dtype).itemsize
-    raw = numpy.zeros(size * itemsize + 64, numpy.uint8)  # no memory until it is written to
-    start = -raw.ctypes.data % 64
-    made = raw[start : start + size * itemsize].view(dtype)
-    if value:
-        made[...] = value
-    return made
-
-
-def check_fraction(owner: Optimizer, name: str, value: Any) -> None:
-    """Raise `ValueError` unless an argument is a number from 0 to 1."""
-    if not _is_number(value) or not 0 <= value <= 1:
-        raise ValueError(f"{type(owner).__name__}: expected {name} from 0 to 1, got {value!r}")
