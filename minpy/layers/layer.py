@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
-import re
-import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
 
-from minpy import constraints, initializers, random, regularizers
+from minpy import random, regularizers
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.containers import flatten, map_leaves
 from minpy.config import settings
 from minpy.errors import ShapeError
+from minpy.layers.added_losses import AddsLosses
 from minpy.layers.calls import (
     any_mask,
     fitting_shapes,
@@ -26,94 +24,17 @@ from minpy.layers.calls import (
     shape_of,
     signature_of,
 )
-from minpy.layers.parameter import Parameter, collect_updates, structure
+from minpy.layers.conversion import cast, numpy_to_array, refuse_mixed, to_array, with_masks
+from minpy.layers.forward_pass import call_context, forward_pass
+from minpy.layers.layer_tree import snake_case
+from minpy.layers.parameter import collect_updates
 from minpy.layers.remembered import config_of_arguments, own_arguments, unwanted
 from minpy.layers.symbolic import KerasTensor, Node, is_symbolic, outputs_by_trial, symbolic_leaves
-from minpy.layers.tracking import leaves_by_key, tracked
 
-__all__ = ["Layer", "call_context", "snake_case"]
-
-
-# Layers are numbered as they are made: names that a model gives follow that order.
-_count = itertools.count()
+__all__ = ["Layer", "expect_axes"]
 
 
-class _CallContext(threading.local):
-    """What holds for a whole forward pass: training or not, and the loss terms that layers add."""
-
-    training: bool = False
-    losses: list[Any] | None = None
-    metrics: dict[str, list[Any]] | None = None
-    depth: int = 0
-    masks_seen_to: bool = False  # by the layer around: the ones inside needn't warn
-
-
-call_context = _CallContext()
-
-
-@contextlib.contextmanager
-def forward_pass(training: bool) -> Iterator[list[Any]]:
-    """Run a forward pass in a mode; yields the list of loss terms that layers add."""
-    before = call_context.training, call_context.losses
-    metrics = call_context.metrics
-    call_context.training, call_context.losses, call_context.metrics = training, [], {}
-    try:
-        yield call_context.losses
-    finally:
-        call_context.training, call_context.losses = before
-        if before[1] is not None:  # of a pass around this one, whose metrics go on
-            call_context.metrics = metrics
-
-
-def added_metrics() -> dict[str, Any]:
-    """Return what `Layer.add_metric` was told in the last forward pass, and forget it."""
-    told, call_context.metrics = call_context.metrics or {}, None
-    return {name: sum(values[1:], values[0]) / len(values) for name, values in told.items()}
-
-
-def snake_case(name: str) -> str:
-    """Return a class's name as Keras names its layers: ``Conv2D`` → ``conv2d``."""
-    name = re.sub(r"([a-z0-9])([A-Z][a-z])", r"\1_\2", name)
-    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name)
-    return name.lower()
-
-
-def unique_names(layers: list[Layer]) -> list[tuple[str, Layer]]:
-    """Return layers with their names, numbered where a name occurs more than once."""
-    taken = {layer.name for layer in layers}
-    used: set[str] = set()
-    named = []
-    for layer in layers:
-        name, number = layer.name, 0
-        while name in used or (number and name in taken):
-            number += 1
-            name = f"{layer.name}_{number}"
-        used.add(name)
-        named.append((name, layer))
-    return named
-
-
-class _Members(dict):
-    """The weights or the inner layers of a layer; each change to one is counted in `structure`."""
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        structure.version += 1
-        super().__setitem__(name, value)
-
-    def __delitem__(self, name: str) -> None:
-        structure.version += 1
-        super().__delitem__(name)
-
-    def pop(self, name: str, *default: Any) -> Any:
-        structure.version += 1
-        return super().pop(name, *default)
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        structure.version += 1
-        return super().setdefault(name, default)
-
-
-class Layer:
+class Layer(AddsLosses):
     """A part of a model: weights, and the function of them and of an input.
 
     A subclass stores its settings in ``__init__``, makes its weights in ``build(input_shape)`` with
@@ -192,254 +113,12 @@ class Layer:
             self._declared_shape = (None, *shape)
 
     def _prepare(self) -> None:
-        """Make the containers; a subclass may set attributes before it calls ``__init__``."""
         if "_parameters" not in self.__dict__:
-            object.__setattr__(self, "_parameters", _Members())
-            object.__setattr__(self, "_sublayers", _Members())
-            self.__dict__.setdefault("_trainable", True)
-            self.__dict__.setdefault("_named", False)
-            self.__dict__.setdefault("name", snake_case(type(self).__name__))
-            self.built = False
+            super()._prepare()
             object.__setattr__(self, "_inbound_nodes", [])
-            object.__setattr__(self, "_created", next(_count))
             self.input_shape: Any = None
             self.output_shape: Any = None
             self._declared_shape: tuple | None = None
-
-    # --- attributes -----------------------------------------------------------------------------
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Parameter):
-            self._prepare()
-            self._name_weight(name, value)
-            self._parameters[name] = value
-            self.__dict__.pop(name, None)
-            return
-        own = self.__dict__.get("_parameters")
-        if own is not None and name in own:
-            if value is None:
-                del own[name]
-            else:
-                own[name].update(value)
-                return
-        if isinstance(value, Layer):
-            self._prepare()
-            self._sublayers[name] = value
-            if not value._named:
-                value.name, value._named = name.lstrip("_"), True
-        elif isinstance(value, list | tuple | dict) and _may_hold_layers(value):
-            self._prepare()
-            # Layers may be put into it later.
-            value = tracked(value, functools.partial(self._track, name))
-            object.__setattr__(self, name, value)
-            self._track(name)
-            return
-        object.__setattr__(self, name, value)
-
-    def _track(self, name: str) -> None:
-        """Know the layers that lie in a list, tuple or dict, an attribute of this name."""
-        found = dict(leaves_by_key(self.__dict__.get(name), Layer, name))
-        for key in [k for k in self._sublayers if k.startswith(f"{name}.") and k not in found]:
-            del self._sublayers[key]
-        for key, layer in found.items():
-            if self._sublayers.get(key) is not layer:
-                self._sublayers[key] = layer
-            if not layer._named:
-                layer.name, layer._named = key.lstrip("_").replace(".", "_"), True
-
-    def _name_weight(self, name: str, parameter: Parameter) -> None:
-        """Name a weight that was made without a name after the attribute that holds it."""
-        unnamed = self.__dict__.get("_unnamed", ())
-        if any(parameter is one for one in unnamed):
-            taken = {p.name for p in self._parameters.values() if p is not parameter}
-            if name.lstrip("_") not in taken:
-                self._parameters.pop(parameter.name, None)
-                parameter.name = name.lstrip("_")
-            self.__dict__["_unnamed"] = [one for one in unnamed if one is not parameter]
-
-    def __getattr__(self, name: str) -> Any:
-        own = self.__dict__.get("_parameters")
-        if own is not None and name in own:
-            return own[name].value
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        if name in self._parameters:
-            del self._parameters[name]
-            return
-        self._sublayers.pop(name, None)
-        object.__delattr__(self, name)
-        self._track(name)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r}>"
-
-    # --- weights --------------------------------------------------------------------------------
-
-    def add_weight(
-        self,
-        name: str | None = None,
-        shape: Any = (),
-        initializer: Any = "glorot_uniform",
-        dtype: Any = None,
-        trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        fans: tuple[int, int] | None = None,
-        transposed: bool = False,
-        autocast: bool = True,
-        aggregation: str = "none",
-    ) -> Parameter:
-        """Make a weight.
-
-        Parameters
-        ----------
-        name
-            Unique in the layer; that of the attribute which holds it, if not given.
-        shape
-            Length of each axis. It may come first, as in Keras: ``add_weight((3, 4), 'zeros')``.
-        initializer
-            A name, an `Initializer`, or a function of shape and dtype.
-        dtype
-            Element type; the layer's if not given.
-        trainable
-            Whether the optimizer changes it.
-        regularizer, constraint
-            Names or functions of the value.
-        fans
-            Fan-in and fan-out, where the shape alone doesn't tell.
-        transposed
-            Whether a matrix lies in memory by columns; see `Parameter`.
-        autocast, aggregation
-            Kept for Keras' sake: what is computed has the weight's dtype, and there are no replicas
-            whose weights would become one.
-        """
-        self._prepare()
-        if not (name is None or isinstance(name, str)):
-            name, shape, initializer = None, name, initializer if shape == () else shape
-        if shape is None:
-            shape = ()
-        if initializer is None:
-            made = numpy.dtype(dtype or self.__dict__["dtype"])
-            initializer = "glorot_uniform" if made.kind == "f" else "zeros"
-        shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
-        if any(n < 0 for n in shape):
-            raise ShapeError(f"{self}: weight {name!r} can't have the shape {shape}")
-        unnamed = name is None
-        name = name or f"weight_{len(self._parameters)}"
-        value = initializers.make(initializer, shape, dtype or self.__dict__["dtype"], fans)
-        parameter = Parameter(
-            name,
-            value,
-            trainable,
-            regularizers.get(regularizer),
-            constraints.get(constraint),
-            transposed,
-        )
-        self._parameters.setdefault(name, parameter)
-        if unnamed:
-            self.__dict__.setdefault("_unnamed", []).append(parameter)
-        return parameter
-
-    def add_variable(self, shape: Any, initializer: Any, *rest: Any, **options: Any) -> Parameter:
-        """Make a weight: Keras' other name for `add_weight`."""
-        names = ("dtype", "trainable", "autocast", "regularizer", "constraint", "name")
-        given = dict(zip(names, rest, strict=False))
-        return self.add_weight(shape=shape, initializer=initializer, **given, **options)
-
-    def _owned(self, prefix: str = "") -> Iterator[tuple[str, Parameter, bool]]:
-        """Give each weight in here once, with its path and whether it trains."""
-        seen: set[int] = set()
-        for path, parameter, trains in self._walk(prefix, True):
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield path, parameter, trains
-
-    def _walk(self, prefix: str, trains: bool) -> Iterator[tuple[str, Parameter, bool]]:
-        trains = trains and self._trainable
-        met: set[int] = set()
-        for parameter in self._parameters.values():
-            if id(parameter) not in met:
-                met.add(id(parameter))
-                yield f"{prefix}{parameter.name}", parameter, trains and parameter.trainable
-        for name, layer in self._named_children():
-            yield from layer._walk(f"{prefix}{name}/", trains)
-
-    def _named_children(self) -> list[tuple[str, Layer]]:
-        """Return the layers directly inside this one, each once, by names that occur once."""
-        return unique_names(self._children())
-
-    def _children(self) -> list[Layer]:
-        """Return the layers directly inside this one, each once."""
-        return list({id(v): v for v in self._sublayers.values()}.values())
-
-    @property
-    def weights(self) -> list[Parameter]:
-        """All weights, those of inner layers too."""
-        found = []
-        for path, parameter, _ in self._owned():
-            parameter.path = path
-            found.append(parameter)
-        return found
-
-    variables = weights
-
-    @property
-    def trainable_weights(self) -> list[Parameter]:
-        """The weights that an optimizer changes."""
-        return [p for _, p, trains in self._owned() if trains]
-
-    @property
-    def non_trainable_weights(self) -> list[Parameter]:
-        """The weights that no optimizer changes: running statistics, frozen layers."""
-        return [p for _, p, trains in self._owned() if not trains]
-
-    # Keras' other names for them.
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-
-    @property
-    def trainable(self) -> bool:
-        """Whether an optimizer may change the weights."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        structure.version += 1
-        for layer in self._children():
-            layer.trainable = value
-
-    def get_weights(self) -> list[numpy.ndarray]:
-        """Return copies of all weights."""
-        return [p.numpy() for p in self.weights]
-
-    def set_weights(self, weights: list[Any]) -> None:
-        """Set all weights.
-
-        Raises
-        ------
-        ShapeError
-            If there are more or fewer, or one has another shape; no weight is then changed.
-        """
-        own = self.weights
-        if len(weights) != len(own):
-            raise ShapeError(
-                f"{self.name}: set_weights expected {len(own)} arrays, got {len(weights)}"
-                + ("" if self.built else "; the layer isn't built yet, call it on data first")
-            )
-        given = [numpy.asarray(w) for w in weights]
-        for p, w in zip(own, given, strict=True):
-            if w.shape != p.shape:
-                raise ShapeError(
-                    f"{self.name}: weight {p.path!r} expected shape {p.shape}, got {w.shape}"
-                )
-        for p, w in zip(own, given, strict=True):
-            p.assign(w)
-
-    def count_params(self) -> int:
-        """Return the number of elements of all weights."""
-        return sum(p.size for p in self.weights)
 
     # --- calling --------------------------------------------------------------------------------
 
@@ -490,10 +169,10 @@ class Layer:
             raise TypeError(f"{type(self).__name__} {self.name!r}: expected an input")
         if self._convert_input_args:
             if args:
-                rest = (_numpy_to_array(a) for a in args[1:]) if len(args) > 1 else ()
-                args = (map_leaves(_to_array, args[0]), *rest)
+                rest = (numpy_to_array(a) for a in args[1:]) if len(args) > 1 else ()
+                args = (map_leaves(to_array, args[0]), *rest)
             if kwargs:
-                kwargs = {name: _numpy_to_array(value) for name, value in kwargs.items()}
+                kwargs = {name: numpy_to_array(value) for name, value in kwargs.items()}
             if self.autocast:
                 args, kwargs = self._cast(args, kwargs)
         first = args[0] if args else kwargs[signature.names[0]]
@@ -510,7 +189,7 @@ class Layer:
         previous = None
         if self._handles_masks:
             if signature.takes_mask or signature.masks:
-                kwargs = _with_masks(signature, args, kwargs)
+                kwargs = with_masks(signature, args, kwargs)
             previous = kwargs.get("mask") if signature.takes_mask else None
             if previous is None:
                 previous = masks_of(first)
@@ -547,9 +226,9 @@ class Layer:
         """Return arguments whose floats are of the layer's dtype, if that is a float's."""
         dtype = self.__dict__["dtype"]
         if dtype.kind == "f":
-            args = tuple([_cast(a, dtype) for a in args])
+            args = tuple([cast(a, dtype) for a in args])
             if kwargs:
-                kwargs = {name: _cast(value, dtype) for name, value in kwargs.items()}
+                kwargs = {name: cast(value, dtype) for name, value in kwargs.items()}
         return args, kwargs
 
     def _regularize(self, outputs: Any) -> None:
@@ -566,7 +245,7 @@ class Layer:
         tensors = signature.tensors(args, kwargs)
         who = f"{type(self).__name__} {self.name!r}"
         if self._convert_input_args:
-            _refuse_mixed(signature.unclear(tensors, args, kwargs), who)
+            refuse_mixed(signature.unclear(tensors, args, kwargs), who)
         first = args[0] if args else next(iter(tensors.values()), None)
         if self.input_spec is not None:
             self._check_spec(first)
@@ -639,13 +318,6 @@ class Layer:
         ):
             warnings.simplefilter("ignore")
             return outputs_by_trial(self, args, given)
-
-    def _all_inside(self) -> Iterator[Layer]:
-        stack = self._children()
-        while stack:
-            layer = stack.pop()
-            yield layer
-            stack.extend(layer._children())
 
     def _only_node(self, what: str) -> Node:
         nodes = self._inbound_nodes
@@ -762,81 +434,6 @@ class Layer:
         """Return the shape of the output for an input's, the batch axis None."""
         raise NotImplementedError(f"{type(self).__name__} has no compute_output_shape")
 
-    # --- losses ---------------------------------------------------------------------------------
-
-    def add_loss(self, loss: Any) -> None:
-        """Add a term to the loss of the forward pass that is running.
-
-        Called in ``call`` or beside a training step; outside of one the terms of the last call are
-        in `losses`.
-        """
-        for term in flatten(loss)[0]:
-            value = as_ndarray(term)
-            if call_context.losses is not None:
-                call_context.losses.append(value)
-            else:
-                self.__dict__.setdefault("_losses", []).append(value)
-
-    def add_metric(self, value: Any, name: str | None = None) -> None:
-        """Report a number of the forward pass that is running beside loss and metrics.
-
-        Parameters
-        ----------
-        value
-            An array made in ``call``; its mean counts. Over batches it is the mean over samples.
-        name
-            Its name in the logs; the layer's if not given. Numbers of one name are averaged.
-
-        Raises
-        ------
-        ValueError
-            If the name is that of the loss.
-        """
-        name = name or self.name
-        if name == "loss":
-            raise ValueError(f"{self.name}: add_metric can't report under the name 'loss'")
-        if call_context.losses is not None and call_context.metrics is not None:
-            value = as_ndarray(value)
-            if value.ndim:
-                value = value.mean()
-            call_context.metrics.setdefault(name, []).append(value)
-
-    @property
-    def losses(self) -> list[ndarray]:
-        """The loss terms of the last call, and those of the weights' regularizers."""
-        if call_context.losses is not None:
-            return [*call_context.losses, *self.regularization_losses()]
-        found = [*self.__dict__.get("_losses", ())]
-        for layer in self._all_inside():
-            found.extend(layer.__dict__.get("_losses", ()))
-        return [*found, *self.regularization_losses()]
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The metrics that are attributes of the layer and of layers inside it, alone or listed."""
-        from minpy.metrics.metric import metrics_in
-
-        found: dict[int, Any] = {}
-        for layer in (self, *self._all_inside()):
-            for name, value in vars(layer).items():
-                if name != "_compile_arguments":
-                    found.update((id(metric), metric) for metric in metrics_in(value))
-        return list(found.values())
-
-    def _forget_losses(self) -> None:
-        self.__dict__.pop("_losses", None)
-        if self._sublayers:
-            for layer in self._all_inside():
-                layer.__dict__.pop("_losses", None)
-
-    def regularization_losses(self) -> list[ndarray]:
-        """Return the loss terms of the weights' regularizers."""
-        return [
-            p.regularizer(p.value)
-            for _, p, trains in self._owned()
-            if trains and p.regularizer is not None
-        ]
-
     # --- dtypes ----------------------------------------------------------------------------------
 
     @property
@@ -898,16 +495,6 @@ _COMMON = ("name", "trainable", "dtype", "autocast", "activity_regularizer", "in
 _AUTOMATIC: set[type] = {Layer}
 
 
-def _may_hold_layers(value: Any) -> bool:
-    """Say whether there are layers in a list, tuple or dict, or may be later."""
-    if not value:
-        return type(value) in (list, dict)
-    return any(True for _ in leaves_by_key(value, Layer, "")) or any(
-        type(part) in (list, dict) and not part
-        for part in (value.values() if isinstance(value, dict) else value)
-    )
-
-
 def _marks_built(build: Any) -> Any:
     """Return a ``build`` after which the layer is built, also where a user calls it."""
 
@@ -917,58 +504,6 @@ def _marks_built(build: Any) -> Any:
         self.built = True
 
     return marked
-
-
-def _with_masks(signature: Any, args: tuple, kwargs: dict) -> dict:
-    """Return the keyword arguments with the masks that travel with the tensors."""
-    tensors = signature.tensors(args, kwargs)
-    given = {*signature.names[: len(args)], *(n for n, v in kwargs.items() if v is not None)}
-    if len(tensors) == 1:
-        if signature.takes_mask and "mask" not in given:
-            kwargs = {**kwargs, "mask": masks_of(next(iter(tensors.values())))}
-        return kwargs
-    for name, value in tensors.items():
-        mask = signature.masks.get(name)
-        if mask is not None and mask not in given:
-            kwargs = {**kwargs, mask: masks_of(value)}
-    return kwargs
-
-
-def _to_array(x: Any) -> Any:
-    return x if x is None or type(x) is ndarray else as_ndarray(x)
-
-
-def _cast(x: Any, dtype: numpy.dtype) -> Any:
-    """Return an array of floats, or a container of them, in a dtype; anything else as it is."""
-    if type(x) is ndarray:
-        own = x.dtype
-        if own is dtype or own.kind != "f" or own == dtype:
-            return x
-        made, mask = x.astype(dtype), getattr(x, "_keras_mask", None)
-        if mask is not None:
-            made._keras_mask = mask
-        return made
-    if isinstance(x, tuple | list | dict) and x:
-        return map_leaves(lambda leaf: _cast(leaf, dtype) if type(leaf) is ndarray else leaf, x)
-    return x
-
-
-def _refuse_mixed(values: dict[str, Any], who: str) -> None:
-    """Raise `TypeError` where symbolic tensors are among other things in one argument."""
-    for name, value in values.items():
-        if is_symbolic([value]):
-            raise TypeError(
-                f"{who}: {name} mixes symbolic tensors with other things; expected symbolic "
-                "tensors and arrays only"
-            )
-
-
-def _numpy_to_array(x: Any) -> Any:
-    if isinstance(x, numpy.ndarray) and x.dtype.kind in "biufc":
-        return as_ndarray(x)
-    if isinstance(x, tuple | list | dict) and x:
-        return map_leaves(lambda a: as_ndarray(a) if isinstance(a, numpy.ndarray) else a, x)
-    return x
 
 
 def expect_axes(layer: Layer, shape: Any, ndim: int, what: str) -> None:

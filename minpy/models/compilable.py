@@ -10,7 +10,8 @@ from typing import Any
 
 from minpy import optimizers
 from minpy.array import as_ndarray
-from minpy.layers.layer import Layer, added_metrics
+from minpy.layers.forward_pass import added_metrics
+from minpy.layers.layer import Layer
 from minpy.models.metric_set import MetricSet
 from minpy.models.outputs import OutputLosses, Outputs, masks_of_outputs
 

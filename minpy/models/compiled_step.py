@@ -16,7 +16,7 @@ from minpy.autograd.trace import open_trace
 from minpy.data.batch import Batch
 from minpy.graph import native
 from minpy.graph.trace import SymbolTrace, Untraceable
-from minpy.layers.layer import forward_pass
+from minpy.layers.forward_pass import forward_pass
 from minpy.layers.parameter import Parameter, bound, collect_updates
 from minpy.models.flat_buffers import FlatBuffers
 from minpy.models.graph_replay import GraphReplay

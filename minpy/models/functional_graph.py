@@ -13,7 +13,8 @@ from minpy.array import as_ndarray, ndarray
 from minpy.autograd.containers import flatten, leaves_with_paths
 from minpy.errors import ShapeError
 from minpy.layers.core.input_layer import InputLayer
-from minpy.layers.layer import Layer, unique_names
+from minpy.layers.layer import Layer
+from minpy.layers.layer_tree import unique_names
 from minpy.layers.symbolic import KerasTensor, Node, map_symbolic
 
 __all__ = ["FunctionalGraph", "advice"]

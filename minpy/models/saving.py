@@ -94,7 +94,7 @@ def _state(model: Any) -> tuple[dict[str, dict[str, numpy.ndarray]], dict[str, A
 
 
 def _require_weights(model: Any, what: str) -> None:
-    unbuilt = not model.built or any(not layer.built for layer in model._all_layers())
+    unbuilt = not model.built or any(not layer.built for layer in model._all_inside())
     if not model.weights and unbuilt:
         raise ValueError(
             f"{model.name}: {what}: the model has no weights yet; call it on data first, or give "

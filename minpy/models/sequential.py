@@ -9,7 +9,8 @@ from minpy.array import as_ndarray
 from minpy.errors import ShapeError
 from minpy.layers.calls import is_shape
 from minpy.layers.core.input_layer import Input, InputLayer
-from minpy.layers.layer import Layer, snake_case
+from minpy.layers.layer import Layer
+from minpy.layers.layer_tree import snake_case
 from minpy.layers.serialization import deserialize, serialize
 from minpy.layers.symbolic import KerasTensor
 from minpy.models.functional_graph import FunctionalGraph, advice

@@ -12,7 +12,7 @@ from minpy.autograd.containers import map_leaves
 from minpy.autograd.reverse import record
 from minpy.data.batch import Batch
 from minpy.errors import DifferentiationError
-from minpy.layers.layer import forward_pass
+from minpy.layers.forward_pass import forward_pass
 from minpy.layers.parameter import bound, collect_updates
 from minpy.models.flat_buffers import FlatBuffers
 from minpy.primitives import registry

@@ -17,7 +17,6 @@ from minpy.array import as_ndarray
 from minpy.autograd.containers import map_leaves
 from minpy.config import settings
 from minpy.context import current_context
-from minpy.layers.layer import Layer
 from minpy.layers.parameter import collect_updates, structure
 from minpy.models import saving
 from minpy.models.compilable import Compilable
@@ -48,7 +47,7 @@ class TrainingState(Compilable):
     def _ready(self, x: Any) -> None:
         """Make the weights for a batch, bring them into flat buffers, size the slots."""
         if self._ready_at[0] != structure.version and (
-            not self.built or any(not layer.built for layer in self._all_layers())
+            not self.built or any(not layer.built for layer in self._all_inside())
         ):
             self._build_on(x)
         self._ready_to_train()
@@ -58,13 +57,6 @@ class TrainingState(Compilable):
         # What a layer remembers of a trial (the state of a recurrent one) doesn't count.
         with random.scope(0, 0), collect_updates():
             self(map_leaves(lambda a: as_ndarray(a[:1]), x), training=False)
-
-    def _all_layers(self) -> Iterator[Layer]:
-        stack = self._children()
-        while stack:
-            layer = stack.pop()
-            yield layer
-            stack.extend(layer._children())
 
     def _ready_to_train(self) -> None:
         # Looking through a deep model for its weights takes longer than a small one's prediction.

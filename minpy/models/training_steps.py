@@ -18,7 +18,7 @@ from minpy.autograd.reverse import record
 from minpy.data import Batch, unpack_x_y_sample_weight
 from minpy.data.streams import pack_x_y_sample_weight
 from minpy.errors import DifferentiationError, ShapeError
-from minpy.layers.layer import added_metrics, forward_pass
+from minpy.layers.forward_pass import added_metrics, forward_pass
 from minpy.layers.parameter import bound, collect_updates
 from minpy.models.data_checks import tell_of_nan
 from minpy.models.device_step import DeviceStep
@@ -118,7 +118,7 @@ class TrainingSteps(TrainingState):
         data = pack_x_y_sample_weight(*(batch.layout.part(i, leaves) for i in range(3)))
         self._buffers.take_back()
         # Such a step may train models inside by their own optimizers, and not this one by its.
-        trainers = (m for m in (self, *self._all_layers()) if isinstance(m, TrainingSteps))
+        trainers = (m for m in (self, *self._all_inside()) if isinstance(m, TrainingSteps))
         step = sum(m._optimizer.batches for m in trainers if m._optimizer is not None)
         with random.scope(self._seed, step):
             found = getattr(self, name)(data)

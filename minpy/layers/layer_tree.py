@@ -1,0 +1,334 @@
+"""Layers inside layers, and the weights of all of them: found as attributes, named by their paths.
+
+It must not know what a layer computes, nor how it is called.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+
+from minpy import constraints, initializers, regularizers
+from minpy.errors import ShapeError
+from minpy.layers.parameter import Parameter, structure
+from minpy.layers.tracking import leaves_by_key, tracked
+
+__all__ = ["LayerTree", "snake_case", "unique_names"]
+
+
+# Layers are numbered as they are made: names that a model gives follow that order.
+_count = itertools.count()
+
+
+def snake_case(name: str) -> str:
+    """Return a class's name as Keras names its layers: ``Conv2D`` → ``conv2d``."""
+    name = re.sub(r"([a-z0-9])([A-Z][a-z])", r"\1_\2", name)
+    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name)
+    return name.lower()
+
+
+def unique_names(layers: list[LayerTree]) -> list[tuple[str, LayerTree]]:
+    """Return layers with their names, numbered where a name occurs more than once."""
+    taken = {layer.name for layer in layers}
+    used: set[str] = set()
+    named = []
+    for layer in layers:
+        name, number = layer.name, 0
+        while name in used or (number and name in taken):
+            number += 1
+            name = f"{layer.name}_{number}"
+        used.add(name)
+        named.append((name, layer))
+    return named
+
+
+class _Members(dict):
+    """The weights or the inner layers of a layer; each change to one is counted in `structure`."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        structure.version += 1
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        structure.version += 1
+        super().__delitem__(name)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        structure.version += 1
+        return super().pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        structure.version += 1
+        return super().setdefault(name, default)
+
+
+class LayerTree:
+    """Something with weights, and things of its kind inside: what is an attribute belongs to it."""
+
+    def _prepare(self) -> None:
+        """Make the containers; a subclass may set attributes before it calls ``__init__``."""
+        if "_parameters" not in self.__dict__:
+            object.__setattr__(self, "_parameters", _Members())
+            object.__setattr__(self, "_sublayers", _Members())
+            self.__dict__.setdefault("_trainable", True)
+            self.__dict__.setdefault("_named", False)
+            self.__dict__.setdefault("name", snake_case(type(self).__name__))
+            self.built = False
+            object.__setattr__(self, "_created", next(_count))
+
+    # --- attributes -----------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self._prepare()
+            self._name_weight(name, value)
+            self._parameters[name] = value
+            self.__dict__.pop(name, None)
+            return
+        own = self.__dict__.get("_parameters")
+        if own is not None and name in own:
+            if value is None:
+                del own[name]
+            else:
+                own[name].update(value)
+                return
+        if isinstance(value, LayerTree):
+            self._prepare()
+            self._sublayers[name] = value
+            if not value._named:
+                value.name, value._named = name.lstrip("_"), True
+        elif isinstance(value, list | tuple | dict) and _may_hold_layers(value):
+            self._prepare()
+            # Layers may be put into it later.
+            value = tracked(value, functools.partial(self._track, name))
+            object.__setattr__(self, name, value)
+            self._track(name)
+            return
+        object.__setattr__(self, name, value)
+
+    def _track(self, name: str) -> None:
+        """Know the layers that lie in a list, tuple or dict, an attribute of this name."""
+        found = dict(leaves_by_key(self.__dict__.get(name), LayerTree, name))
+        for key in [k for k in self._sublayers if k.startswith(f"{name}.") and k not in found]:
+            del self._sublayers[key]
+        for key, layer in found.items():
+            if self._sublayers.get(key) is not layer:
+                self._sublayers[key] = layer
+            if not layer._named:
+                layer.name, layer._named = key.lstrip("_").replace(".", "_"), True
+
+    def _name_weight(self, name: str, parameter: Parameter) -> None:
+        """Name a weight that was made without a name after the attribute that holds it."""
+        unnamed = self.__dict__.get("_unnamed", ())
+        if any(parameter is one for one in unnamed):
+            taken = {p.name for p in self._parameters.values() if p is not parameter}
+            if name.lstrip("_") not in taken:
+                self._parameters.pop(parameter.name, None)
+                parameter.name = name.lstrip("_")
+            self.__dict__["_unnamed"] = [one for one in unnamed if one is not parameter]
+
+    def __getattr__(self, name: str) -> Any:
+        own = self.__dict__.get("_parameters")
+        if own is not None and name in own:
+            return own[name].value
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        if name in self._parameters:
+            del self._parameters[name]
+            return
+        self._sublayers.pop(name, None)
+        object.__delattr__(self, name)
+        self._track(name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    # --- weights --------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        name: str | None = None,
+        shape: Any = (),
+        initializer: Any = "glorot_uniform",
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        fans: tuple[int, int] | None = None,
+        transposed: bool = False,
+        autocast: bool = True,
+        aggregation: str = "none",
+    ) -> Parameter:
+        """Make a weight.
+
+        Parameters
+        ----------
+        name
+            Unique in the layer; that of the attribute which holds it, if not given.
+        shape
+            Length of each axis. It may come first, as in Keras: ``add_weight((3, 4), 'zeros')``.
+        initializer
+            A name, an `Initializer`, or a function of shape and dtype.
+        dtype
+            Element type; the layer's if not given.
+        trainable
+            Whether the optimizer changes it.
+        regularizer, constraint
+            Names or functions of the value.
+        fans
+            Fan-in and fan-out, where the shape alone doesn't tell.
+        transposed
+            Whether a matrix lies in memory by columns; see `Parameter`.
+        autocast, aggregation
+            Kept for Keras' sake: what is computed has the weight's dtype, and there are no replicas
+            whose weights would become one.
+        """
+        self._prepare()
+        if not (name is None or isinstance(name, str)):
+            name, shape, initializer = None, name, initializer if shape == () else shape
+        if shape is None:
+            shape = ()
+        if initializer is None:
+            made = numpy.dtype(dtype or self.__dict__["dtype"])
+            initializer = "glorot_uniform" if made.kind == "f" else "zeros"
+        shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+        if any(n < 0 for n in shape):
+            raise ShapeError(f"{self}: weight {name!r} can't have the shape {shape}")
+        unnamed = name is None
+        name = name or f"weight_{len(self._parameters)}"
+        value = initializers.make(initializer, shape, dtype or self.__dict__["dtype"], fans)
+        parameter = Parameter(
+            name,
+            value,
+            trainable,
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+            transposed,
+        )
+        self._parameters.setdefault(name, parameter)
+        if unnamed:
+            self.__dict__.setdefault("_unnamed", []).append(parameter)
+        return parameter
+
+    def add_variable(self, shape: Any, initializer: Any, *rest: Any, **options: Any) -> Parameter:
+        """Make a weight: Keras' other name for `add_weight`."""
+        names = ("dtype", "trainable", "autocast", "regularizer", "constraint", "name")
+        given = dict(zip(names, rest, strict=False))
+        return self.add_weight(shape=shape, initializer=initializer, **given, **options)
+
+    def _owned(self, prefix: str = "") -> Iterator[tuple[str, Parameter, bool]]:
+        """Give each weight in here once, with its path and whether it trains."""
+        seen: set[int] = set()
+        for path, parameter, trains in self._walk(prefix, True):
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield path, parameter, trains
+
+    def _walk(self, prefix: str, trains: bool) -> Iterator[tuple[str, Parameter, bool]]:
+        trains = trains and self._trainable
+        met: set[int] = set()
+        for parameter in self._parameters.values():
+            if id(parameter) not in met:
+                met.add(id(parameter))
+                yield f"{prefix}{parameter.name}", parameter, trains and parameter.trainable
+        for name, layer in self._named_children():
+            yield from layer._walk(f"{prefix}{name}/", trains)
+
+    def _named_children(self) -> list[tuple[str, LayerTree]]:
+        """Return the layers directly inside this one, each once, by names that occur once."""
+        return unique_names(self._children())
+
+    def _children(self) -> list[LayerTree]:
+        """Return the layers directly inside this one, each once."""
+        return list({id(v): v for v in self._sublayers.values()}.values())
+
+    def _all_inside(self) -> Iterator[LayerTree]:
+        stack = self._children()
+        while stack:
+            layer = stack.pop()
+            yield layer
+            stack.extend(layer._children())
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """All weights, those of inner layers too."""
+        found = []
+        for path, parameter, _ in self._owned():
+            parameter.path = path
+            found.append(parameter)
+        return found
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        """The weights that an optimizer changes."""
+        return [p for _, p, trains in self._owned() if trains]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        """The weights that no optimizer changes: running statistics, frozen layers."""
+        return [p for _, p, trains in self._owned() if not trains]
+
+    # Keras' other names for them.
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer may change the weights."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        structure.version += 1
+        for layer in self._children():
+            layer.trainable = value
+
+    def get_weights(self) -> list[numpy.ndarray]:
+        """Return copies of all weights."""
+        return [p.numpy() for p in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Set all weights.
+
+        Raises
+        ------
+        ShapeError
+            If there are more or fewer, or one has another shape; no weight is then changed.
+        """
+        own = self.weights
+        if len(weights) != len(own):
+            raise ShapeError(
+                f"{self.name}: set_weights expected {len(own)} arrays, got {len(weights)}"
+                + ("" if self.built else "; the layer isn't built yet, call it on data first")
+            )
+        given = [numpy.asarray(w) for w in weights]
+        for p, w in zip(own, given, strict=True):
+            if w.shape != p.shape:
+                raise ShapeError(
+                    f"{self.name}: weight {p.path!r} expected shape {p.shape}, got {w.shape}"
+                )
+        for p, w in zip(own, given, strict=True):
+            p.assign(w)
+
+    def count_params(self) -> int:
+        """Return the number of elements of all weights."""
+        return sum(p.size for p in self.weights)
+
+
+def _may_hold_layers(value: Any) -> bool:
+    """Say whether there are layers in a list, tuple or dict, or may be later."""
+    if not value:
+        return type(value) in (list, dict)
+    return any(True for _ in leaves_by_key(value, LayerTree, "")) or any(
+        type(part) in (list, dict) and not part
+        for part in (value.values() if isinstance(value, dict) else value)
+    )
