@@ -45,7 +45,7 @@ def listed(values):
     return {"shape": values.shape, "values": [float(f"{v:.7g}") for v in values.ravel()]}
 
 
-def case(kind, settings, shapes, call="one", options=None, scale=1.0):
+def case(kind, settings, shapes, call="one", options=None, scale=1.0, **more):
     """Describe a case.
 
     Parameters
@@ -60,6 +60,8 @@ def case(kind, settings, shapes, call="one", options=None, scale=1.0):
         Further arguments of the call, as for `options_of`.
     scale
         The inputs lie between ``-scale`` and ``scale``.
+    more
+        ``low``: the least input, where it isn't ``-scale``; ``whole``: whether inputs are whole.
     """
     return {
         "kind": kind,
@@ -68,16 +70,19 @@ def case(kind, settings, shapes, call="one", options=None, scale=1.0):
         "call": call,
         "options": options or {},
         "scale": scale,
+        **more,
     }
 
 
 def inputs_of(described):
     """Return a case's inputs."""
-    scale = described["scale"]
-    return [
-        numbers(tuple(shape), seed=i + 1, low=-scale, high=scale)
+    high = described["scale"]
+    low = described.get("low", -high)
+    found = [
+        numbers(tuple(shape), seed=i + 1, low=low, high=high)
         for i, shape in enumerate(described["shapes"])
     ]
+    return [numpy.round(x) for x in found] if described.get("whole") else found
 
 
 def weights_of(shapes):

@@ -11,7 +11,7 @@ from keras_layer_checks import (
     is_trained,
 )
 
-CASES = cases_of("activations", "attention", "merging", "normalization")
+CASES = cases_of("activations", "attention", "core", "merging", "normalization")
 TRAINED = [p for p in CASES if is_trained(p)]
 
 
