@@ -149,6 +149,7 @@ _LEFT_OUT = {
     "__array_finalize__": "NumPy calls it for subclasses of its own array, which ours is none of",
     "__array_prepare__": "as above; gone in NumPy 2",
     "__array_struct__": "NumPy would take it in the place of __array__, which says what is refused",
+    "__buffer__": "as above: NumPy has it from Python 3.12 on",
     "__array_wrap__": "NumPy asks it only of classes without __array_ufunc__",
     "__setstate__": "fills an array that __reduce__ made empty; ours makes it whole",
 }
