@@ -241,6 +241,8 @@ class Primitive:
                     if type(result) is not _ndarray:
                         if type(result) in _SEVERAL:
                             return self._wrap_numpy(result, args, kwargs, CPU)
+                        if isinstance(result, MaskedArray):
+                            return result
                         result = numpy.asarray(result)
                     if settings.narrows:
                         dtype = result.dtype

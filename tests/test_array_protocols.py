@@ -343,3 +343,45 @@ def test_repr_says_dtype_and_context_where_they_are_not_the_default():
         assert repr(np.ones(2, dtype="float32")) == "array([1., 1.], dtype=float32)"
     finally:
         minpy.set_default_dtype("float32")
+
+
+def test_numpy_functions_keep_the_masks_of_masked_arrays(x):
+    masked = numpy.ma.array([[1.0, 2.0, 3.0]], mask=[[True, False, False]])
+    found = numpy.ma.concatenate([masked, x.asnumpy()])
+    assert numpy.concatenate([masked, x]).shape == (3, 3)
+    assert numpy.ma.getmaskarray(found)[0].tolist() == [True, False, False]
+    total = np.polyadd(masked[0], x[0])
+    expected = numpy.polyadd(masked[0], x[0].asnumpy())
+    assert type(total) is type(expected) and total.tolist() == expected.tolist()
+    with pytest.raises(DifferentiationError, match="masked array"):
+        minpy.grad(lambda y: np.sum(numpy.concatenate([masked, y])))(x)
+
+
+def test_functions_that_no_module_of_numpy_has_get_arrays_too(x):
+    from numpy.core.overrides import array_function_dispatch
+
+    @array_function_dispatch(lambda a: (a,), module="elsewhere")
+    def doubled(a):
+        return numpy.multiply(a, 2)
+
+    assert doubled(x).tolist() == (x.asnumpy() * 2).tolist()
+    with pytest.raises(NoDerivativeError, match="doubled has no derivative"):
+        minpy.grad(lambda y: np.sum(doubled(y)))(x)
+
+
+def test_objects_among_the_operands_lose_no_derivative(x):
+    text = numpy.array(["a", "b"])
+    assert numpy.array_equal(numpy.isin(x, text), numpy.isin(x.asnumpy(), text))
+    with pytest.raises((TypeError, DifferentiationError)):
+        minpy.grad(lambda y: np.sum(numpy.append(y, text)))(x)
+
+
+def test_a_class_that_does_not_know_a_ufunc_does_not_lose_a_derivative(x):
+    class Unsure:
+        def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+            return NotImplemented
+
+    with pytest.raises(TypeError):
+        numpy.add(x, Unsure())
+    with pytest.raises(TypeError):
+        minpy.grad(lambda y: np.sum(numpy.add(y, Unsure())))(x)

@@ -547,6 +547,24 @@ def test_out_takes_gradients():
     minpy.check_grads(f, order=2)(numpy.array([0.5, -1.2, 0.8]))
 
 
+@pytest.mark.parametrize("shape", [(1, 4), (1, 1, 4), (1, 1), (4,), (1, 2, 4), (2, 1)])
+def test_values_with_leading_axes_of_length_one_get_their_gradient(shape):
+    """NumPy writes them to parts of fewer axes."""
+    minpy.set_default_dtype("float64")
+
+    def written(v, x):
+        x = x * 1
+        x[[0, 1]] = v
+        if v.size in (1, 4) and v.shape[-1] == 4:
+            x[2] = v
+        return x * numpy.arange(12.0).reshape(3, 4)
+
+    x = numpy.ones((3, 4))
+    v = numpy.arange(1.0, 1.0 + numpy.prod(shape)).reshape(shape)
+    assert written(np.array(v), np.array(x)).tolist() == written(v, x).tolist()
+    minpy.check_grads(written, order=2)(v, x)
+
+
 def test_flat_reads_and_writes():
     x = np.arange(6.0).reshape(2, 3).T
     x.flat[1] = 10.0

@@ -217,3 +217,30 @@ def test_state_is_numpys():
     first = np.random.rand(3)
     np.random.set_state(state)
     assert numpy.random.rand(3).astype("float32").tolist() == first.tolist()
+
+
+def test_functions_and_generators_say_what_they_are():
+    assert repr(np.random.normal) == "<draw normal>"
+    rng = np.random.default_rng(3)
+    assert repr(rng).startswith("minpy Generator(PCG64)")
+    assert {"normal", "shuffle", "bit_generator"} <= set(dir(rng))
+    assert not [name for name in dir(rng) if name.startswith("_")]
+
+
+def test_a_draw_can_be_pickled():
+    assert pickle.loads(pickle.dumps(np.random.normal)) is np.random.normal
+    draw = np.random.default_rng(3).normal
+    again = pickle.loads(pickle.dumps(draw))
+    assert draw(size=3).tolist() == again(size=3).tolist()
+
+
+def test_a_random_state_shuffles_and_starts_over():
+    ours, theirs = np.random.RandomState(5), numpy.random.RandomState(5)
+    x, plain = np.arange(10), numpy.arange(10)
+    for _ in range(2):
+        ours.shuffle(x)
+        theirs.shuffle(plain)
+        assert x.tolist() == plain.tolist()
+        ours.seed(np.array(7))
+        theirs.seed(7)
+    assert ours.randint(100) == theirs.randint(100)

@@ -47,6 +47,8 @@ def unbroadcast(x: ndarray, shape: tuple[int, ...], dtype: numpy.dtype) -> ndarr
         extra = len(given) - len(shape)
         if extra > 0:
             x = registry["sum"](x, tuple(range(extra)))
+        elif extra < 0:  # what was written into a part had axes of length 1 before the part's own
+            x = registry["reshape"](x, (1,) * -extra + given)
         repeated = tuple(
             i for i, (n, m) in enumerate(zip(x.shape, shape, strict=False)) if m == 1 and n != 1
         )

@@ -23,7 +23,7 @@ from minpy.errors import NoDerivativeError, PolicyError
 from minpy.inplace import overwrite
 from minpy.numpy.signatures import signature_of
 from minpy.policy import state as policy_state
-from minpy.primitives import Primitive, default_precision, link_view
+from minpy.primitives import Primitive, default_precision, link_view, registry
 
 __all__ = ["Fallback", "arrays_in", "by_path", "leaves", "operands", "plain", "reach", "wrapped"]
 
@@ -174,9 +174,11 @@ class Fallback(Primitive):
 
 
 def by_path(path: str) -> Any:
-    """Return what a path with dots leads to, from its module."""
-    module, _, name = path.rpartition(".")
-    return getattr(importlib.import_module(module), name)
+    """Return what a path with dots leads to from ``minpy.numpy`` on, imported by then or not."""
+    found = importlib.import_module("minpy.numpy")
+    for name in path.removeprefix("minpy.numpy.").split("."):
+        found = getattr(found, name)
+    return found
 
 
 # --- modules --------------------------------------------------------------------------------------
@@ -221,7 +223,9 @@ def _mirrored(mirror: str, name: str, value: Any) -> Any:
         return _mirrored_module(f"{mirror}.{name}", value)
     if isinstance(value, type) or not callable(value):
         return value  # a class, a dtype, a constant
-    return Fallback(f"{mirror}.{name}".removeprefix("minpy.numpy."), value)
+    name = f"{mirror}.{name}".removeprefix("minpy.numpy.")
+    known = registry.get(name)  # as np.char, say, which is np.core.defchararray
+    return known if known is not None and known.kernel is value else Fallback(name, value)
 
 
 def _mirrored_module(path: str, module: types.ModuleType) -> types.ModuleType:
