@@ -41,7 +41,8 @@ test: $(INSTALLED)
 # The topics' own tests: what training happens to run of them doesn't count.
 CORE_TESTS := $(wildcard tests/test_a[ru]*.py tests/test_inplace*.py tests/test_numpy_*.py) \
 	tests/test_context.py tests/test_functional.py tests/test_graph.py tests/test_host_operator.py \
-	tests/test_policy.py minpy/array.py minpy/primitives.py minpy/inplace.py minpy/autograd minpy/numpy
+	tests/test_minpy_0_3_4_core.py tests/test_policy.py tests/test_primitives.py \
+	minpy/array.py minpy/primitives.py minpy/inplace.py minpy/autograd minpy/numpy
 
 coverage: $(INSTALLED)
 	@$(BIN)/python -m pytest --cov --cov-fail-under=95 $(CORE_TESTS) $(ARGS)
