@@ -54,6 +54,7 @@ _LAZY = (
     "mixed_precision",
     "models",
     "nn",
+    "ops",
     "optimizers",
     "regularizers",
     "saving",

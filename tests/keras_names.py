@@ -33,6 +33,7 @@ MODULES = [
     "preprocessing.sequence",
     "datasets",
     "random",
+    "ops",
     "config",
     "wrappers",
 ]

@@ -97,6 +97,9 @@ def _resolve(operation: Any) -> tuple[str, Callable[..., Any]]:
     from minpy.layers import serialization
 
     if callable(operation):
+        name = getattr(operation, "operation_name", None)
+        if name is not None:
+            return name, operation
         name = serialization.registered_name(operation)
         if isinstance(operation, Primitive):
             name = operation.name
@@ -109,6 +112,12 @@ def _resolve(operation: Any) -> tuple[str, Callable[..., Any]]:
         if isinstance(found, property) and name not in NOT_SYMBOLIC:
             return operation, found.fget
         if found is not None and not name.startswith("_") and name not in NOT_SYMBOLIC:
+            return operation, found
+    elif operation.startswith("ops."):
+        from minpy import ops
+
+        found = getattr(ops, operation.removeprefix("ops."), None)
+        if getattr(found, "operation_name", None) == operation:
             return operation, found
     elif operation in namespace.__all__:
         return operation, getattr(namespace, operation)

@@ -1,0 +1,163 @@
+"""Keras' operations that take functions: branches and loops, in Python.
+
+What they do is seen by derivatives. A graph has no branch on data: a model with one runs operation
+by operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from minpy.array import as_ndarray
+from minpy.autograd.containers import flatten, map_leaves
+
+__all__ = ["cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"]
+
+
+def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    """Return what the first function returns if something holds, else what the second does.
+
+    Examples
+    --------
+    >>> from minpy import ops
+    >>> ops.cond(3 > 2, lambda: 'yes', lambda: 'no')
+    'yes'
+    """
+    return true_fn() if bool(pred) else false_fn()
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """Return what one of several functions makes of operands; numbers beyond mean the nearest."""
+    number = min(max(int(index), 0), len(branches) - 1)
+    return branches[number](*operands)
+
+
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Any,
+    maximum_iterations: int | None = None,
+) -> Any:
+    """Change values as long as something holds of them.
+
+    Parameters
+    ----------
+    cond, body
+        Functions of the values; the second returns new ones.
+    loop_vars
+        The values to begin with: a tuple or list, or one.
+    maximum_iterations
+        After so many it ends.
+
+    Examples
+    --------
+    >>> from minpy import ops
+    >>> ops.while_loop(lambda i: i < 10, lambda i: (i + 4,), (1,))
+    (13,)
+    """
+    several = isinstance(loop_vars, tuple | list)
+    values = tuple(loop_vars) if several else (loop_vars,)
+    done = 0
+    while bool(cond(*values)) and (maximum_iterations is None or done < maximum_iterations):
+        new = body(*values)
+        values = tuple(new) if isinstance(new, tuple | list) else (new,)
+        done += 1
+    return values if several else values[0]
+
+
+def fori_loop(lower: int, upper: int, body_fun: Callable[[int, Any], Any], init_val: Any) -> Any:
+    """Change a value by a function of each number from `lower` to below `upper`, and of it.
+
+    Examples
+    --------
+    >>> from minpy import ops
+    >>> ops.fori_loop(0, 4, lambda i, total: total + i, 10)
+    16
+    """
+    value = init_val
+    for i in range(int(lower), int(upper)):
+        value = body_fun(i, value)
+    return value
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[Any, Any]:
+    """Carry a value through a function of it and of each part along the first axis.
+
+    Parameters
+    ----------
+    f
+        Of the value and a part; returns the new value and an output.
+    init
+        The value to begin with.
+    xs
+        Arrays, in containers if several; None gives None as each part.
+    length
+        How many parts, where `xs` doesn't tell.
+    reverse
+        Whether the last part comes first; outputs lie as the parts do.
+    unroll
+        Kept for Keras' sake.
+
+    Returns
+    -------
+    value, outputs
+        The last value, and the outputs along a new first axis.
+    """
+    count = _count(xs, length)
+    carried, outputs = init, []
+    for i in reversed(range(count)) if reverse else range(count):
+        carried, output = f(carried, _part(xs, i))
+        outputs.append(output)
+    return carried, _together(outputs[::-1] if reverse else outputs)
+
+
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
+    """Return what a function makes of each part along the first axis, together.
+
+    Examples
+    --------
+    >>> from minpy import ops
+    >>> ops.map(lambda row: row.sum(), ops.array([[1., 2.], [3., 4.]]))
+    array([3., 7.])
+    """
+    return _together([f(_part(xs, i)) for i in range(_count(xs, None))])
+
+
+def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+    """Do as `map`: each part goes through the function by itself."""
+    return map(function, elements)
+
+
+def _count(xs: Any, length: int | None) -> int:
+    found = {as_ndarray(leaf).shape[0] for leaf in flatten(xs)[0] if leaf is not None}
+    if length is not None:
+        found.add(int(length))
+    if len(found) != 1:
+        raise ValueError(
+            f"expected arrays of one length along the first axis, got {sorted(found) or 'none'}"
+        )
+    return found.pop()
+
+
+def _part(xs: Any, i: int) -> Any:
+    return map_leaves(lambda leaf: None if leaf is None else as_ndarray(leaf)[i], xs)
+
+
+def _together(outputs: list[Any]) -> Any:
+    from minpy import numpy as np
+
+    if not outputs or outputs[0] is None:
+        return None
+    leaves = [flatten(output)[0] for output in outputs]
+    unflatten = flatten(outputs[0])[1]
+    return unflatten(
+        [np.stack([as_ndarray(x) for x in each]) for each in zip(*leaves, strict=True)]
+    )
