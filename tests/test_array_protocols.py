@@ -385,3 +385,12 @@ def test_a_class_that_does_not_know_a_ufunc_does_not_lose_a_derivative(x):
         numpy.add(x, Unsure())
     with pytest.raises(TypeError):
         minpy.grad(lambda y: np.sum(numpy.add(y, Unsure())))(x)
+
+
+def test_the_memory_of_a_file_is_an_array(tmp_path):
+    path = tmp_path / "stored.npy"
+    numpy.save(path, numpy.arange(4.0))
+    mapped = np.load(path, mmap_mode="r+")
+    assert type(mapped) is np.ndarray and mapped.tolist() == [0, 1, 2, 3]
+    mapped[1] = 9.0
+    assert numpy.load(path).tolist() == [0, 9, 2, 3]

@@ -10,6 +10,7 @@ import pytest
 
 import minpy
 import minpy.numpy as np
+from minpy.errors import NoDerivativeError
 
 L = np.linalg
 _rng = numpy.random.default_rng(5)
@@ -217,3 +218,20 @@ def test_errors_are_numpys():
         minpy.grad(lambda x: np.sum(L.tensorsolve(x, x)))(x)
     with pytest.raises(numpy.linalg.LinAlgError, match="empty"):
         minpy.grad(lambda x: np.sum(L.cond(x[:0])))(x)
+
+
+@pytest.mark.parametrize(
+    ("decompose", "message"),
+    [
+        (lambda a: np.linalg.svd(a)[1], "full_matrices=False"),
+        (lambda a: np.linalg.qr(a, "complete")[1], "use mode 'reduced'"),
+    ],
+)
+def test_vectors_that_are_arbitrary_have_no_derivative(decompose, message):
+    tall = np.array(numpy.random.default_rng(0).normal(size=(4, 2)))
+    assert decompose(tall).shape in [(2,), (4, 2)]
+    with pytest.raises(NoDerivativeError, match=message):
+        minpy.grad(lambda a: np.sum(decompose(a)))(tall)
+    pushed = minpy.make_jvp(decompose)(tall)
+    with pytest.raises(NoDerivativeError, match=message):
+        pushed(tall)

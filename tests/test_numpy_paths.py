@@ -211,6 +211,13 @@ EXPRESSIONS: dict[str, list[str]] = {
         "np.pad(A, -1)",
         "np.pad(E, 1)",
     ],
+    "parts": [
+        "np.apply_over_axes(lambda a, i: np.sum(a, i, keepdims=True), X, [0, 1])",
+        "np.apply_over_axes(lambda a, i: np.sum(a, i), X, 0)",
+        "np.apply_over_axes(lambda a, i: a[None, None], X, 0)",
+        "np.piecewise(A, [A > 99, A <= 99], [np.sin, np.cos])",
+        "np.piecewise(A, [A > 0], [np.sin, np.cos, np.tan])",
+    ],
     "methods": [
         "I.byteswap()",
         "did(lambda x: x.byteswap(True), I)",

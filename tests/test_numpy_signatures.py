@@ -11,7 +11,7 @@ import pytest
 from numpy_names import MODULES, module_of, public_names
 
 import minpy.numpy as np
-from minpy.numpy.signatures import signature_of
+from minpy.numpy.signatures import documented, signature_of
 
 _DEFAULT = "dtype=None is the default float dtype, NumPy's float64 where that is chosen"
 _NAMED = "NumPy hides the parameters of the function that this is another name for"
@@ -158,3 +158,13 @@ _LEFT_OUT = {
 @pytest.mark.parametrize("name", _SPECIAL)
 def test_special_methods_are_there(name):
     assert hasattr(np.ndarray, name) is (name not in _LEFT_OUT)
+
+
+@pytest.mark.parametrize("text", ["broken(a, (b", "no parameters", "broken([a,] b)", ""])
+def test_a_text_that_shows_no_parameters_is_no_signature(text):
+    def broken():
+        pass
+
+    broken.__doc__ = text
+    with pytest.raises(ValueError, match="no signature found"):
+        documented(broken)
