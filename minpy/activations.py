@@ -18,16 +18,14 @@ from minpy.layers.functions.activations import (
     gelu,
     hard_sigmoid,
     leaky_relu,
-    log_softmax,
     selu,
     sigmoid,
     silu,
-    softmax,
     softplus,
     softsign,
-    sparsemax,
     tanh,
 )
+from minpy.layers.functions.probabilities import log_softmax, softmax, sparsemax
 
 __all__ = [
     "celu",

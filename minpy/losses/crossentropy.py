@@ -13,8 +13,9 @@ import numpy
 import minpy.numpy as np
 from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value
 from minpy.errors import ShapeError
-from minpy.layers.functions.activations import log_softmax, sigmoid, softmax
+from minpy.layers.functions.activations import sigmoid
 from minpy.layers.functions.losses import cross_entropy, pick, sigmoid_cross_entropy
+from minpy.layers.functions.probabilities import log_softmax, softmax
 from minpy.losses.loss import EPSILON, loss_class, prepare
 from minpy.losses.stable import clip
 

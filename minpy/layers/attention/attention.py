@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from minpy.errors import ShapeError
-from minpy.layers.functions.activations import softmax
 from minpy.layers.functions.contraction import batch_product
 from minpy.layers.functions.dropout import dropout
 from minpy.layers.functions.masks import both, causal_mask
+from minpy.layers.functions.probabilities import softmax
 from minpy.layers.layer import Layer
 from minpy.layers.regularization.seeded import checked_seed, step_seed
 from minpy.numpy.elementwise import tanh, where

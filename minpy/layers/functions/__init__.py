@@ -25,6 +25,7 @@ from minpy.layers.functions.losses import (
 )
 from minpy.layers.functions.normalization import batchnorm
 from minpy.layers.functions.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
+from minpy.layers.functions.probabilities import log_softmax, softmax, sparsemax
 from minpy.layers.functions.recurrent import gru, lstm, simple_rnn
 from minpy.layers.functions.stop_gradient import stop_gradient
 
@@ -48,12 +49,15 @@ __all__ = [
     "l2_loss",
     "layer_norm",
     "linear",
+    "log_softmax",
     "lstm",
     "max_pool",
     "rms_norm",
     "simple_rnn",
+    "softmax",
     "softmax_cross_entropy",
     "softmax_loss",
+    "sparsemax",
     "stop_gradient",
     "svm_loss",
     "unit_norm",

@@ -10,11 +10,11 @@ from typing import Any
 
 from minpy.array import ndarray
 from minpy.errors import ShapeError
-from minpy.layers.functions.activations import softmax
 from minpy.layers.functions.contraction import batch_product
 from minpy.layers.functions.dropout import dropout
 from minpy.layers.functions.masks import both, causal_mask
 from minpy.layers.functions.operands import floats
+from minpy.layers.functions.probabilities import softmax
 from minpy.numpy.elementwise import where
 from minpy.numpy.shaping import reshape
 

@@ -15,8 +15,9 @@ import numpy
 from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value
 from minpy.autograd.rules import def_linear, defjvp, defvjp
 from minpy.errors import ShapeError
-from minpy.layers.functions.activations import log_softmax_op, relu, sigmoid, softmax_op
+from minpy.layers.functions.activations import relu, sigmoid
 from minpy.layers.functions.operands import array_of_floats, is_float32, refuse_unsupported
+from minpy.layers.functions.probabilities import log_softmax_op, softmax_op
 from minpy.primitives import Primitive, registry
 
 __all__ = [

@@ -15,6 +15,7 @@ from minpy.primitives import registry
 
 __all__ = [
     "array_of_floats",
+    "as_float",
     "floats",
     "is_float32",
     "refuse_all_but_float32",
@@ -62,6 +63,14 @@ def floats(by: str, **operands: Any) -> list[ndarray | None]:
     common = numpy.result_type(*dtypes)
     astype = registry["astype"]
     return [a if a is None or a.dtype == common else astype(a, common) for a in arrays]
+
+
+def as_float(x: Any) -> ndarray:
+    """Return an array of floats, of the default dtype where integers were given."""
+    from minpy.config import settings
+
+    x = as_ndarray(x)
+    return registry["astype"](x, settings.float_dtype) if x.dtype.kind in "iub" else x
 
 
 def is_float32(x: Any) -> bool:
