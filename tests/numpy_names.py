@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
+
+import numpy
 
 MODULES = ["", "linalg", "fft", "random", "polynomial", "ma"]
 POLYNOMIALS = ["polynomial", "chebyshev", "legendre", "hermite", "hermite_e", "laguerre"]
@@ -20,3 +23,15 @@ def public_names(module: Any) -> list[str]:
     """Return the names that a module of NumPy's means to be used, sorted."""
     names = getattr(module, "__all__", None) or dir(module)
     return sorted({n for n in names if not n.startswith("_")})
+
+
+def functions() -> list[str]:
+    """Return the paths of NumPy's public functions, ``'linalg.norm'``."""
+    found = []
+    for module in MODULES:
+        theirs = module_of(numpy, module)
+        for name in public_names(theirs):
+            value = getattr(theirs, name)
+            if callable(value) and not isinstance(value, type | types.ModuleType):
+                found.append(f"{module}.{name}".lstrip("."))
+    return found

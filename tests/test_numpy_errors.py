@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import types
 import warnings
 from typing import Any
 
 import numpy
 import pytest
-from numpy_names import MODULES, module_of, public_names
+from numpy_names import functions, module_of
 from test_numpy_keywords import outcome, same, to_minpy
 
 import minpy
@@ -84,17 +83,6 @@ DELIBERATE: dict[tuple[str, str], str] = {
 # Addresses, memory that holds anything, and an object that draws arrays of ours.
 _VALUES_DIFFER = {"byte_bounds", "empty", "empty_like", "ma.empty", "ma.empty_like"}
 _VALUES_DIFFER |= {"random.default_rng"}
-
-
-def functions() -> list[str]:
-    found = []
-    for module in MODULES:
-        theirs = module_of(numpy, module)
-        for name in public_names(theirs):
-            value = getattr(theirs, name)
-            if callable(value) and not isinstance(value, type | types.ModuleType):
-                found.append(f"{module}.{name}".lstrip("."))
-    return found
 
 
 def call(function: Any, args: tuple, kwargs: dict) -> Any:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import types
 from typing import Any
 
 import numpy
 import pytest
-from numpy_names import MODULES, module_of, public_names
+from numpy_names import functions, module_of
 
 import minpy.numpy as np
 from minpy.numpy.signatures import documented, signature_of
@@ -68,17 +67,6 @@ def shown(function: Any) -> str:
         return ""
     kept = [p.replace(annotation=p.empty) for n, p in found.parameters.items() if n != "ctx"]
     return str(inspect.Signature(kept))
-
-
-def functions() -> list[str]:
-    found = []
-    for module in MODULES:
-        theirs = module_of(numpy, module)
-        for name in public_names(theirs):
-            value = getattr(theirs, name)
-            if callable(value) and not isinstance(value, type | types.ModuleType):
-                found.append(f"{module}.{name}".lstrip("."))
-    return found
 
 
 @pytest.mark.parametrize("path", functions())
