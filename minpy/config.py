@@ -7,10 +7,14 @@ from typing import Any
 import numpy
 
 __all__ = [
+    "backend",
     "default_dtype",
+    "epsilon",
+    "floatx",
     "image_data_format",
     "jit_enabled",
     "set_default_dtype",
+    "set_floatx",
     "set_image_data_format",
     "set_jit",
 ]
@@ -136,3 +140,31 @@ def set_jit(enabled: bool) -> None:
 def jit_enabled() -> bool:
     """Say whether functions and models may be compiled into graphs."""
     return settings.jit
+
+
+# --- Keras' names ---------------------------------------------------------------------------------
+
+
+def floatx() -> str:
+    """Return the name of the float dtype of new arrays and weights.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> minpy.config.floatx()
+    'float32'
+    """
+    return settings.float_dtype.name
+
+
+set_floatx = set_default_dtype
+
+
+def backend() -> str:
+    """Return ``'minpy'``: what Keras' users ask to tell its backends apart."""
+    return "minpy"
+
+
+def epsilon() -> float:
+    """Return the number that losses and metrics keep away from zero by, 1e-7."""
+    return 1e-7

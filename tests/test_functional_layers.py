@@ -36,6 +36,7 @@ CALLS = {
     "Masking": (STEPS, {}),
     "Permute": (STEPS, {"dims": (2, 1)}),
     "RepeatVector": ((4,), {"n": 3}),
+    "ReversibleEmbedding": ((4,), {"input_dim": 9, "output_dim": 3}),
     "Rescaling": ((4,), {"scale": 2.0}),
     "Reshape": ((4,), {"target_shape": (2, 2)}),
     "SimpleRNN": (STEPS, {"units": 4}),

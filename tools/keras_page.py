@@ -58,8 +58,6 @@ CLASSES = {
 # Keras' name → (the name here, what is different). A reason alone stands in the next table.
 DIFFERENT = {
     "models.save_model": ("saving.save_model", "or `model.save`"),
-    "config.floatx": ("config.default_dtype", "returns a NumPy dtype"),
-    "config.set_floatx": ("config.set_default_dtype", ""),
     "config.dtype_policy": ("config.default_dtype", "weights and activations have one dtype"),
     "config.set_dtype_policy": ("config.set_default_dtype", "float16, float32 or float64"),
     "utils.Progbar": ("callbacks.ProgressBar", "a callback; `fit` has one by itself"),
@@ -87,12 +85,9 @@ REASONS = {
         layers.RandomSharpness layers.RandomShear layers.Solarization""",
     "another library's code in a model: wrap it with `minpy.primitive` in a layer of your own": """
         layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper""",
-    "chain the layers with `Sequential`": "layers.Pipeline",
-    "a layer that holds another sets it as an attribute": "layers.Wrapper",
     "short-time Fourier transforms are `minpy.numpy.fft` in a layer of your own": """
         layers.MelSpectrogram layers.STFTSpectrogram initializers.STFT initializers.stft
         initializers.STFTInitializer""",
-    "`Embedding`, and a product with its `embeddings`": "layers.ReversibleEmbedding",
     _BOXES: "layers.MaxNumBoundingBoxes utils.bounding_boxes",
     "code of Keras 2": "optimizers.legacy utils.legacy",
     "writes with Orbax, which is JAX'": "callbacks.OrbaxCheckpoint",
@@ -106,13 +101,13 @@ REASONS = {
         config.enable_interactive_logging config.is_interactive_logging_enabled""",
     "no sets of data beyond those in `minpy.datasets`": """datasets.boston_housing
         datasets.california_housing datasets.cifar100 datasets.imdb datasets.reuters""",
-    _ONE_BACKEND: "config.backend config.set_backend config.is_nnx_enabled",
+    _ONE_BACKEND: "config.set_backend config.is_nnx_enabled",
     _FLASH: """config.disable_flash_attention config.enable_flash_attention
         config.is_flash_attention_enabled""",
     "tracebacks are shown whole": """config.disable_traceback_filtering
         config.enable_traceback_filtering config.is_traceback_filtering_enabled""",
     "files never run code": "config.enable_unsafe_deserialization",
-    "each function names its own": "config.epsilon config.set_epsilon",
+    "each function names its own": "config.set_epsilon",
     "`fit(epochs=…, steps_per_epoch=…)`": """config.max_epochs config.max_steps_per_epoch
         config.set_max_epochs config.set_max_steps_per_epoch""",
     _QUANTIZED: "*.quantize *.quantization_mode *.quantized_build *.quantized_call "
@@ -146,8 +141,8 @@ REASONS |= {
     "`minpy.make_jvp`": "ops.jvp",
     "`minpy.losses.ctc`": "ops.ctc_loss",
     "reshape, transpose, take and sums of `minpy.numpy` do": """ops.depth_to_space
-        ops.space_to_depth ops.extract_sequences ops.fold ops.unfold ops.rearrange ops.cdist ops.psnr ops.segment_max
-        ops.segment_min ops.segment_prod""",
+        ops.space_to_depth ops.extract_sequences ops.fold ops.unfold ops.rearrange ops.cdist
+        ops.psnr ops.segment_max ops.segment_min ops.segment_prod""",
     "`minpy.scipy.linalg`": "ops.cholesky_inverse ops.lu_factor ops.solve_triangular",
     "`array.view(dtype)`": "ops.view",
     "a loop: `ops.scan`": "ops.associative_scan",
@@ -172,7 +167,6 @@ ARGUMENTS = {
     "safe_mode": "files never run code",
 }
 ARGUMENTS |= {
-    "subgraph": "`expand_nested`",
     "crop_to_aspect_ratio": "images are stretched to the size",
     "pad_to_aspect_ratio": "images are stretched to the size",
     "follow_links": "links to files are followed, links to folders aren't",

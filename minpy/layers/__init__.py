@@ -27,6 +27,9 @@ from minpy.layers.core.input_layer import Input, InputLayer
 from minpy.layers.core.lambda_layer import Lambda
 from minpy.layers.core.masking import Masking
 from minpy.layers.core.operation import Operation
+from minpy.layers.core.pipeline import Pipeline
+from minpy.layers.core.reversible_embedding import ReversibleEmbedding
+from minpy.layers.core.wrapper import Wrapper
 from minpy.layers.functions import *
 from minpy.layers.input_spec import InputSpec
 from minpy.layers.layer import Layer
@@ -196,6 +199,7 @@ _CLASSES = [
     Operation,
     PReLU,
     Permute,
+    Pipeline,
     RMSNormalization,
     RNN,
     RandomBrightness,
@@ -210,6 +214,7 @@ _CLASSES = [
     Rescaling,
     Reshape,
     Resizing,
+    ReversibleEmbedding,
     SeparableConv1D,
     SeparableConv2D,
     SimpleRNN,
@@ -228,6 +233,7 @@ _CLASSES = [
     UpSampling1D,
     UpSampling2D,
     UpSampling3D,
+    Wrapper,
     ZeroPadding1D,
     ZeroPadding2D,
     ZeroPadding3D,

@@ -101,7 +101,44 @@ def to_dot(
     )
 
 
-model_to_dot = to_dot
+def model_to_dot(
+    model: Any,
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = True,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    subgraph: bool = False,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    splines: str = "ortho",
+) -> str:
+    """Return a model's graph as `to_dot` does, with the layers' names unless told otherwise.
+
+    Parameters
+    ----------
+    model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi, splines
+        As of `to_dot`.
+    subgraph
+        Must be False: a text has no part to put into another graph; `expand_nested` draws those.
+    show_layer_activations, show_trainable
+        As of `to_dot`.
+    """
+    if subgraph:
+        raise ValueError("model_to_dot: subgraph=True isn't there; use expand_nested=True")
+    return to_dot(
+        model,
+        show_shapes,
+        show_dtype,
+        show_layer_names,
+        rankdir,
+        expand_nested,
+        dpi,
+        show_layer_activations,
+        show_trainable,
+        splines,
+    )
 
 
 def plot_model(
