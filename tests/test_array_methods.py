@@ -257,3 +257,104 @@ def test_flat_through_a_derivative():
         return sum(v * v for v in y.flat)
 
     assert minpy.grad(f)(np.array([[1.0, 5.0], [2.0, 3.0]])).tolist() == [[20, 0], [4, 6]]
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        lambda x: x.astype(x),
+        lambda x: x.view(x),
+        lambda x: x.getfield(x),
+        lambda x: x.setfield(1.0, x),
+        lambda x: x.fill(x),
+        lambda x: x.fill("a"),
+        lambda x: x.itemset(7.0),
+        lambda x: x.itemset(0, 0, 0, 7.0),
+        lambda x: x.itemset(9, 7.0),
+        lambda x: x.reshape(),
+        lambda x: x.reshape(order="F"),
+        lambda x: x.sort(axis=None),
+        lambda x: x.sort(order="a"),
+        lambda x: x.partition(1, axis=None),
+        lambda x: x[0].__imatmul__(x[0]),
+        lambda x: x.__imatmul__([1.0, 2.0, 3.0]),
+        lambda x: x.item(9),
+        lambda x: x.item(),
+        lambda x: x.choose([x, x]),
+        lambda x: x.compress([[True]]),
+        lambda x: x.transpose(0, 0),
+        lambda x: x.transpose(3, 1),
+        lambda x: x.swapaxes(0, 5),
+        lambda x: x.squeeze(0),
+        lambda x: x.diagonal(0, 0, 0),
+        lambda x: x.clip(),
+        lambda x: x.repeat(-1),
+        lambda x: x.take(9),
+        lambda x: x.take(0, mode="bad"),
+        lambda x: x.put(9, 1.0),
+        lambda x: x.searchsorted(1.0),
+        lambda x: x.dot(x),
+        lambda x: x.ravel("X"),
+        lambda x: x.astype("no"),
+        lambda x: x.astype(int, casting="safe"),
+        lambda x: float(x),
+        lambda x: int(x),
+        lambda x: bool(x),
+        lambda x: x.__index__(),
+        lambda x: len(x[0, 0]),
+        lambda x: iter(x[0, 0]),
+        lambda x: hash(x),
+        lambda x: x[5],
+        lambda x: x[0, 0, 0],
+        lambda x: x["a"],
+        lambda x: x[1.5],
+        lambda x: x[[True, False, True]],
+        lambda x: x.__setitem__(5, 1.0),
+        lambda x: x.__setitem__(0, [1.0, 2.0]),
+        lambda x: x.__setitem__(0, "a"),
+        lambda x: x + "a",
+        lambda x: x @ x,
+        lambda x: x | x,
+        lambda x: ~x,
+        lambda x: x << 1,
+        lambda x: x + numpy.ones(2),
+    ],
+)
+def test_methods_and_operators_raise_what_numpys_do(method):
+    minpy.set_default_dtype("float64")
+    plain = numpy.arange(6.0).reshape(2, 3)
+    with pytest.raises(Exception) as theirs:  # noqa: PT011
+        method(plain)
+    ours = np.arange(6.0).reshape(2, 3)
+    kind = next(c for c in theirs.type.__mro__ if c.__module__ in ("builtins", "numpy.exceptions"))
+    with pytest.raises(kind):
+        method(ours)
+    assert ours.tolist() == plain.tolist() == numpy.arange(6.0).reshape(2, 3).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "int64"])
+def test_powers_are_those_of_numpys_operator_bit_for_bit(dtype):
+    minpy.set_default_dtype("float64")
+    start = (numpy.linspace(0.1, 7.0, 500) * 3).astype(dtype)
+    for exponent in (-1, 0, 0.5, 1, 2, 2.0, 3, 2.5, numpy.float64(2), numpy.array(0.5), True):
+        if dtype == "int64" and numpy.asarray(exponent) < 0:
+            continue  # an error of NumPy's
+        expected, found = start**exponent, np.array(start) ** exponent
+        assert found.dtype == expected.dtype
+        assert found.tolist() == expected.tolist()
+        if expected.dtype == dtype:
+            x, plain = np.array(start), start.copy()
+            view = x[3:]
+            x **= exponent
+            plain **= exponent
+            assert x.tolist() == plain.tolist() and view.tolist() == plain[3:].tolist()
+    assert minpy.grad(lambda x: np.sum(x**2))(np.array([1.5, 0.0])).tolist() == [3, 0]
+
+
+def test_an_augmented_matrix_product():
+    minpy.set_default_dtype("float64")
+    x, plain = np.arange(6.0).reshape(2, 3), numpy.arange(6.0).reshape(2, 3)
+    for array in (x, plain):
+        array @= numpy.arange(9.0).reshape(3, 3)
+    assert x.tolist() == plain.tolist()
+    assert slice(0, 1) not in x and "a" not in x and 18.0 in x

@@ -157,16 +157,52 @@ def _exponent(base: ndarray, other: Any) -> Any:
     return own.type(number) if own.kind in "fc" or type(number) is int else other
 
 
+# What NumPy's ** computes instead of a power, which differs in the last bit.
+_SIMPLE = {-1: e.reciprocal, 0.5: e.sqrt, 1: e.positive, 2: e.square}
+_NUMBERS = (int, float, numpy.number)
+
+
+def _simple_power(base: ndarray, exponent: Any) -> Any:
+    """Return the function that stands for a power, for arrays that no derivative is taken of."""
+    if base._box is not None or not isinstance(exponent, _NUMBERS):
+        return None
+    return _SIMPLE.get(exponent) if base.dtype.kind in "fc" else None
+
+
 def _power(self: ndarray, other: Any) -> Any:
     if type(other) not in _OPERANDS:
         if _refuses(other):
             return NotImplemented
         if _answers(self, other):
             return numpy.asarray(self) ** other
-    return e.power(self, _exponent(self, other))
+    exponent = _exponent(self, other)
+    simple = _simple_power(self, exponent)
+    return e.power(self, exponent) if simple is None else simple(self)
 
 
-ndarray.__pow__ = _power
+def _augmented_power(self: ndarray, other: Any) -> Any:
+    if type(other) not in _OPERANDS and _refuses(other):
+        return NotImplemented
+    exponent = _exponent(self, other)
+    simple = _simple_power(self, exponent)
+    if simple is None:
+        return inplace.augment(e.power, self, exponent)
+    return overwrite(self, simple(self), by="power")
+
+
+def _augmented_product(self: ndarray, other: Any) -> Any:
+    if type(other) not in _OPERANDS and _refuses(other):
+        return NotImplemented
+    if not self.ndim or (other.ndim if hasattr(other, "ndim") else numpy.ndim(other)) < 2:
+        raise ValueError(
+            "inplace matrix multiplication requires the first operand to have at least one and the "
+            "second at least two dimensions."
+        )
+    return inplace.augment(products.matmul, self, other)
+
+
+ndarray.__pow__, ndarray.__ipow__ = _power, _augmented_power
+ndarray.__imatmul__ = _augmented_product
 for _name, _operation in _COMPARISONS.items():
     _attach_comparison(_name, _operation)
 for _name, _operation in _UNARY.items():
@@ -210,7 +246,7 @@ ndarray.__setitem__ = inplace.assign
 ndarray.__delitem__ = _delete
 ndarray.__iter__ = _iterate
 ndarray.__len__ = _length
-ndarray.__contains__ = lambda self, value: bool((self == value).any())
+ndarray.__contains__ = lambda self, value: bool(numpy.any(plain(self == value)))
 
 # --- Python numbers -------------------------------------------------------------------------------
 
@@ -309,6 +345,12 @@ for _name, _function in _METHODS.items():
     _attach_method(_name, _function)
 
 
+def _a_dtype(dtype: Any) -> numpy.dtype:
+    if type(dtype) is ndarray:  # which has an attribute that NumPy would take
+        raise TypeError("Cannot construct a dtype from an array")
+    return numpy.dtype(dtype)
+
+
 def _an_axis(axis: Any) -> Any:
     """Return the axis of a method that works in place, and so can't flatten the array."""
     if axis is None:
@@ -339,7 +381,7 @@ class _Methods:
         copy: bool = True,
     ) -> ndarray:
         """Return the array with another element type."""
-        dtype = numpy.dtype(dtype)
+        dtype = _a_dtype(dtype)
         if dtype == self.dtype and not copy:
             return self
         if casting != "unsafe" and not numpy.can_cast(
@@ -384,6 +426,8 @@ class _Methods:
 
     def fill(self: ndarray, value: Any) -> None:
         """Set every element to a value."""
+        if not (type(value) is ndarray and is_tracked(value)):
+            numpy.empty((), self.dtype).fill(plain(value))  # NumPy's error for what is no number
         inplace.assign(self, Ellipsis, value)
 
     def flatten(self: ndarray, order: str = "C") -> ndarray:
@@ -394,7 +438,7 @@ class _Methods:
     def getfield(self: ndarray, dtype: Any, offset: int = 0) -> ndarray:
         """Return the bytes of each element from an offset on, as another dtype; a copy."""
         _refuse_tracked(self, "getfield")
-        return as_ndarray(read_value(self).getfield(dtype, offset).copy())
+        return as_ndarray(read_value(self).getfield(_a_dtype(dtype), offset).copy())
 
     def item(self: ndarray, *args: Any) -> Any:
         """Return one element as a Python number."""
@@ -403,9 +447,15 @@ class _Methods:
     def itemset(self: ndarray, *args: Any) -> None:
         """Set one element: the last argument is the value, those before it the place."""
         *place, value = args
+        if not place and self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
         index = tuple(place[0]) if len(place) == 1 and isinstance(place[0], tuple) else tuple(place)
+        if len(index) not in (0, 1, self.ndim):
+            raise ValueError("incorrect number of indices for array")
         if len(index) == 1:
-            index = numpy.unravel_index(index[0], self.shape)
+            if not -self.size <= index[0] < self.size:
+                raise IndexError(f"index {index[0]} is out of bounds for size {self.size}")
+            index = numpy.unravel_index(index[0] % self.size, self.shape)
         inplace.assign(self, tuple(int(i) for i in index) if self.ndim else (), value)
 
     def newbyteorder(self: ndarray, new_order: str = "S", /) -> ndarray:
@@ -424,6 +474,8 @@ class _Methods:
 
     def reshape(self: ndarray, *shape: Any, order: str = "C") -> ndarray:
         """Return the array with another shape; a view where NumPy makes one."""
+        if not shape:
+            raise TypeError("reshape() takes exactly 1 argument (0 given)")
         new = shape[0] if len(shape) == 1 else shape
         if order == "C":
             return shaping.reshape(self, new)
@@ -440,7 +492,7 @@ class _Methods:
         """Set the bytes of each element from an offset on to those of values of another dtype."""
         _refuse_tracked(self, "setfield")
         value = read_value(self).copy()
-        value.setfield(plain(val), dtype, offset)
+        value.setfield(plain(val), _a_dtype(dtype), offset)
         overwrite(self, as_ndarray(value))
 
     def setflags(
@@ -492,7 +544,7 @@ class _Methods:
         if type is not None and type is not ndarray:
             given = {} if dtype is None else {"dtype": dtype}
             return numpy.asarray(self).view(type=type, **given)
-        if dtype is None or numpy.dtype(dtype) == self.dtype:
+        if dtype is None or _a_dtype(dtype) == self.dtype:
             return shaping.reshape(self, self.shape)
         _refuse_tracked(self, "view")
         return _bytes_as(self, numpy.dtype(dtype))
