@@ -16,6 +16,7 @@ from minpy.runtime import loading
 from minpy.runtime.loading import SYNCHRONOUS, library
 
 __all__ = [
+    "Memory",
     "Unsupported",
     "address",
     "borrow",
