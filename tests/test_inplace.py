@@ -565,6 +565,33 @@ def test_values_with_leading_axes_of_length_one_get_their_gradient(shape):
     minpy.check_grads(written, order=2)(v, x)
 
 
+def test_a_view_in_fortran_order_carries_gradients():
+    minpy.set_default_dtype("float64")
+
+    def written(x, v):
+        x = x.T * 1  # in Fortran order, as its tangents and gradients need not be
+        flat = x.ravel(order="F")
+        flat[1:4] = v * flat[0]
+        return x * x
+
+    x, v = numpy.full((3, 4), 3.0), numpy.array([0.5, -1.0, 2.0])
+    assert written(np.array(x), np.array(v)).tolist() == written(x, v).tolist()
+    minpy.check_grads(written, order=2)(x, v)
+
+
+def test_memory_that_two_tapes_needed_is_free_when_both_are_gone():
+    x = np.ones(3)
+    first, _ = minpy.make_vjp(lambda a: a * a)(x)
+    second, _ = minpy.make_vjp(lambda a: a * a)(x)
+    assert is_captured(x)
+    del first
+    gc.collect()
+    assert is_captured(x)
+    del second
+    gc.collect()
+    assert not is_captured(x)
+
+
 def test_flat_reads_and_writes():
     x = np.arange(6.0).reshape(2, 3).T
     x.flat[1] = 10.0

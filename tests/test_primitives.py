@@ -165,3 +165,15 @@ def test_parts_that_devices_have_no_dtype_for_are_computed_on_the_host():
         assert z.real.tolist() == [1.0, 3.0]
         assert z[::-1].tolist() == [3 - 1j, 1 + 2j]
         assert np.array([1.0, 2.0]).astype("complex128")[1:].tolist() == [2 + 0j]
+
+
+@pytest.mark.skipif(not runtime.available(), reason="needs a device")
+def test_results_on_a_device_are_written_to_numpy_arrays():
+    out = numpy.zeros(2)
+    with cpu(1):
+        x = np.array([1.0, 2.0])
+        assert np.add(x, x, out=out) is out
+        assert np.reshape(numpy.ones(4), (2, 2)).tolist() == [[1.0, 1.0], [1.0, 1.0]]
+        seen = np.array([1.0, 2.0], "float32").view("complex64")
+    assert out.tolist() == [2.0, 4.0]
+    assert seen.tolist() == [1 + 2j]

@@ -101,6 +101,8 @@ def array(
     """
     if type(dtype) is ndarray:
         raise TypeError("Cannot construct a dtype from an array")
+    if not isinstance(order, str) or order not in ("K", "A", "C", "F"):
+        numpy.array(0, order=plain(order))  # NumPy says what is wrong, if anything is
     made = as_ndarray(object, dtype, ctx)
     if ctx is not None and made.context != ctx:
         made = made.as_in_context(ctx)
@@ -108,9 +110,8 @@ def array(
         made = positive(made) if copy and made is object else made
     elif made._np is not None:
         value = read_value(made)
-        if (copy and (made is object or value.base is not None or value is object)) or (
-            order not in ("K", "A") and not value.flags[order]
-        ):
+        kept = order in ("K", "A") or (order in ("C", "F") and value.flags[order])
+        if not kept or (copy and (made is object or value.base is not None or value is object)):
             made = from_numpy(value.copy(order=order), made.context)
     elif copy and made is object:
         made = positive(made)
@@ -159,7 +160,8 @@ def_linear(_copy)
 
 def copy(a: Any, order: str = "K", subok: bool = False) -> ndarray:
     """Return a copy, as `numpy.copy`; gradients flow through it."""
-    return _copy(as_ndarray(a)) if order == "K" else _copy(as_ndarray(a), order=order)
+    kept = isinstance(order, str) and order == "K"
+    return _copy(as_ndarray(a)) if kept else _copy(as_ndarray(a), order=order)
 
 
 # --- of one value ---------------------------------------------------------------------------------
