@@ -5,6 +5,7 @@
 #   make coverage the branches of arrays and derivatives that tests reach (at least 95 %)
 #   make lint     ruff check and ruff format --check
 #   make bench    measure minpy beside Keras, PyTorch, JAX, Gluon    (ARGS="--quick"; docs/performance.md)
+#   make keras    ask Keras for the numbers of the tests anew            (docs: CONTRIBUTING.md)
 #   make clean    remove what the goals wrote, except the environment; make distclean: that too
 #
 # PYTHON=python3.12 picks the Python that a new environment is made with, VENV=folder its place.
@@ -25,7 +26,7 @@ INSTALLED := $(VENV)/minpy-installed
 PEERS := $(BENCH_VENV)/peers-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint bench clean distclean
+.PHONY: help setup demo test coverage lint bench keras clean distclean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -52,6 +53,14 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED) $(PEERS)
 	@$(BIN)/python -m benchmarks --peer-python $(BENCH_VENV)/bin/python $(ARGS)
+
+# Each generator needs the backend that its docstring names.
+keras: $(PEERS)
+	@for file in $$(grep -l '__name__ == "__main__"' tests/keras_*.py); do \
+		backend=$$(sed -n 's/.*KERAS_BACKEND=\([a-z]*\) python.*/\1/p' $$file | head -1); \
+		echo "$$file ($$backend)"; \
+		KERAS_BACKEND=$$backend $(BENCH_VENV)/bin/python $$file >/dev/null || exit 1; \
+	done
 
 $(PEERS): benchmarks/requirements.txt | $(INSTALLED)
 	@if [ ! -e $(BENCH_VENV)/bin/python ]; then \

@@ -15,6 +15,7 @@ CASES = [
     case("Dense", {"units": 3, "activation": "softmax"}, STEPS),
     case("Embedding", {"input_dim": 5, "output_dim": 3}, STEPS, **IDS),
     case("Embedding", {"input_dim": 5, "output_dim": 2, "mask_zero": True}, ROWS, **IDS),
+    case("ReversibleEmbedding", {"input_dim": 5, "output_dim": 3}, STEPS, **IDS),
     case("Identity", {}, STEPS),
     case("Masking", {}, [(4, 5, 1)], scale=1.6, whole=True),
     case("Masking", {"mask_value": -1.0}, [(4, 5, 1)], scale=1.6, whole=True),
