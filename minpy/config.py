@@ -38,7 +38,7 @@ class _Settings:
     def __init__(self) -> None:
         self.image_data_format = "channels_first"
         self.jit = True
-        # What the large products of compiled steps are computed in; `minpy.mixed_precision` sets it.
+        # What large products of compiled steps are computed in; `minpy.mixed_precision` sets it.
         self.products = "float32"
         self.set_float("float32")
 

@@ -8,12 +8,13 @@ from importlib import metadata
 
 import numpy
 
-from minpy import config, context, policy, runtime
+from minpy import config, context, mixed_precision, policy, runtime
+from minpy.graph.native import onednn
 from minpy.graph.native.blas import openblas_core
 
 __all__ = ["collect", "main"]
 
-_PACKAGES = ("h5py", "tqdm", "tensorboardX", "numba", "mpi4py")
+_PACKAGES = ("h5py", "tqdm", "tensorboardX", "numba", "onednn-cpu-gomp", "mpi4py")
 
 
 def collect() -> dict[str, str]:
@@ -32,6 +33,7 @@ def collect() -> dict[str, str]:
             facts[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             facts[package] = "not installed"
+    facts["oneDNN of compiled steps"] = _onednn()
     facts["policy"] = policy.current_policy()
     facts["context"] = repr(context.current_context())
     facts["default dtype"] = config.default_dtype().name
@@ -43,6 +45,15 @@ def _openblas_core() -> str:
     told = os.environ.get("OPENBLAS_CORETYPE")
     core = openblas_core() or "none, or it doesn't say"
     return f"{core} (OPENBLAS_CORETYPE={told})" if told else core
+
+
+def _onednn() -> str:
+    """Say which oneDNN compiled steps run on, and whether it has bfloat16 here."""
+    library = onednn.library()
+    if library is None:
+        return "none: steps are MXNet's graphs"
+    reason = mixed_precision.why_unavailable()
+    return f"{library.version}, {'bfloat16' if reason is None else 'no bfloat16: ' + reason}"
 
 
 def main() -> int:

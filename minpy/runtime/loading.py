@@ -50,16 +50,15 @@ def _prepare_environment() -> dict[str, str]:
     if "bool" not in vars(numpy):
         # mxnet 1.9.1 reads the alias numpy.bool, at import and later; numpy 1.24 removed it.
         numpy.bool = numpy.bool_
-    if BUILD == "cpu" and not IMPORTED_BEFORE:
-        # The threaded engine gives OpenMP half the cores and its own threads fight over the
-        # rest; the naive one with all cores in OpenMP is 1.5 to 4 times as fast on a CPU.
-        # OpenMP's threads spin while they wait for each other: with another process on the same
-        # cores, a step of 5 ms took up to 228 ms; with few spins 16 ms, and no more when alone.
-        wanted = {
-            "MXNET_ENGINE_TYPE": "NaiveEngine",
-            "OMP_NUM_THREADS": str(usable_cores()),
-            "GOMP_SPINCOUNT": "10000",
-        }
+    if BUILD != "gpu" and not IMPORTED_BEFORE:
+        # OpenMP's threads, oneDNN's too, spin while they wait for each other: with another process
+        # on the same cores, a step of 5 ms took up to 228 ms; with few spins 16 ms, and no more
+        # when alone.
+        wanted = {"OMP_NUM_THREADS": str(usable_cores()), "GOMP_SPINCOUNT": "10000"}
+        if BUILD == "cpu":
+            # The threaded engine gives OpenMP half the cores and its own threads fight over the
+            # rest; the naive one with all cores in OpenMP is 1.5 to 4 times as fast on a CPU.
+            wanted["MXNET_ENGINE_TYPE"] = "NaiveEngine"
         for variable, value in wanted.items():
             if variable not in os.environ:
                 os.environ[variable] = chosen[variable] = value
@@ -68,7 +67,7 @@ def _prepare_environment() -> dict[str, str]:
 
 IMPORTED_BEFORE = sys.modules.get("mxnet") is not None
 BUILD = find_build()
-CHOSEN = _prepare_environment() if BUILD else {}
+CHOSEN = _prepare_environment()
 
 # Mxnet instantiates its engine at its first operation. Imported by the user before us, it may run
 # the threaded engine: results are then only valid after a wait.

@@ -22,16 +22,26 @@ def threads() -> int:
 
 
 def parallel_region() -> Any:
-    """Return ``GOMP_parallel(function, data, threads, flags)`` of the OpenMP that MXNet runs on.
+    """Return ``GOMP_parallel(function, data, threads, flags)`` of the OpenMP that operators run on.
 
-    None where mxnet isn't loaded, or has another OpenMP.
+    None where nothing that uses it is loaded, or mxnet has another OpenMP.
     """
     # Looked up through the library that is linked to it: others bring an OpenMP of their own.
-    found = None if loading.mx is None else getattr(loading.lib, "GOMP_parallel", None)
+    found = getattr(_linked(), "GOMP_parallel", None)
     if found is not None:
         found.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
         found.restype = None
     return found
+
+
+def _linked() -> Any:
+    """Return what OpenMP's functions are found in: MXNet's library, or GNU's by itself; or None."""
+    if loading.mx is not None:
+        return loading.lib
+    try:  # oneDNN runs on it without MXNet
+        return ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD)
+    except (OSError, AttributeError):
+        return None
 
 
 _was_forked = False
@@ -58,17 +68,17 @@ def forked() -> bool:
 
 
 class one_thread:
-    """Runs MXNet's operators on one thread for a ``with`` block, if `alone` says so."""
+    """Runs operators on one thread for a ``with`` block, if `alone` says so."""
 
-    __slots__ = ("_alone",)
+    __slots__ = ("_set",)
 
     def __init__(self, alone: bool = True) -> None:
-        self._alone = alone and ALL_THREADS is not None
+        self._set = getattr(_linked(), "omp_set_num_threads", None) if alone else None
 
     def __enter__(self) -> None:
-        if self._alone:
-            loading.lib.MXSetNumOMPThreads(1)
+        if self._set is not None:
+            self._set(1)
 
     def __exit__(self, *error: Any) -> None:
-        if self._alone:
-            loading.lib.MXSetNumOMPThreads(ALL_THREADS)
+        if self._set is not None:
+            self._set(threads())

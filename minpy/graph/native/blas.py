@@ -1,8 +1,4 @@
-"""A single-precision matrix product as an address to call: oneDNN's, or that of NumPy's BLAS.
-
-oneDNN's makes its machine code for the processor that it runs on. NumPy's OpenBLAS may be told, or
-believe, to run on an older one: on a Zen 5 that it took for a Haswell it took twice as long.
-"""
+"""The matrix product of the BLAS that NumPy is linked to, as an address to call."""
 
 from __future__ import annotations
 
@@ -11,8 +7,6 @@ import functools
 from dataclasses import dataclass
 
 import numpy
-
-from minpy.graph.native import onednn
 
 __all__ = ["Sgemm", "openblas_core", "sgemm"]
 
@@ -28,15 +22,7 @@ _NAMES = (
 
 @dataclass(frozen=True)
 class Sgemm:
-    """Where a product is, and how it is called.
-
-    Attributes
-    ----------
-    address
-        Of the function.
-    integer
-        The bytes of an integer argument of ``cblas_sgemm``; 0 for oneDNN's ``dnnl_sgemm``.
-    """
+    """``cblas_sgemm``: where it is, and the bytes of an integer argument."""
 
     address: int
     integer: int
@@ -63,14 +49,9 @@ def openblas_core() -> str | None:
     return None
 
 
-def sgemm() -> Sgemm | None:
-    """Return the fastest single-precision matrix product, None where there is none to call."""
-    library = onednn.library()
-    return _of_numpy() if library is None else Sgemm(library.sgemm, 0)
-
-
 @functools.cache
-def _of_numpy() -> Sgemm | None:
+def sgemm() -> Sgemm | None:
+    """Return NumPy's single-precision matrix product, None where it shows none."""
     library = _linked()
     for name, integer in _NAMES:
         function = getattr(library, name, None)

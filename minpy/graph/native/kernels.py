@@ -407,12 +407,12 @@ _GATHER, _SCATTER = OTHER["gather_rows"], OTHER["scatter_rows"]
 
 
 @numba.njit(
-    "int64(int64[:, ::1], float32[::1], int64, int64, int64)",
+    "int64(int64[:, ::1], float32[::1], int64, int64, int64, int64)",
     cache=True,
     nogil=True,
     error_model="numpy",
 )
-def run(table: Any, numbers: Any, product: Any, integer: Any, execute: Any) -> Any:
+def run(table: Any, numbers: Any, product: Any, integer: Any, multiply: Any, execute: Any) -> Any:
     """Go through a program.
 
     Parameters
@@ -422,9 +422,11 @@ def run(table: Any, numbers: Any, product: Any, integer: Any, execute: Any) -> A
     numbers
         A number for each instruction that has one.
     product
-        The address of a matrix product; see `blas.Sgemm`.
+        The address of ``cblas_sgemm``.
     integer
-        The bytes of its integers, or 0.
+        The bytes of its integers.
+    multiply
+        The address of ``dnnl_sgemm``, 0 if the program doesn't call it.
     execute
         The address of oneDNN's function that runs a kernel, 0 if the program has none.
 
@@ -447,8 +449,8 @@ def run(table: Any, numbers: Any, product: Any, integer: Any, execute: Any) -> A
             ta, tb = table[i, 8] & 1, (table[i, 8] >> 1) & 1
             lda = m if ta else k
             ldb = k if tb else n
-            if integer == 0:
-                _product_of_onednn(product, ta, tb, m, n, k, table[i, 2], lda, table[i, 3], ldb,
+            if table[i, 8] & 4:
+                _product_of_onednn(multiply, ta, tb, m, n, k, table[i, 2], lda, table[i, 3], ldb,
                                    numbers[i], table[i, 1], n)  # fmt: skip
             elif integer == 8:
                 _product64(product, ta, tb, m, n, k, table[i, 2], lda, table[i, 3], ldb,

@@ -181,6 +181,13 @@ class OneDNN:
         self.execute = _address(c.dnnl_primitive_execute)
         self.sgemm = _address(c.dnnl_sgemm)
 
+    @property
+    def version(self) -> str:
+        """Its version, such as ``'3.2.0'``."""
+        function = self.c.dnnl_version
+        function.restype = ctypes.POINTER(ctypes.c_int * 3)
+        return ".".join(map(str, function().contents))
+
     def _new(self, function: Any, *args: Any) -> int:
         made = ctypes.c_void_p()
         status = function(ctypes.byref(made), *args)

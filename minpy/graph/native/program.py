@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 
 from minpy.graph.native import onednn
-from minpy.graph.native.blas import sgemm
+from minpy.graph.native.blas import Sgemm, sgemm
 from minpy.graph.native.instructions import COLUMNS, OTHER, UNARY
 from minpy.graph.native.onednn import ARGUMENTS, Kernel, Layout, Recipe
 from minpy.graph.native.recording import (
@@ -32,8 +32,8 @@ from minpy.graph.trace import SAME_ELEMENTS, Untraceable
 __all__ = ["Program", "available"]
 
 _ALIASES = frozenset([*SAME_ELEMENTS, "positive", "transpose"])
-# oneDNN's product of matrices takes one thread for fewer multiplications.
-_SHARED_PRODUCT = 10_000
+# Multiplications from which a product is oneDNN's.
+_PRODUCT_OF_ONEDNN = 30_000
 # Rounding operands to bfloat16 takes longer than a smaller product gains by it.
 _WORTH_ROUNDING = 8_000_000
 PRODUCTS = frozenset(["matrix_product", "dot", "matmul"])
@@ -45,7 +45,9 @@ def available() -> bool:
         import numba
     except ImportError:
         return False
-    return not numba.config.DISABLE_JIT and sgemm() is not None
+    if numba.config.DISABLE_JIT:
+        return False
+    return sgemm() is not None or onednn.library() is not None
 
 
 class _Buffer:
@@ -142,15 +144,16 @@ class Program:
             return
         from minpy.graph.native.kernels import run
 
-        product = sgemm()
-        assert product is not None
+        product = sgemm() or Sgemm(0, 4)
         table = numpy.array(self._rows, numpy.int64).reshape(-1, COLUMNS)
         factors = numpy.array(self._numbers, FLOAT)
-        execute = self.library.execute if self.library is not None else 0
         address, integer = product.address, product.integer
+        other = execute = 0
+        if self.library is not None:
+            other, execute = self.library.sgemm, self.library.execute
 
         def part() -> None:
-            failed = run(table, factors, address, integer, execute)
+            failed = run(table, factors, address, integer, other, execute)
             if failed:
                 raise RuntimeError(f"oneDNN refused to run instruction {failed - 1} of a program")
 
@@ -390,8 +393,15 @@ class Program:
         addresses = [a.ctypes.data for a in arrays]
         addresses += [0] * (4 - len(addresses))
         fields = [*sizes] + [0] * (3 - len(sizes)) + [flags]
-        if code == OTHER["product"] and math.prod(sizes) >= _SHARED_PRODUCT:
-            self.has_threads = self.library is not None
+        if (
+            code == OTHER["product"]
+            and self.library is not None
+            and (sgemm() is None or math.prod(sizes) >= _PRODUCT_OF_ONEDNN)
+        ):
+            # oneDNN's makes its machine code for this processor, which NumPy's BLAS may take for an
+            # older one: 359 µs where it is 120. Below, calling it takes longer.
+            fields[-1] += 4
+            self.has_threads = True
         row = [code, *addresses, *fields]
         self._rows.append(row + [0] * (COLUMNS - len(row)))
         self._numbers.append(number)
