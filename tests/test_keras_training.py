@@ -69,15 +69,6 @@ def trained(model, x, y, jit, rate, loss):
     return found
 
 
-# Compiled steps that are known to fail; run eagerly, these layers take Keras' steps.
-FAULTS = {
-    'Softmax-{"axis": 1}': "MXNet 1.9.1 has no such operation on a mask of booleans",
-    'GlobalMaxPooling3D-{"keepdims": true, "data_format": "channels_last"}': (
-        "of equal maxima, MXNet's max gives each the whole gradient; eagerly they share it"
-    ),
-}
-
-
 def name_of(case):
     return (
         f"{case['kind']}-{json.dumps(case['settings'])}"
@@ -88,10 +79,7 @@ def name_of(case):
 
 @pytest.mark.parametrize("jit", JIT)
 @pytest.mark.parametrize("case", EXPECTED["layers"], ids=name_of)
-def test_a_layer_without_weights_is_trained_through_as_in_keras(case, jit, request):
-    if jit == "auto" and name_of(case) in FAULTS and (case["options"] or "Pool" in case["kind"]):
-        reason = FAULTS[name_of(case)]
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_a_layer_without_weights_is_trained_through_as_in_keras(case, jit):
     layer = getattr(layers, case["kind"])(**case["settings"])
     options = {
         name: mnp.array(value) if isinstance(value, numpy.ndarray) else value

@@ -18,6 +18,7 @@ from minpy.numpy.elementwise import (
     astype,
     conjugate,
     equal,
+    maximum,
     multiply,
     ones_like,
     real,
@@ -238,10 +239,10 @@ defjvp(prod, _prod_jvp)
 
 def _hits(ans: Any, x: ndarray, axis: Any, mask: Any) -> Any:
     """Return the weight of each element in an extreme: ties share the gradient equally."""
-    hit = equal(x, reshape(ans, _kept(x.shape, axis)))
-    hit = hit if mask is True else hit & numpy.broadcast_to(_plain(mask), x.shape)
-    counts = numpy.maximum(_plain(sum(hit, axis, keepdims=True)), 1)
-    return hit / counts.astype(x.dtype)
+    hit = equal(x, reshape(ans, _kept(x.shape, axis))).astype(ans.dtype)
+    if mask is not True:
+        hit = hit * numpy.broadcast_to(_plain(mask), x.shape)
+    return hit / maximum(sum(hit, axis, keepdims=True), 1)
 
 
 def _extreme(name: str, op: str | None = None) -> Function:

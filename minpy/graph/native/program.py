@@ -184,7 +184,7 @@ class Program:
 
     def _emit_operation(self, operation: Operation) -> None:
         lowering = LOWERINGS.get(operation.name)
-        if lowering is not None:
+        if lowering is not None and not operation.on_host:
             try:
                 lowering(self, *operation.made, *operation.given, **operation.told)
                 return

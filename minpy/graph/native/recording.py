@@ -37,6 +37,9 @@ LOWERINGS: dict[str, Callable[..., None]] = {}
 ON_ONEDNN: set[str] = set()
 
 _COMPARISONS = frozenset(["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"])
+# Operations that move elements, whatever they are.
+_ANY_DTYPE = frozenset([*SAME_ELEMENTS, "transpose"])
+_GIVE_BOOLS = _COMPARISONS | _ANY_DTYPE
 # Operations whose result is a float where one operand is; ones and zeros stand for a bool then.
 _TAKE_BOOLS = frozenset([*BINARY, "where"])
 # The whole numbers up to here are float32's.
@@ -95,6 +98,7 @@ class Operation:
     told: dict[str, Any] = field(default_factory=dict)
     kernel: Callable[..., Any] | None = None  # NumPy's, where nothing is faster
     into: Callable[..., None] | None = None  # one that fills given memory
+    on_host: bool = False  # whether it has no instruction
 
 
 class ProgramTrace(Trace):
@@ -153,8 +157,8 @@ class ProgramTrace(Trace):
             arrays = type(a) is ndarray or isinstance(a, numpy.ndarray)
             given.append(self.value_of(a) if own or (arrays and i < limit) else a)
         name = operation.name
-        host = name not in LOWERINGS
-        if name in _SHAPED_BY_DATA or (name in ON_ONEDNN and onednn.library() is None):
+        host = name not in LOWERINGS or _odd_operand(operation, given) is not None
+        if name in _SHAPED_BY_DATA or (name in ON_ONEDNN and (host or onednn.library() is None)):
             raise Untraceable(f"{name} has no instruction")
         if host and _is_mxnets(operation, inner, kwargs):
             raise Untraceable(f"{name} has no instruction, and MXNet is faster at it")
@@ -175,14 +179,15 @@ class ProgramTrace(Trace):
         made = [Value(self, r.shape, r.dtype) for r in results]
         for value in made:
             # Inputs may become integers: then they are good for class numbers alone.
-            numbers = name == "astype" and value.dtype.kind in "iu" and given[0].origin is not None
-            compared = value.dtype == _BOOL and (host or name in _COMPARISONS)
+            whole = value.dtype.kind in "iu" and name in SAME_ELEMENTS
+            numbers = whole and given[0].origin is not None
+            compared = value.dtype == _BOOL and (host or name in _GIVE_BOOLS)
             if value.dtype != FLOAT and not numbers and not compared:
                 raise Untraceable(f"{name} gives {value.dtype}; only float32 has instructions")
         # What MXNet is faster at must not end up here unseen.
         mine = host or not (name in ON_ONEDNN or _is_mxnets(operation, inner, kwargs))
         kernel = operation.kernel if mine else None
-        self.operations.append(Operation(name, given, made, kwargs, kernel, operation.into))
+        self.operations.append(Operation(name, given, made, kwargs, kernel, operation.into, host))
         if name in SAME_ELEMENTS and isinstance(given[0], Value):
             made[0].origin = given[0].origin
         boxed = tuple(box(r, value) for r, value in zip(results, made, strict=True))
@@ -197,13 +202,6 @@ class ProgramTrace(Trace):
                     given[at], given[0].shape[getattr(operation, "class_axis", -1)]
                 )
             return
-        for i, a in enumerate(given):
-            if not isinstance(a, Value) or a.dtype == FLOAT:
-                continue
-            if i == labels or a.constant is not None or operation.name == "astype":
-                continue
-            if a.dtype != _BOOL or operation.name not in _TAKE_BOOLS:
-                raise Untraceable(f"{operation.name} of {a.dtype}; only float32 has instructions")
         if labels is None or operation.name == "embedding_gradient":
             return
         if operation.name == "embedding":
@@ -224,6 +222,19 @@ class ProgramTrace(Trace):
         if origin is None or origin.memory is None:
             raise Untraceable("class numbers that are computed can't be checked")
         self.class_numbers[origin] = min(classes, self.class_numbers.get(origin, classes))
+
+
+def _odd_operand(operation: Primitive, given: list[Any]) -> Value | None:
+    """Return an operand that is neither float32 nor what the instruction takes beside that."""
+    name = operation.name
+    if name in _ANY_DTYPE:
+        return None
+    for i, a in enumerate(given):
+        if not isinstance(a, Value) or a.dtype == FLOAT or a.constant is not None:
+            continue
+        if i != _LABELS.get(name) and (a.dtype != _BOOL or name not in _TAKE_BOOLS):
+            return a
+    return None
 
 
 def _is_mxnets(operation: Primitive, args: list[Any], kwargs: dict) -> bool:
