@@ -70,6 +70,11 @@ class MetricSet(Mapping):
         """The metrics, none before the first batch."""
         return self._metrics or []
 
+    @property
+    def reads_predictions(self) -> bool:
+        """Whether a batch's predictions are for anything but the loss."""
+        return self._metrics is None or bool(self._metrics)
+
     def trackers(self) -> list[Any]:
         """Return the loss, the metrics together and the losses of outputs, as metrics."""
         names = ["loss", *self._parts]

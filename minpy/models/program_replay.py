@@ -131,7 +131,7 @@ class ProgramReplay:
         self._class_numbers = [(values[v], n) for v, n in trace.class_numbers.items()]
         self.draws = [(value.memory, again) for value, again in trace.draws.items()]
 
-    def _run(self, batch: Batch) -> tuple[float | None, Any]:
+    def _run(self, batch: Batch) -> float | None:
         for memory, leaf in zip(self._inputs, batch.leaves, strict=True):
             numpy.copyto(memory, leaf, casting="unsafe")
         for labels, classes in self._class_numbers:
@@ -143,12 +143,15 @@ class ProgramReplay:
                 self._program.run()
         else:
             self._program.run()
-        loss = None if self._loss is None else float(self._loss.reshape(()))
-        return loss, self._unflatten([a.copy() for a in self._predictions])
+        return None if self._loss is None else float(self._loss.reshape(()))
 
     def gradients(self, batch: Batch, scale: float = 1.0) -> tuple[float, Any, list]:
-        """Fill the gradient buffers; see `EagerStep.gradients`."""
-        loss, predictions = self._run(batch)
+        """Fill the gradient buffers; see `EagerStep.gradients`.
+
+        The next step overwrites the predictions.
+        """
+        loss = self._run(batch)
+        predictions = self._unflatten(self._predictions)
         for view in self._unused:
             view[...] = 0
         if scale != 1.0:
@@ -158,4 +161,4 @@ class ProgramReplay:
 
     def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
         """Return loss and predictions; see `EagerStep.evaluate`."""
-        return self._run(batch)
+        return self._run(batch), self._unflatten([a.copy() for a in self._predictions])

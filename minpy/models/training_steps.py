@@ -78,6 +78,8 @@ class TrainingSteps(TrainingState):
         if loss != loss and not self._told_of_nan:
             self._told_of_nan = True
             tell_of_nan(self, batch)
+        if self._metrics.reads_predictions:  # the next step overwrites them
+            outputs = outputs._replace(predictions=map_leaves(numpy.array, outputs.predictions))
         # Before the weights change: a metric that the output doesn't fit leaves them as they were.
         self._metrics.update(loss, batch, outputs)
         if isinstance(self._step, DeviceStep):

@@ -23,7 +23,8 @@ BINARY = {
     name: number
     for number, name in enumerate(
         ("add", "subtract", "multiply", "true_divide", "maximum", "minimum", "greater",
-         "greater_equal", "less", "less_equal", "equal", "not_equal", "power", "relu_gradient"),
+         "greater_equal", "less", "less_equal", "equal", "not_equal", "power", "relu_gradient",
+         "sigmoid_gradient", "tanh_gradient"),
         start=40,
     )
 }  # fmt: skip

@@ -277,6 +277,8 @@ def _binary_loops() -> dict[int, Any]:
         "not_equal": lambda x, y: one if x != y else zero,
         "power": lambda x, y: _F(x**y),
         "relu_gradient": lambda g, y: g * (one if y > zero else zero),
+        "sigmoid_gradient": lambda g, y: g * (y * (one - y)),
+        "tanh_gradient": lambda g, y: g * (one - y * y),
     }
     return {number: looped(functions[name]) for name, number in BINARY.items()}
 

@@ -199,23 +199,26 @@ for _name in BINARY:
     LOWERINGS[_name] = _binary(_name)
 
 
-@lowers("relu_gradient")
-def _relu_gradient(p: Program, out: Value, g: Value, y: Value) -> None:
-    layout = _dense(g) or _dense(y) if out.memory is None else None
-    given = _as(p, g, layout), _as(p, y, layout)
-    memory = _room(p, out, layout)
-    if not _many(p, out):
-        p.emit(BINARY["relu_gradient"], memory, *given, sizes=(1, out.size, 3))
-        return
-    assert p.library is not None
-    flat, kind = _flat(p, out.size), onednn.RELU_BY_RESULT
-    forward = p.library.recipe("eltwise_forward", onednn.TRAINING, kind, flat, flat, 0.0, 0.0)
-    recipe = p.library.recipe("eltwise_backward", kind, flat, flat, flat, 0.0, 0.0, forward)
-    p.call(
-        recipe,
-        {"diff_dst": (given[0], flat), "dst": (given[1], flat)},
-        {"diff_src": (memory, flat)},
-    )
+def _by_result(name: str) -> Callable[..., None]:
+    def lower(p: Program, out: Value, g: Value, y: Value) -> None:
+        layout = _dense(g) or _dense(y) if out.memory is None else None
+        given = _as(p, g, layout), _as(p, y, layout)
+        memory = _room(p, out, layout)
+        if not _many(p, out):
+            p.emit(BINARY[f"{name}_gradient"], memory, *given, sizes=(1, out.size, 3))
+            return
+        assert p.library is not None
+        flat, kind = _flat(p, out.size), onednn.BY_RESULT[name]
+        forward = p.library.recipe("eltwise_forward", onednn.TRAINING, kind, flat, flat, 0.0, 0.0)
+        recipe = p.library.recipe("eltwise_backward", kind, flat, flat, flat, 0.0, 0.0, forward)
+        told = {"diff_dst": (given[0], flat), "dst": (given[1], flat)}
+        p.call(recipe, told, {"diff_src": (memory, flat)})
+
+    return lower
+
+
+for _name in onednn.BY_RESULT:
+    LOWERINGS[f"{_name}_gradient"] = _by_result(_name)
 
 
 @lowers("broadcast_to")

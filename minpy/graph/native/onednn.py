@@ -83,8 +83,8 @@ BINARY = {
     "true_divide": 0x1FFF4,
     "subtract": 0x1FFF5,
 }
-# Of the derivative of relu by its result, not by its argument.
-RELU_BY_RESULT = 0x100
+# Derivatives by a function's result, not by its argument.
+BY_RESULT = {"relu": 0x100, "tanh": 0x101, "sigmoid": 0x104}
 SOFTMAX = 0x30000
 DIRECT = 1  # the algorithm of convolutions: no other is in this build
 POOLING = {"max": 0x1FF, "average": 0x2FF, "average_inside": 0x3FF}

@@ -30,7 +30,7 @@ def needed_by(operations: list[Operation], results: Collection[Value]) -> list[O
 
 def rewritten(operations: list[Operation], results: Collection[Value]) -> list[Operation]:
     """Return operations with the same results, fewer of them."""
-    operations = _with_relu_gradients(operations)
+    operations = _with_gradients_of_activations(_with_single_factors(operations))
     operations = needed_by(operations, results)
     operations = _with_relu_after(operations, results)
     operations = _with_smaller_gradients(operations, results)
@@ -52,31 +52,74 @@ def _uses(operations: list[Operation], results: Collection[Value]) -> Counter[Va
     return uses
 
 
-def _is_zero(given: Any) -> bool:
-    if isinstance(given, Value):
-        return given.constant is not None and given.constant.size == 1 and not given.constant.any()
-    return bool(given == 0)
+def _number(given: Any) -> float | None:
+    """Return the number that an operand is, or is in all of its elements."""
+    if not isinstance(given, Value):
+        return float(given) if isinstance(given, int | float) else None
+    if given.constant is None or given.memory is not None:
+        return None  # memory that others may write to
+    first = given.constant.reshape(-1)[0]
+    return float(first) if (given.constant == first).all() else None
 
 
-def _with_relu_gradients(operations: list[Operation]) -> list[Operation]:
-    """Write ``g * (y > 0)`` as one operation."""
+def _either_way(operation: Operation | None, name: str) -> list[tuple[Any, Any]]:
+    """Return the two operands of an operation of this name, in both orders."""
+    if operation is None or operation.name != name:
+        return []
+    a, b = operation.given
+    return [(a, b), (b, a)]
+
+
+def _with_single_factors(operations: list[Operation]) -> list[Operation]:
+    """Multiply by numbers where arrays have one number in them, and once where twice."""
     makers, out = _makers(operations), []
     for operation in operations:
-        if operation.name == "multiply":
-            a, b = operation.given
-            for g, mask in ((a, b), (b, a)):
-                maker = makers.get(mask) if isinstance(mask, Value) else None
-                if (
-                    maker is not None
-                    and maker.name == "greater"
-                    and isinstance(maker.given[0], Value)
-                    and _is_zero(maker.given[1])
-                    and isinstance(g, Value)
-                    and g.shape == mask.shape == operation.made[0].shape
-                ):
-                    given = [g, maker.given[0]]
-                    operation = Operation("relu_gradient", given, operation.made)
+        for factor, x in _either_way(operation, "multiply"):
+            number = _number(factor)
+            if number is None or not isinstance(x, Value) or x.shape != operation.made[0].shape:
+                continue
+            for other, inner in _either_way(makers.get(x), "multiply"):
+                again = _number(other)
+                if again is not None and isinstance(inner, Value) and inner.shape == x.shape:
+                    number, x = number * again, inner
                     break
+            operation = Operation("multiply", [x, number], operation.made)
+            break
+        makers.update(dict.fromkeys(operation.made, operation))
+        out.append(operation)
+    return out
+
+
+def _gradient_of(mask: Value, makers: dict[Value, Operation]) -> tuple[str, Value] | None:
+    """Return the function whose derivative a factor is, by its result, and that result."""
+    maker = makers.get(mask)
+    if maker is None:
+        return None
+    if maker.name == "greater":  # relu: y > 0
+        y, zero = maker.given
+        return ("relu_gradient", y) if isinstance(y, Value) and _number(zero) == 0 else None
+    for y, rest in _either_way(maker, "multiply"):  # sigmoid: y (1 - y)
+        less = makers.get(rest) if isinstance(rest, Value) else None
+        if less is not None and less.name == "subtract" and less.given[1] is y:
+            return ("sigmoid_gradient", y) if _number(less.given[0]) == 1 else None
+    if maker.name == "subtract" and _number(maker.given[0]) == 1:  # tanh: 1 - y y
+        square = makers.get(maker.given[1]) if isinstance(maker.given[1], Value) else None
+        if square is not None and square.name == "multiply" and square.given[0] is square.given[1]:
+            return "tanh_gradient", square.given[0]
+    return None
+
+
+def _with_gradients_of_activations(operations: list[Operation]) -> list[Operation]:
+    """Write ``g * (y > 0)``, ``g * (y * (1 - y))`` and ``g * (1 - y * y)`` as one each."""
+    makers, out = _makers(operations), []
+    for operation in operations:
+        for g, mask in _either_way(operation, "multiply"):
+            if not (isinstance(g, Value) and isinstance(mask, Value)):
+                continue
+            found = _gradient_of(mask, makers)
+            if found is not None and g.shape == mask.shape == found[1].shape:
+                operation = Operation(found[0], [g, found[1]], operation.made)
+                break
         out.append(operation)
     return out
 
