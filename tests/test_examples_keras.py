@@ -106,9 +106,7 @@ def test_a_step_that_trains_models_inside_draws_anew_each_time():
         def train_step(self, data):
             noise = minpy.random.normal((3,))
             drawn.append(tuple(noise.asnumpy()))
-            loss, gradients = self.inner.value_and_gradients(
-                lambda: (self.inner(data) ** 2).sum()
-            )
+            loss, gradients = self.inner.value_and_gradients(lambda: (self.inner(data) ** 2).sum())
             self.inner.apply_gradients(gradients)
             return {"loss": loss}
 
