@@ -379,3 +379,56 @@ def test_recurrences(kind, sequences, shared):
             return layer(x, initial_state=states)
 
     check(f, some(4, 6, 3), some(4, 5), *weights, shared=shared, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "relu"])
+def test_layers_that_end_with_a_function(name, shared):
+    f = getattr(minpy.activations, name)
+    check(lambda x, w, b: f(affine(x, w, b)), some(9, 7), some(7, 5), some(5), shared=shared)
+    check(
+        lambda x, w, b: f(affine(x, w, b)) + affine(x, w, b),
+        *(some(9, 7), some(7, 5), some(5)),
+        shared=shared,
+    )
+    check(lambda x, w: f(conv(x, w)), some(2, 16, 5, 5), some(16, 16, 3, 3), shared=shared)
+
+
+def test_factors_that_are_one_number(shared):
+    def f(x):
+        return 3.0 * (x * np.full((6, 5), 0.5)) * 2.0 + np.mean((x - 1.0) ** 2)
+
+    check(f, some(6, 5), shared=shared)
+
+
+def test_an_input_is_read_where_it_lies(shared):
+    def f(x, w):
+        return [relu(conv(np.reshape(x, (2, 16, 6, 6)), w)), x * 2.0]
+
+    x, w = some(2, 16 * 36), some(16, 16, 3, 3)
+    own = numpy.zeros_like(x)
+    with open_trace(ProgramTrace) as trace:
+        given = [trace.input(np.array(x), own), trace.input(np.array(w), w)]
+        program = Program(trace, f(*given), [None, None], shared)
+    assert program.reads_anywhere(own)
+    for other in (x, some(2, 16 * 36), own):
+        program.read_from(own, other.ctypes.data)
+        program.run()
+        for found, expected in zip(program.results, f(np.array(other), np.array(w)), strict=True):
+            numpy.testing.assert_allclose(found, expected.asnumpy(), rtol=1e-4, atol=1e-4)
+    with open_trace(ProgramTrace) as trace:
+        given = trace.input(np.array(x), own)
+        program = Program(trace, [np.cumsum(given, axis=0), given], [None, None], shared)
+    assert not program.reads_anywhere(own)  # NumPy has it, and it is a result
+
+
+def test_batches_of_any_memory_train_alike():
+    x, y = some(2000, 64), some(2000, 3)
+    orders = {"rows": x, "columns": numpy.asfortranarray(x), "double": x.astype("float64")}
+    losses = {}
+    for name, given in orders.items():
+        random.seed(0)
+        model = Sequential([layers.Dense(64, activation="tanh"), layers.Dense(3)])
+        model.compile("sgd", "mse")
+        losses[name] = [model.train_on_batch(given[i::2], y[i::2]) for i in (0, 1)]
+        losses[name] += model.fit(given, y, 1000, epochs=2, verbose=0).history["loss"]
+    assert losses["rows"] == losses["columns"] == losses["double"]

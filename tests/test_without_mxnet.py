@@ -10,8 +10,18 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).parent
-# What touches arrays, derivatives, layers and models; the rest never comes near mxnet.
-TOPICS = ("autograd", "inplace", "layer_functions", "model_base", "numpy", "saving", "training")
+# What touches arrays, derivatives, layers and models. NumPy's signatures, keywords and errors are
+# the same code with mxnet and without.
+TOPICS = (
+    "autograd",
+    "inplace",
+    "layer_functions",
+    "model_base",
+    "numpy_functions",
+    "numpy_random",
+    "saving",
+    "training",
+)
 
 
 @pytest.mark.skipif("MINPY_TEST_WITHOUT_MXNET" in os.environ, reason="this is that run")

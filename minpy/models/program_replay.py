@@ -24,6 +24,8 @@ from minpy.primitives import registry
 __all__ = ["ProgramReplay"]
 
 _FLOAT = numpy.dtype("float32")
+# Elements of an input from which it costs less to tell the program where they are than to copy.
+_WORTH_READING = 30_000
 
 
 class ProgramReplay:
@@ -90,11 +92,12 @@ class ProgramReplay:
                 if loss[0].size != 1:
                     raise Untraceable("the loss isn't one number")
                 gradients = tape.back([registry["ones_like"](loss[0])], once=True)
-            self._lower(trace, inputs, loss, kept[0], updates, gradients)
+            self._lower(trace, batch, inputs, loss, kept[0], updates, gradients)
 
     def _lower(
         self,
         trace: ProgramTrace,
+        batch: Batch,
         inputs: list[ndarray],
         loss: list[Any],
         predictions: Any,
@@ -130,10 +133,26 @@ class ProgramReplay:
         values = {a._box: m for a, m in zip(inputs, self._inputs, strict=True)}
         self._class_numbers = [(values[v], n) for v, n in trace.class_numbers.items()]
         self.draws = [(value.memory, again) for value, again in trace.draws.items()]
+        checked = {id(m) for m, _ in self._class_numbers}
+        # Which large inputs are read where the batch has them; the others are copied.
+        self._elsewhere = [
+            m.size >= _WORTH_READING
+            and id(m) not in checked
+            and leaf.dtype == _FLOAT
+            and self._program.reads_anywhere(m)
+            for m, leaf in zip(self._inputs, batch.leaves, strict=True)
+        ]
 
     def _run(self, batch: Batch) -> float | None:
-        for memory, leaf in zip(self._inputs, batch.leaves, strict=True):
+        for memory, leaf, elsewhere in zip(
+            self._inputs, batch.leaves, self._elsewhere, strict=True
+        ):
+            if elsewhere and leaf.flags.c_contiguous:
+                self._program.read_from(memory, leaf.ctypes.data)
+                continue
             numpy.copyto(memory, leaf, casting="unsafe")
+            if elsewhere:
+                self._program.read_from(memory, memory.ctypes.data)
         for labels, classes in self._class_numbers:
             check_class_numbers(labels, classes)
         for memory, again in self.draws:

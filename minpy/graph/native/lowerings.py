@@ -24,6 +24,8 @@ __all__ = ["lowers"]
 # Above so many elements, or multiplications of a product, two threads are faster than one.
 _MANY_ELEMENTS = 30_000
 _MANY_PRODUCTS = 1_000_000
+# Above so many a kernel of its own is faster than a call of a library's product.
+_SOME_PRODUCTS = 30_000
 
 
 def lowers(*names: str) -> Callable[[Callable], Callable]:
@@ -442,7 +444,10 @@ def _rounded(p: Program, value: Value, dtype: str) -> numpy.ndarray:
 
 
 def _multiplied_by_onednn(p: Program, m: int, n: int, k: int) -> bool:
-    return p.shared and m * n * k >= _MANY_PRODUCTS
+    if p.library is None:
+        return False
+    # Alone, a kernel that is made for the sizes, the bias and the function after it is faster too.
+    return m * n * k >= (_MANY_PRODUCTS if p.shared else _SOME_PRODUCTS)
 
 
 def _multiply(

@@ -385,6 +385,7 @@ _SIGNATURES = {
     "dnnl_memory_desc_equal": "pp",
     "dnnl_memory_create": "pppp",
     "dnnl_memory_destroy": "p",
+    "dnnl_memory_set_data_handle": "pp",
     "dnnl_post_ops_create": "p",
     "dnnl_post_ops_append_eltwise": "piff",
     "dnnl_post_ops_destroy": "p",

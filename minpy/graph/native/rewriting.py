@@ -14,8 +14,12 @@ from minpy.graph.native.recording import Operation, Value
 
 __all__ = ["needed_by", "rewritten"]
 
-# These have an instruction that ends with relu, for the first result.
-_THEN_RELU = frozenset(["add", "affine", "batch_norm", "convolution", "normalize"])
+# Function → operations that have an instruction that ends with it, for the first result.
+_THEN = {
+    "relu": frozenset(["add", "affine", "batch_norm", "convolution", "normalize"]),
+    "sigmoid": frozenset(["affine", "convolution"]),
+    "tanh": frozenset(["affine", "convolution"]),
+}
 
 
 def needed_by(operations: list[Operation], results: Collection[Value]) -> list[Operation]:
@@ -32,7 +36,7 @@ def rewritten(operations: list[Operation], results: Collection[Value]) -> list[O
     """Return operations with the same results, fewer of them."""
     operations = _with_gradients_of_activations(_with_single_factors(operations))
     operations = needed_by(operations, results)
-    operations = _with_relu_after(operations, results)
+    operations = _with_functions_after(operations, results)
     operations = _with_smaller_gradients(operations, results)
     return needed_by(operations, results)
 
@@ -124,26 +128,28 @@ def _with_gradients_of_activations(operations: list[Operation]) -> list[Operatio
     return out
 
 
-def _with_relu_after(operations: list[Operation], results: Collection[Value]) -> list[Operation]:
-    """Let the operation before a relu end with it, where nobody else wants what is before."""
+def _with_functions_after(
+    operations: list[Operation], results: Collection[Value]
+) -> list[Operation]:
+    """Let the operation before a function end with it, where nobody else wants what is before."""
     makers, uses = _makers(operations), _uses(operations, results)
     merged: dict[Operation, Operation] = {}
     gone: set[Operation] = set()
     for operation in operations:
-        if operation.name != "relu":
+        if operation.name not in _THEN:
             continue
         before = operation.given[0]
         maker = makers.get(before)
         if (
             maker is None
-            or maker.name not in _THEN_RELU
+            or maker.name not in _THEN[operation.name]
             or maker.made[0] is not before
             or maker in merged
             or uses[before] != 1
         ):
             continue
         made = [operation.made[0], *maker.made[1:]]
-        told = {**maker.told, "then": "relu"}
+        told = {**maker.told, "then": operation.name}
         merged[maker] = Operation(maker.name, maker.given, made, told, maker.kernel)
         gone.add(operation)
     return [merged.get(o, o) for o in operations if o not in gone]
