@@ -113,3 +113,82 @@ found = adam(grad(loss), tuple((0.0, 0.0)), num_iters=50, step_size=0.1)
         exec(text, names)
         results.append([float(part) for part in names["found"]])
     numpy.testing.assert_allclose(results[1], results[0], rtol=1e-8)
+
+
+def test_checks_have_the_signatures_of_hips():
+    from minpy.autograd.test_util import check_equivalent, check_grads, combo_check, scalar_close
+
+    def f(x, y, scale=1.0):
+        return np.sin(x) * y * scale
+
+    check_grads(f)(X, 2.0)
+    check_grads(f, (0, 1), modes=["rev"], order=1)(X, 2.0)
+    check_grads(f, argnum=1, modes=None)(X, 2.0)
+    combo_check(f, (0, 1))([X, 0.5], [2.0, X], scale=[1.0, 3.0])
+
+    check_grads(lambda p, i: p["w"] ** 2 * p["b"][i][0], 0)({"w": X, "b": [(2.0,)]}, 0)
+
+    # Wrong in the second argument alone, and only for a scale that isn't one.
+    half = minpy.primitive(lambda x, y, scale=1.0: x * y * scale, name="half")
+    minpy.defvjp(
+        half,
+        lambda ans, x, y, scale=1.0: lambda g: g * y * scale,
+        lambda ans, x, y, scale=1.0: lambda g: g * x,
+    )
+    check_grads(half, 0, ["rev"])(0.5, 2.0, scale=3.0)
+    combo_check(half, 1, modes=["rev"])([0.5], [2.0], scale=[1.0])
+    with pytest.raises(AssertionError, match="derivative rev of half"):
+        check_grads(half, 1, ["rev"])(0.5, 2.0, scale=3.0)
+    with pytest.raises(AssertionError):
+        combo_check(half, (0, 1), modes=["rev"])([0.5], [2.0], scale=[1.0, 3.0])
+    with pytest.raises(TypeError, match="no argument 2"):
+        check_grads(half, 2)(0.5, 2.0)
+
+    assert scalar_close(1.0, 1.0 + 1e-7)
+    assert not scalar_close(1.0, 1.001)
+    check_equivalent({"a": (X, 1.0)}, {"a": (np.array(X), numpy.float64(1.0))})
+    for other in (X + 1e-3, X[:2], X + 0j, (X,), {"a": X}):
+        with pytest.raises(AssertionError):
+            check_equivalent(X, other)
+
+
+def test_misc_has_the_function_flatten():
+    from minpy.autograd.misc import flatten as function
+
+    assert function is flatten
+    assert importlib.import_module("minpy.autograd.misc.flatten").flatten is flatten
+
+
+def test_autograd_has_the_names_for_containers():
+    from minpy.autograd import dict as its_dict
+    from minpy.autograd import isinstance as its_isinstance
+    from minpy.autograd import list as its_list
+    from minpy.autograd import tuple as its_tuple
+    from minpy.autograd import type as its_type
+
+    def f(x):
+        made = its_tuple((x, 2.0))
+        assert its_isinstance(made, its_tuple)
+        assert its_type(made) is tuple
+        assert its_isinstance(its_list([x]), list)
+        return its_dict(a=made)["a"][0] * 3.0
+
+    assert minpy.grad(f)(1.0) == 3.0
+
+
+def test_a_function_that_traces_leave_out():
+    from minpy.autograd.extend import notrace_primitive
+
+    seen = []
+
+    @notrace_primitive
+    def sizes(x, axis):
+        seen.append(type(x))
+        return x.shape[axis]
+
+    def f(x):
+        return np.sum(x) * sizes(x, axis=0)
+
+    assert minpy.grad(f)(X).tolist() == [3.0, 3.0, 3.0]
+    assert minpy.grad(minpy.grad(lambda x: x**2 * sizes(x * np.ones(2), 0)))(1.0) == 4.0
+    assert seen == [numpy.ndarray, numpy.ndarray]

@@ -61,7 +61,8 @@ def check_grads(
         try:
             point = map_leaves(_as_double, args)
             rng = numpy.random.default_rng(0)
-            _check(lambda x: fun(*x, **kwargs), point, modes, order, tol, rtol, eps, rng, "")
+            what = f" of {fun.__name__}" if hasattr(fun, "__name__") else ""
+            _check(lambda x: fun(*x, **kwargs), point, modes, order, tol, rtol, eps, rng, "", what)
         finally:
             set_default_dtype(before)
 
@@ -92,7 +93,7 @@ def _random_like(value: Any, rng: numpy.random.Generator) -> Any:
     return map_leaves(draw, value)
 
 
-def _check(fun, x, modes, order, tol, rtol, eps, rng, path):
+def _check(fun, x, modes, order, tol, rtol, eps, rng, path, what):
     v = _random_like(x, rng)
     ahead = fun(map_leaves(lambda a, d: a + d * eps / 2, x, v))
     behind = fun(map_leaves(lambda a, d: a - d * eps / 2, x, v))
@@ -120,7 +121,8 @@ def _check(fun, x, modes, order, tol, rtol, eps, rng, path):
         scale = max(abs(found), abs(expected))
         if not abs(found - expected) <= tol + rtol * scale:
             raise AssertionError(
-                f"check_grads: derivative {name} is {found!r}, finite differences give {expected!r}"
+                f"check_grads: derivative {name}{what} is {found!r}, finite differences give "
+                f"{expected!r}"
             )
         if order > 1:
-            _check(derived, at, modes, order - 1, tol, rtol, eps, rng, f"{name}-of-")
+            _check(derived, at, modes, order - 1, tol, rtol, eps, rng, f"{name}-of-", what)
