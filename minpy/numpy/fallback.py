@@ -120,8 +120,13 @@ class Fallback(Primitive):
     def __init__(self, name: str, kernel: Callable[..., Any]) -> None:
         super().__init__(name, kernel)
 
+    @property
+    def path(self) -> str:
+        """How one writes it, the library in front."""
+        return f"numpy.{self.name}"
+
     def __repr__(self) -> str:
-        return f"<numpy.{self.name}, by the fall-back>"
+        return f"<{self.path}, by the fall-back>"
 
     def __reduce__(self) -> Any:
         return (by_path, (f"minpy.numpy.{self.name}",))
@@ -139,14 +144,14 @@ class Fallback(Primitive):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call NumPy's function with NumPy arrays in the place of minpy's."""
         if policy_state.name == "only_mxnet":
-            raise PolicyError(f"numpy.{self.name} has no MXNet kernel; policy is only_mxnet")
+            raise PolicyError(f"{self.path} has no MXNet kernel; policy is only_mxnet")
         out = kwargs.pop("out", None) if type(kwargs.get("out")) is ndarray else None
         arrays = list(arrays_in((args, kwargs)))
         result = self.kernel(*plain(args), **plain(kwargs))
         self.ran_numpy += 1
         if _has_floats(result) and any(is_tracked(a) for a in arrays):
             raise NoDerivativeError(
-                f"numpy.{self.name} has no derivative in minpy: write the function in those of "
+                f"{self.path} has no derivative in minpy: write the function in those of "
                 "minpy.numpy that have one, wrap it with minpy.primitive and give it a rule with "
                 "minpy.defvjp, or take x.asnumpy() of its arguments where no gradient is wanted"
             )

@@ -1,7 +1,7 @@
 """Functions of SciPy's with derivatives: special functions, distributions, linear algebra, ODEs.
 
 SciPy does the work and is imported when the first function is called; it is an optional dependency.
-What isn't here has no derivative: call ``scipy``'s own function, which takes minpy arrays.
+SciPy's other functions of these modules are there too, on minpy arrays, without derivatives.
 
 >>> import minpy
 >>> from minpy.scipy.stats import norm

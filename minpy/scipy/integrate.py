@@ -20,11 +20,11 @@ from minpy.errors import DifferentiationError
 from minpy.numpy.creation import zeros
 from minpy.numpy.reductions import sum
 from minpy.numpy.shaping import concatenate, reshape, stack
-from minpy.scipy.kernels import missing, scipy_module
+from minpy.scipy.kernels import reach, scipy_module
 
 __all__ = ["odeint"]
 
-__getattr__ = missing("integrate")
+__getattr__, __dir__ = reach("integrate", __all__)
 
 
 def odeint(func: Callable[..., Any], y0: Any, t: Any, args: tuple = (), **options: Any) -> ndarray:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["Kernel", "missing", "scipy_module"]
+import numpy
+
+from minpy.numpy.fallback import Fallback
+from minpy.primitives import registry
+
+__all__ = ["Kernel", "ScipyFallback", "reach", "scipy_module"]
 
 
 def scipy_module(name: str, needed_by: str) -> Any:
@@ -75,16 +81,73 @@ class Kernel:
         return []
 
 
-def missing(module: str) -> Callable[[str], Any]:
-    """Return a module's ``__getattr__``, which says where a function without derivative is."""
+class ScipyFallback(Fallback):
+    """A function of SciPy's without a derivative, on minpy arrays.
+
+    Parameters
+    ----------
+    path
+        How one writes it: ``'scipy.linalg.logm'``.
+    kernel
+        The function.
+    """
+
+    @property
+    def path(self) -> str:
+        """How one writes it."""
+        return self.name
+
+    def __reduce__(self) -> Any:
+        return (_by_path, (self.name,))
+
+
+def _by_path(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(f"minpy.{module}"), name)
+
+
+_FUNCTIONS = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    numpy.ufunc,
+)
+
+
+def reach(path: str, own: Sequence[str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` for a module that has some of SciPy's functions.
+
+    The others are SciPy's own, on minpy arrays, without derivatives.
+
+    Parameters
+    ----------
+    path
+        Below ``scipy``: ``'linalg'``, ``'stats.norm'``.
+    own
+        The names that minpy's module has by itself.
+    """
 
     def __getattr__(name: str) -> Any:
+        missing = AttributeError(f"module 'minpy.scipy.{path}' has no attribute {name!r}")
         if name.startswith("_"):
-            raise AttributeError(f"module 'minpy.scipy.{module}' has no attribute {name!r}")
-        raise AttributeError(
-            f"minpy.scipy.{module} has no {name!r}, only functions with derivatives; "
-            f"scipy.{module}.{name} takes minpy arrays where no gradient is wanted, and "
-            "minpy.primitive makes it one that a rule can be given to"
-        )
+            raise missing
+        full = f"scipy.{path}.{name}"
+        if full in registry:
+            return registry[full]
+        value = getattr(_found(path, name), name, None)
+        if value is None:
+            raise missing
+        return ScipyFallback(full, value) if isinstance(value, _FUNCTIONS) else value
 
-    return __getattr__
+    def __dir__() -> list[str]:
+        there = dir(_found(path, "__dir__"))
+        return sorted({*own, *(name for name in there if not name.startswith("_"))})
+
+    return __getattr__, __dir__
+
+
+def _found(path: str, name: str) -> Any:
+    """Return SciPy's module, or its distribution, of a path."""
+    module, _, inside = path.partition(".")
+    found = scipy_module(module, f"{path}.{name}")
+    return getattr(found, inside) if inside else found

@@ -22,7 +22,7 @@ from minpy.numpy.linalg import cholesky as lower_cholesky
 from minpy.numpy.products import matmul
 from minpy.numpy.reductions import sum
 from minpy.numpy.shaping import concatenate, stack, swapaxes, tril, triu
-from minpy.scipy.kernels import Kernel, missing
+from minpy.scipy.kernels import Kernel, reach
 
 __all__ = [
     "cho_factor",
@@ -35,7 +35,7 @@ __all__ = [
     "sqrtm",
 ]
 
-__getattr__ = missing("linalg")
+__getattr__, __dir__ = reach("linalg", __all__)
 
 
 def _function(name: str, arrays: int, kernel: Any = None) -> Function:

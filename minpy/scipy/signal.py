@@ -12,11 +12,11 @@ from minpy.autograd.rules import defjvp, defvjp
 from minpy.numpy.broadcasting import unbroadcast
 from minpy.numpy.function import Function
 from minpy.numpy.shaping import flip, pad, reshape, transpose
-from minpy.scipy.kernels import missing
+from minpy.scipy.kernels import reach
 
 __all__ = ["convolve"]
 
-__getattr__ = missing("signal")
+__getattr__, __dir__ = reach("signal", __all__)
 
 Axes = Sequence[Sequence[int]]
 

@@ -34,10 +34,10 @@ from minpy.numpy.function import Function, Ufunc
 from minpy.numpy.reductions import sum
 from minpy.numpy.shaping import expand_dims
 from minpy.runtime import Unsupported
-from minpy.scipy.kernels import Kernel, missing
+from minpy.scipy.kernels import Kernel, reach
 
 _names: list[str] = []
-__getattr__ = missing("special")
+__getattr__, __dir__ = reach("special", _names)
 
 _ROOT_PI = math.sqrt(math.pi)
 _ROOT_2PI = math.sqrt(2 * math.pi)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from minpy.scipy import special
+from minpy.scipy.kernels import reach
 from minpy.scipy.stats.continuous import Continuous
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
+
+__getattr__, __dir__ = reach("stats.beta", __all__)
 
 
 class Beta(Continuous):

@@ -6,9 +6,12 @@ import math
 from typing import Any
 
 from minpy.scipy import special
+from minpy.scipy.kernels import reach
 from minpy.scipy.stats.continuous import Continuous
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
+
+__getattr__, __dir__ = reach("stats.chi2", __all__)
 
 
 class ChiSquared(Continuous):

@@ -11,8 +11,11 @@ from minpy.numpy.elementwise import exp
 from minpy.numpy.reductions import sum
 from minpy.numpy.shaping import concatenate, reshape
 from minpy.scipy import special
+from minpy.scipy.kernels import reach
 
 __all__ = ["logpdf", "pdf"]
+
+__getattr__, __dir__ = reach("stats.dirichlet", __all__)
 
 
 def logpdf(x: Any, alpha: Any) -> ndarray:

@@ -21,9 +21,11 @@ from minpy.numpy.linalg import LinAlgError, cholesky, solve
 from minpy.numpy.products import matmul
 from minpy.numpy.reductions import sum
 from minpy.numpy.shaping import diag, diagonal, reshape, stack, transpose
-from minpy.scipy.kernels import scipy_module
+from minpy.scipy.kernels import reach, scipy_module
 
 __all__ = ["cdf", "entropy", "logcdf", "logpdf", "pdf"]
+
+__getattr__, __dir__ = reach("stats.multivariate_normal", __all__)
 
 _LOG_2PI = math.log(2 * math.pi)
 

@@ -6,9 +6,12 @@ import math
 from typing import Any
 
 from minpy.scipy import special
+from minpy.scipy.kernels import reach
 from minpy.scipy.stats.continuous import Continuous
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
+
+__getattr__, __dir__ = reach("stats.norm", __all__)
 
 _LOG_2PI = math.log(2 * math.pi)
 

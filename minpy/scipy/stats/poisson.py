@@ -21,8 +21,11 @@ from minpy.numpy.elementwise import (
     where,
 )
 from minpy.scipy import special
+from minpy.scipy.kernels import reach
 
 __all__ = ["cdf", "logcdf", "logpmf", "logsf", "pmf", "sf"]
+
+__getattr__, __dir__ = reach("stats.poisson", __all__)
 
 _INF = math.inf
 

@@ -6,9 +6,12 @@ from typing import Any
 
 from minpy.numpy.elementwise import log, log1p
 from minpy.scipy import special
+from minpy.scipy.kernels import reach
 from minpy.scipy.stats.continuous import Continuous
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
+
+__getattr__, __dir__ = reach("stats.t", __all__)
 
 
 class StudentT(Continuous):
