@@ -178,7 +178,10 @@ class ndarray:
             self._nd.wait_to_read()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
-        value = _untracked_value(self)
+        if dtype is not None and numpy.dtype(dtype).kind in "biu":
+            value = read_value(self)  # a constant to derivatives
+        else:
+            value = _untracked_value(self)
         if dtype is not None and value.dtype != dtype:
             return value.astype(dtype)
         return value.copy() if copy else value.view()
@@ -186,7 +189,9 @@ class ndarray:
     @property
     def __array_interface__(self) -> dict[str, Any]:
         """NumPy's description of the memory (version 3 of the array interface)."""
-        value = _untracked_value(self)
+        value = read_value(self)
+        if is_tracked(self):  # so that NumPy goes on to `__array__`, and says there what is asked
+            raise AttributeError("an array that is being differentiated doesn't show its memory")
         if self._np is None:
             raise AttributeError(f"an array on {self._context!r} has no memory on the host")
         # Whoever reads this keeps the array alive, not the memory: the array has to.

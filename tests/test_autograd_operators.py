@@ -412,6 +412,21 @@ def test_functions_of_integers_and_booleans_are_constants():
     close(g, expected)
 
 
+def test_numpys_conversions_to_integers_and_booleans_are_constants_too():
+    def f(x):
+        rows = numpy.int64(x[:, 0])
+        assert rows.dtype == "int64"
+        chosen = numpy.asarray(x, dtype=bool)
+        return np.sum(x[rows]) + np.sum(x[chosen]) + x[numpy.uint8(x[1, 0]), 1]
+
+    x = np.array([[0.0, 2.5], [1.5, 0.0], [1.0, 3.0]])
+    expected = numpy.array([[1.0, 1.0], [2.0, 2.0], [0.0, 0.0]]) + (x.asnumpy() != 0)
+    expected[1, 1] += 1
+    close(minpy.grad(f)(x), expected)
+    with pytest.raises(TypeError, match="lose the gradient"):
+        minpy.grad(lambda x: np.sum(numpy.asarray(x, dtype=float)))(x)
+
+
 # --- one's own primitives -------------------------------------------------------------------------
 
 
@@ -578,7 +593,9 @@ def test_check_grads_finds_a_wrong_rule():
     wrong = minpy.primitive(lambda x: x**2, name="wrong")
     minpy.defvjp(wrong, lambda ans, x: lambda g: 3.0 * g * x)
     for modes in (["rev"], ["fwd"]):
-        with pytest.raises(AssertionError, match=rf"derivative {modes[0]} of wrong is .*finite differences"):
+        with pytest.raises(
+            AssertionError, match=rf"derivative {modes[0]} of wrong is .*finite differences"
+        ):
             minpy.check_grads(wrong, modes=modes)(X)
     second = minpy.primitive(lambda x: x**2, name="second")
     minpy.defvjp(second, lambda ans, x: lambda g: 2.0 * g * np.asarray(x.asnumpy()))

@@ -35,6 +35,10 @@ def test_all_names_are_there_and_what_is_no_function_is_numpys(path):
             assert found is value or found == value or found != found
 
 
+def test_programs_that_ask_for_the_version_are_told_numpys():
+    assert np.__version__ == numpy.__version__
+
+
 @pytest.mark.skipif(not runtime.available(), reason="the page says what MXNet computes")
 def test_the_page_is_up_to_date_and_no_function_is_without_a_test():
     text = numpy_page.page()

@@ -4,6 +4,8 @@
 function, reached through the fall-back: it gets NumPy arrays and its result becomes a minpy array.
 """
 
+from numpy import __version__  # for programs that ask which NumPy they have
+
 from minpy.array import ndarray
 from minpy.numpy import (
     applying,
