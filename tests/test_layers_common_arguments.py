@@ -6,7 +6,7 @@ import json
 
 import numpy
 import pytest
-from test_functional_layers import KINDS, case, data_for
+from test_functional_layers import APART, KINDS, case, data_for
 
 import minpy.numpy as np
 from minpy import layers, regularizers
@@ -17,8 +17,12 @@ from minpy.layers.serialization import deserialize, serialize
 from minpy.models import Sequential
 
 ARGUMENTS = {"name": "own", "dtype": "float32", "trainable": False, "autocast": False}
-# Whose arguments make the regularizer.
-REGULARIZED = [kind for kind in KINDS if kind is not layers.ActivityRegularization]
+# Not one whose arguments make the regularizer, nor those that give theirs to the layers inside.
+REGULARIZED = [
+    kind
+    for kind in KINDS
+    if kind is not layers.ActivityRegularization and kind.__name__ not in APART
+]
 
 
 @pytest.mark.parametrize("kind", REGULARIZED, ids=lambda kind: kind.__name__)
@@ -105,3 +109,14 @@ def test_input_dim_is_input_shape_of_one_axis():
     model = Sequential([Dense(2, input_dim=3)])
     assert model.built
     assert model.input_shape == (None, 3)
+
+
+@pytest.mark.parametrize(("kind", "terms"), [("MultiHeadAttention", 4), ("GroupQueryAttention", 5)])
+def test_attention_gives_its_activity_regularizer_to_its_projections(kind, terms):
+    # How many terms Keras 3.15 has for the same layer.
+    shapes, options = case(kind)
+    layer = getattr(layers, kind)(**options, activity_regularizer=regularizers.L2(0.25))
+    y = layer(*(np.array(x) for x in data_for(shapes))).asnumpy()
+    assert len(layer.losses) == terms
+    own = 0.25 * numpy.square(y).sum() / len(y)
+    numpy.testing.assert_allclose(float(layer.losses[0]), own, rtol=1e-5)

@@ -12,6 +12,7 @@ import numpy
 import pytest
 
 from minpy import runtime
+from minpy.graph.native import onednn
 
 needs_mxnet = pytest.mark.skipif(not runtime.available(), reason="mxnet can't be used here")
 
@@ -103,6 +104,70 @@ def test_what_the_user_set_stays():
 )
 def test_mxnet_may_be_imported_by_the_user(first):
     python(f"{first}\n{textwrap.dedent(CONVOLVE)}")
+
+
+TRAIN = """
+    import hashlib, sys
+    import numpy
+    from minpy import random, runtime
+    from minpy.layers import Conv2D, Dense, Flatten
+    from minpy.models import Sequential
+
+    {first}
+    random.seed(0)
+    model = Sequential([Conv2D(8, 3, activation='gelu'), Flatten(), Dense(1)])
+    model.compile('adam', 'mse')
+    x = numpy.linspace(-1, 1, 40 * 3 * 8 * 8, dtype='float32').reshape(40, 3, 8, 8)
+    model.fit(x, x[:, 0, 0, :1], epochs=2, verbose=0)
+    model.predict(x, verbose=0)
+    assert model.jit_status == 'compiled', model.jit_status
+    print('mxnet' in sys.modules)
+    print(hashlib.sha1(b''.join(w.tobytes() for w in model.get_weights())).hexdigest())
+"""
+needs_onednn = pytest.mark.skipif(onednn.library() is None, reason="oneDNN isn't installed")
+
+
+@needs_mxnet
+@needs_onednn
+def test_programs_train_without_importing_mxnet_and_to_the_same_bits():
+    alone, _ = python(TRAIN.format(first=""))
+    beside, _ = python(TRAIN.format(first="runtime.load()"))
+    assert alone.split()[0] == "False"
+    assert beside.split() == ["True", alone.split()[1]]
+
+
+@needs_mxnet
+def test_importing_mxnet_leaves_scikit_learn_for_later():
+    pytest.importorskip("sklearn")
+    out, _ = python(
+        """
+        import sys
+        from minpy import runtime
+        assert runtime.available()
+        print('sklearn' in sys.modules)
+        from sklearn.base import BaseEstimator
+        print(BaseEstimator.__name__)
+        """
+    )
+    assert out.split() == ["False", "BaseEstimator"]
+
+
+@needs_mxnet
+def test_a_postponed_import_is_made_when_it_is_asked_for():
+    out, _ = python(
+        """
+        import threading
+        from minpy import runtime
+        with runtime.postponed():
+            with runtime.postponed():
+                print(runtime.available(), runtime.installed())
+            print(runtime.available())
+            other = threading.Thread(target=lambda: print(runtime.available()))
+            other.start(); other.join()
+            print(runtime.available())
+        """
+    )
+    assert out.split() == ["False", "True", "False", "True", "True"]
 
 
 def test_without_mxnet_everything_runs_on_numpy():

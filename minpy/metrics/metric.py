@@ -7,6 +7,7 @@ Sums are float64, so that a result over many batches is exact to float32.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -432,7 +433,7 @@ def metric_class(
             "__init__": __init__,
             "__doc__": f"{line}\n\nThe mean over all samples of `{function.__name__}`, which has "
             "the formula and the options; `name` and `dtype` are as of `Metric`.",
-            "__module__": inspect.stack()[1].frame.f_globals["__name__"],
+            "__module__": sys._getframe(1).f_globals["__name__"],
         },
     )
 

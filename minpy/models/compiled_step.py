@@ -80,7 +80,12 @@ class CompiledStep:
         """Trace a batch of a new signature; None where that can't be done."""
         replay = None
         try:
-            replay = self._program(batch, training) or self._trace(batch, training)
+            installed = runtime.installed()
+            replay = self._program(batch, training)
+            if replay is None and installed and not runtime.available():
+                # It is installed and broken, which nobody knew before.
+                replay = self._program(batch, training)
+            replay = replay or self._trace(batch, training)
             self.status = "compiled"
         except Untraceable as reason:
             self.status = reason.explain()
@@ -101,9 +106,9 @@ class CompiledStep:
         if not native.available() or current_policy() in ("prefer_mxnet", "only_mxnet"):
             return None
         # Without MXNet a large program is still faster than one operation after the other.
-        alone = not runtime.available()
+        alone = not runtime.installed()
         try:
-            with random.rehearsal():
+            with random.rehearsal(), runtime.postponed():
                 return ProgramReplay(self.model, self.buffers, batch, training, any_size=alone)
         except Untraceable:
             return None

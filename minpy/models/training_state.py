@@ -55,7 +55,7 @@ class TrainingState(Compilable):
     def _build_on(self, x: Any) -> None:
         """Run the model once, so that every layer inside it makes its weights."""
         # What a layer remembers of a trial (the state of a recurrent one) doesn't count.
-        with random.scope(0, 0), collect_updates():
+        with random.scope(0, 0), collect_updates(), runtime.postponed():
             self(map_leaves(lambda a: as_ndarray(a[:1]), x), training=False)
 
     def _ready_to_train(self) -> None:
@@ -108,7 +108,6 @@ class TrainingState(Compilable):
             if not context.on_host:
                 self._step = DeviceStep(self, self._buffers, context)
             elif self._compiles():
-                runtime.available()  # loads mxnet, before anything is timed or its threads set up
                 self._step = CompiledStep(self, self._buffers)
             else:
                 self._step = EagerStep(self, self._buffers)

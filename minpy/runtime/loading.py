@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy
@@ -106,6 +107,28 @@ def quiet_stderr():
         os.close(saved)
 
 
+class _LeftOut:
+    """Finds nothing for what mxnet imports only if it is there, in the thread that imports mxnet.
+
+    scikit-learn makes mxnet's oldest class an estimator, and takes most of a second.
+    """
+
+    names = frozenset(["sklearn"])
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name in self.names and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{name}: left out while mxnet is imported", name=name)
+
+    def __enter__(self) -> None:
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *error: Any) -> None:
+        sys.meta_path.remove(self)
+
+
 def _load() -> None:
     global mx, lib, why_not
     with _lock:
@@ -114,7 +137,7 @@ def _load() -> None:
         try:
             if BUILD == "gpu":
                 load_cuda()
-            with quiet_stderr(), warnings.catch_warnings():
+            with quiet_stderr(), warnings.catch_warnings(), _LeftOut():
                 warnings.simplefilter("ignore")
                 import mxnet
 
@@ -142,10 +165,33 @@ def _declared(lib: Any) -> Any:
 
 
 def available() -> bool:
-    """Say whether mxnet is installed and could be imported (imports it)."""
-    if mx is None and why_not is None:
+    """Say whether mxnet is installed and could be imported (imports it, unless `postponed`)."""
+    if mx is None and why_not is None and not getattr(_postponed, "now", False):
         _load()
     return mx is not None
+
+
+_postponed = threading.local()
+
+
+@contextlib.contextmanager
+def postponed() -> Iterator[None]:
+    """Leave mxnet out in this thread, inside of a ``with`` block, if it isn't imported yet.
+
+    Importing it takes a second and a hundred MiB: trials, of which nobody sees the results, and
+    steps that need nothing of it do without. `load` imports it all the same.
+    """
+    before = getattr(_postponed, "now", False)
+    _postponed.now = True
+    try:
+        yield
+    finally:
+        _postponed.now = before
+
+
+def load() -> None:
+    """Import mxnet if it can be, `postponed` or not."""
+    _load()
 
 
 def installed() -> bool:

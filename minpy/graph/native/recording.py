@@ -42,6 +42,8 @@ _ANY_DTYPE = frozenset([*SAME_ELEMENTS, "transpose"])
 _GIVE_BOOLS = _COMPARISONS | _ANY_DTYPE
 # Operations whose result is a float where one operand is; ones and zeros stand for a bool then.
 _TAKE_BOOLS = frozenset([*BINARY, "where"])
+# After so many multiplications in a trial MXNet is imported for the others: it is that much faster.
+_WORTH_LOADING = 4_000_000_000
 # The whole numbers up to here are float32's.
 _WHOLE = 2**24
 # Their results have as many elements as the data say.
@@ -162,6 +164,8 @@ class ProgramTrace(Trace):
             raise Untraceable(f"{name} has no instruction")
         if host and _is_mxnets(operation, inner, kwargs):
             raise Untraceable(f"{name} has no instruction, and MXNet is faster at it")
+        if self.work > _WORTH_LOADING:
+            runtime.load()  # what remains takes NumPy longer than this
         ans = operation(*inner, **kwargs)
         results = ans if type(ans) is tuple else (ans,)
         if any(type(r) is not ndarray for r in results):
@@ -240,7 +244,7 @@ def _odd_operand(operation: Primitive, given: list[Any]) -> Value | None:
 def _is_mxnets(operation: Primitive, args: list[Any], kwargs: dict) -> bool:
     """Say whether MXNet does an operation faster than NumPy: then a graph of MXNet's is better."""
     faster = operation.faster_on_mxnet
-    if operation.mxnet is None or faster is False or not runtime.available():
+    if operation.mxnet is None or faster is False or not runtime.installed():
         return False
     return faster if isinstance(faster, bool) else faster(*args, **kwargs)
 
