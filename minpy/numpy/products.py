@@ -5,6 +5,7 @@ It must not know about matrices' inverses or decompositions.
 
 from __future__ import annotations
 
+import functools
 import string
 from typing import Any
 
@@ -271,7 +272,8 @@ def _mx_einsum(F: Any, *operands: Any, subscripts: str, optimize: Any = False) -
 _einsum = Function("einsum", _einsum_kernel, mxnet=_mx_einsum)
 
 
-def _explicit(subscripts: str, ndims: list[int]) -> str:
+@functools.lru_cache(maxsize=256)
+def _explicit(subscripts: str, ndims: tuple[int, ...]) -> str:
     """Write subscripts out: no spaces, no ellipsis, with an output."""
     given, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = given.split(",")
@@ -331,12 +333,15 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     if not isinstance(subscripts, str):
         subscripts, arrays = _from_sublists(operands)
     arrays = [as_ndarray(x) for x in arrays]
-    written = _explicit(subscripts, [x.ndim for x in arrays])
+    written = _explicit(subscripts, tuple([x.ndim for x in arrays]))
     if dtype is not None:
         arrays = [x.astype(dtype, casting=casting) for x in arrays]
+    options = {"subscripts": written}
+    if optimize is not False:
+        options["optimize"] = optimize
     if out is not None:
-        return _einsum(*arrays, subscripts=written, optimize=optimize, out=out)
-    result = _einsum(*arrays, subscripts=written, optimize=optimize)
+        return _einsum(*arrays, **options, out=out)
+    result = _einsum(*arrays, **options)
     return result.copy(order) if order in ("C", "F") and not result.flags[order] else result
 
 

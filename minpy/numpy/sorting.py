@@ -93,7 +93,10 @@ def _refuse_fields(order: Any) -> None:
 def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None) -> Any:
     """Return a sorted copy, as `numpy.sort`."""
     _refuse_fields(order)
-    return _sort(as_ndarray(a), axis=axis, kind=kind)
+    options = {} if axis == -1 else {"axis": axis}
+    if kind is not None:
+        options["kind"] = kind
+    return _sort(a, **options)
 
 
 def msort(a: Any) -> Any:
