@@ -143,9 +143,9 @@ def _sum_jvp(t, ans, x, axis=None, dtype=None, keepdims=False, initial=0, where=
 
 def _mean_vjp(ans, x, axis=None, dtype=None, keepdims=False, where=True):
     shape, own = x.shape, x.dtype
-    count = _count(shape, axis, where)
 
     def vjp(g: Any) -> Any:
+        count = _count(shape, axis, where)
         if where is True:  # the small gradient is divided, not the large one
             return _as(_spread(g / numpy.maximum(count, 1).item(), shape, axis), own)
         share = _masked(_spread(g, shape, axis), where, 0.0) / numpy.maximum(count, 1).astype(own)
