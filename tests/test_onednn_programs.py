@@ -6,6 +6,7 @@ Everything is compared with the same operations in float64, which NumPy's kernel
 from __future__ import annotations
 
 import ctypes.util
+import threading
 
 import numpy
 import pytest
@@ -15,6 +16,7 @@ import minpy.numpy as np
 from minpy import autograd, layers, random
 from minpy.autograd.trace import open_trace
 from minpy.graph.native import Program, ProgramTrace, available, onednn
+from minpy.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from minpy.layers.functions import (
     affine,
     avg_pool,
@@ -30,6 +32,7 @@ from minpy.layers.functions import (
     softmax_loss,
 )
 from minpy.layers.parameter import bound
+from minpy.losses import SparseCategoricalCrossentropy
 from minpy.models import Sequential
 
 pytestmark = pytest.mark.skipif(
@@ -432,3 +435,34 @@ def test_batches_of_any_memory_train_alike():
         losses[name] = [model.train_on_batch(given[i::2], y[i::2]) for i in (0, 1)]
         losses[name] += model.fit(given, y, 1000, epochs=2, verbose=0).history["loss"]
     assert losses["rows"] == losses["columns"] == losses["double"]
+
+
+def test_models_in_threads_of_their_own_train_to_the_bits_of_each_alone():
+    x = numpy.random.RandomState(0).randn(96, 1, 12, 12).astype("float32")
+    y = numpy.random.RandomState(1).randint(0, 10, 96)
+
+    def built(seed):
+        random.seed(seed)
+        hidden = [Conv2D(8, 3, activation="relu"), MaxPooling2D(2), Dropout(0.3), Flatten()]
+        model = Sequential([*hidden, Dense(64, "relu"), Dense(10)])
+        model.compile("adam", SparseCategoricalCrossentropy(from_logits=True))
+        model.predict(x[:32], verbose=0)
+        model.train_on_batch(x[:32], y[:32])  # chooses the seed of its own
+        return model
+
+    def train(model):
+        model.fit(x, y, epochs=4, batch_size=32, shuffle=False, verbose=0)
+
+    alone = [built(seed) for seed in (1, 2)]
+    for model in alone:
+        train(model)
+    together = [built(seed) for seed in (1, 2)]
+    threads = [threading.Thread(target=train, args=(model,)) for model in together]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for a, b in zip(alone, together, strict=True):
+        assert b.jit_status == "compiled"
+        for u, v in zip(a.get_weights(), b.get_weights(), strict=True):
+            numpy.testing.assert_array_equal(u, v)
