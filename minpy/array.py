@@ -86,6 +86,8 @@ class ndarray:
     _view: View | None = None
     _generation: int = 0
     _captured: Any = None  # weak references to the tapes that need the memory as it is
+    _laid_out: int = 0  # the generation at which it, or a view of it, was given another layout
+    _scalar: bool = False  # whether NumPy has a scalar in its place, which is never written to
     _exported: tuple = ()  # memory that others were given the address of
 
     # NumPy's binary operators give way to ours.
@@ -108,15 +110,7 @@ class ndarray:
 
     @shape.setter
     def shape(self, shape: Any) -> None:
-        if is_tracked(self) or self._view is not None or is_captured(self) or self._np is None:
-            raise AttributeError(
-                "the shape of a view, of an array on a device and of one that a derivative needs "
-                "can't be set; use x = x.reshape(shape)"
-            )
-        value = self._np.view()
-        value.shape = shape
-        self._np, self._nd = value, None
-        self._generation += 1
+        _lay_out(self, "shape", shape)
 
     @property
     def dtype(self) -> numpy.dtype:
@@ -125,6 +119,10 @@ class ndarray:
         if value is not None:
             return value.dtype
         return numpy.dtype(_handle(self).dtype)
+
+    @dtype.setter
+    def dtype(self, dtype: Any) -> None:
+        _lay_out(self, "dtype", dtype)
 
     @property
     def ndim(self) -> int:
@@ -303,10 +301,48 @@ def _rebuild(value: numpy.ndarray, device_type: str, device_id: int) -> ndarray:
 def refresh(array: ndarray) -> None:
     """Let a view catch up with its base, where the base was given a new value."""
     view = array._view
-    if view.root._generation == view.generation:
+    if view.root._generation == view.generation or not follows(array):
         return
     adopt(array, view.operation(view.base, *view.args, **view.kwargs))
     view.generation = view.root._generation
+
+
+def follows(view: ndarray) -> bool:
+    """Say whether a view can be made anew from its base; if not, it has the base's memory still.
+
+    Raises
+    ------
+    ValueError
+        If the base was given a new value after it had been laid out otherwise than the view knows.
+    """
+    link = view._view
+    root = link.root
+    if link.generation >= root._laid_out:
+        return True
+    if not view._np.size or numpy.may_share_memory(view._np, root._np):
+        return False
+    raise ValueError(_LAID_OUT)
+
+
+_LAID_OUT = (
+    "an array whose shape or dtype was set in place, and views made before, can't follow a write "
+    "that a derivative is taken through; use x = x.reshape(shape) or x = x.view(dtype) instead"
+)
+
+
+def _lay_out(array: ndarray, attribute: str, value: Any) -> None:
+    """Set the shape or dtype of an array in place: others who share its memory keep theirs."""
+    if is_tracked(array) or array._np is None:
+        raise AttributeError(
+            f"the {attribute} of an array on a device and of one that is being differentiated "
+            f"can't be set; use x = x.{'reshape' if attribute == 'shape' else 'view'}({attribute})"
+        )
+    laid_out = array._np.view()
+    setattr(laid_out, attribute, value)
+    array._np, array._nd = laid_out, None
+    root = root_of(array)
+    root._generation += 1
+    root._laid_out = root._generation
 
 
 def adopt(array: ndarray, made: ndarray) -> None:
@@ -329,6 +365,16 @@ def is_tracked(array: ndarray) -> bool:
     if array._view is not None:
         refresh(array)
     return array._box is not None and peel(array) is not None
+
+
+def is_scalar(array: ndarray) -> bool:
+    """Say whether NumPy has a scalar in the place of an array: a value, which can't be changed."""
+    if array._view is not None:
+        return False
+    inside: ndarray | None = array
+    while inside is not None and not inside._scalar:
+        inside = inside._inner
+    return inside is not None
 
 
 def root_of(array: ndarray) -> ndarray:
@@ -375,6 +421,8 @@ def snapshot(array: ndarray) -> ndarray:
         alias._nd, alias._context = array._nd, array._context
     if array._box is not None:
         alias._box, alias._inner = array._box, array._inner
+    if array._scalar:
+        alias._scalar = True
     return alias
 
 

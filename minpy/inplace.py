@@ -16,10 +16,13 @@ from typing import Any
 import numpy
 
 from minpy.array import (
+    _LAID_OUT,
     adopt,
     as_ndarray,
+    follows,
     holds_arrays,
     is_captured,
+    is_scalar,
     is_tracked,
     ndarray,
     numpy_value,
@@ -46,6 +49,8 @@ def rebind(target: ndarray, new: ndarray) -> None:
         target._generation += 1
         target._captured = new._captured
         adopt(target, new)
+    elif not follows(target):
+        raise ValueError(_LAID_OUT)
     else:
         # The view takes its new value from the base when it is next used, and shares memory again.
         updated = registry["updated"]
@@ -130,7 +135,12 @@ def _overwrite_numpy(target: Any, value: ndarray, casting: str, by: str | None) 
 
 
 def augment(operation: Primitive, target: ndarray, value: Any) -> ndarray:
-    """Do ``target += value`` and the like, for the ufunc `operation`."""
+    """Do ``target += value`` and the like, for the ufunc `operation`.
+
+    Where NumPy has a scalar, the name gets a new value, and others for the same value keep it.
+    """
+    if not target.shape and is_scalar(target):
+        return operation(target, value)
     if operation._direct and is_free(target):
         kind = type(value)
         if kind is ndarray:

@@ -62,7 +62,7 @@ _MANY = 1 << 30
 _SEVERAL = (tuple, list)
 
 # Keywords that change nothing about what a call has to look after.
-_OPTIONS = frozenset(["axis", "ddof", "keepdims"])
+_OPTIONS = frozenset(["axis", "ddof", "keepdims", "subscripts"])
 
 # What may stand in the place of an array as it is.
 _PLAIN = frozenset(
@@ -213,7 +213,7 @@ class Primitive:
         # The path for untracked arrays on the host, where a microsecond counts; everything that is
         # out of the ordinary breaks out of the loop.
         if self._direct or self._direct_below:
-            ours = False
+            ours = mixed = scalar = False
             values = []
             for a in args:
                 if type(a) is ndarray:
@@ -228,6 +228,7 @@ class Primitive:
                 else:
                     if type(a) not in _PLAIN and len(values) < self._leading:
                         break
+                    mixed = True
                     values.append(a)
             else:
                 if (
@@ -244,12 +245,17 @@ class Primitive:
                         if isinstance(result, MaskedArray):
                             return result
                         result = numpy.asarray(result)
+                        scalar = True
+                    if mixed and result.dtype.hasobject:
+                        return result
                     if settings.narrows:
                         dtype = result.dtype
                         if dtype is _FLOAT64 or dtype is _COMPLEX128:
                             result = default_precision(result, values)
                     out = _new(ndarray)
                     out._np = result
+                    if scalar:
+                        out._scalar = True
                     if self.is_view:
                         _link(out, args[0], self, args[1:], kwargs)
                     return out
@@ -386,6 +392,8 @@ class Primitive:
         out = wrap_nd(result, context)
         if self.is_view:
             _link_on_device(out, self, args, kwargs)
+        elif not out.shape:
+            out._scalar = True
         return out
 
     def _wrap_numpy(self, result: Any, args: tuple, kwargs: dict, context: Context) -> Any:
@@ -393,11 +401,16 @@ class Primitive:
         kind = type(result)
         if kind is tuple or kind is list:
             return kind(self._wrap_numpy(r, args, kwargs, context) for r in result)
-        if type(result) is not _ndarray:
+        scalar = type(result) is not _ndarray
+        if scalar:
             result = numpy.asarray(result)
+        if result.dtype.hasobject:
+            return result  # minpy has no arrays of Python objects: such stay NumPy's
         if kwargs.get("dtype") is None:
             result = default_precision(result, args)
         out = from_numpy(result, context)
+        if scalar:
+            out._scalar = True
         if self.is_view and type(args[0]) is ndarray:
             if out._np is None:
                 _link_on_device(out, self, args, kwargs)

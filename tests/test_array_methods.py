@@ -29,9 +29,8 @@ def test_the_shape_can_be_set():
     assert x.shape == (2, 3) and x.tolist() == plain.tolist()
     with pytest.raises(ValueError, match="cannot reshape"):
         x.shape = (4,)
-    view = x[1:]
-    with pytest.raises(AttributeError, match="reshape"):
-        view.shape = (3,)
+    with pytest.raises(AttributeError, match="ncompatible shape"):
+        x[:, :2].shape = (4,)
     with pytest.raises(AttributeError, match="reshape"):
         minpy.grad(lambda y: setattr(y, "shape", (6,)) or np.sum(y))(x)
 

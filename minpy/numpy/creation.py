@@ -10,13 +10,20 @@ from typing import Any
 
 import numpy
 
-from minpy.array import as_ndarray, from_numpy, is_tracked, ndarray, read_value
+from minpy.array import (
+    NotNumericError,
+    as_ndarray,
+    from_numpy,
+    is_tracked,
+    ndarray,
+    read_value,
+)
 from minpy.autograd.rules import def_linear, defvjp
 from minpy.config import settings
 from minpy.context import Context, current_context
 from minpy.numpy.broadcasting import broadcast_to
 from minpy.numpy.elementwise import positive
-from minpy.numpy.fallback import plain, wrapped
+from minpy.numpy.fallback import arrays_in, plain, wrapped
 from minpy.numpy.function import Function, composition
 from minpy.numpy.shaping import concatenate, moveaxis, reshape
 from minpy.primitives import Primitive, default_precision
@@ -51,6 +58,8 @@ __all__ = [
 
 
 def _place(value: numpy.ndarray, ctx: Context | None) -> ndarray:
+    if value.dtype.hasobject:
+        return value  # minpy has no arrays of Python objects: such stay NumPy's
     return from_numpy(value, current_context() if ctx is None else ctx)
 
 
@@ -91,6 +100,11 @@ def array(
     ctx
         Device; the current context by default, that of the data where it is a minpy array.
 
+    Returns
+    -------
+    ndarray
+        One of NumPy's where the elements are Python objects, which minpy's arrays don't hold.
+
     Examples
     --------
     >>> import minpy.numpy as np
@@ -103,7 +117,14 @@ def array(
         raise TypeError("Cannot construct a dtype from an array")
     if not isinstance(order, str) or order not in ("K", "A", "C", "F"):
         numpy.array(0, order=plain(order))  # NumPy says what is wrong, if anything is
-    made = as_ndarray(object, dtype, ctx)
+    try:
+        made = as_ndarray(object, dtype, ctx)
+    except NotNumericError:
+        if any(is_tracked(a) for a in arrays_in(object)):
+            raise
+        return numpy.array(plain(object), dtype, copy=copy, order=order, ndmin=ndmin)
+    if type(made) is not ndarray:
+        return made
     if ctx is not None and made.context != ctx:
         made = made.as_in_context(ctx)
     if is_tracked(made):
@@ -139,6 +160,8 @@ def asanyarray(a: Any, dtype: Any = None, order: str | None = None, *, like: Any
 def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> ndarray:
     """Return an array whose memory is contiguous, as `numpy.ascontiguousarray`."""
     made = asarray(a, dtype, "C")
+    if type(made) is not ndarray:
+        return numpy.ascontiguousarray(made)
     return made if made.ndim else reshape(made, (1,))
 
 
@@ -210,8 +233,13 @@ def full(
     ctx: Context | None = None,
 ) -> ndarray:
     """Make an array of one value, as `numpy.full`; gradients flow into the value."""
-    value = as_ndarray(fill_value, dtype)
     shape = plain(shape)
+    try:
+        value = as_ndarray(fill_value, dtype)
+    except NotNumericError:
+        return numpy.full(shape, plain(fill_value), dtype, order)
+    if type(value) is not ndarray:
+        return numpy.full(shape, value, dtype, order)
     if is_tracked(value):
         return _copy(broadcast_to(value, shape))
     return _place(numpy.full(shape, read_value(value), value.dtype, order), ctx)

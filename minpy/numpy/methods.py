@@ -15,7 +15,7 @@ import numpy
 from numpy.ma import MaskedArray
 
 from minpy import inplace
-from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value, read_value
+from minpy.array import as_ndarray, is_scalar, is_tracked, ndarray, numpy_value, read_value
 from minpy.config import settings
 from minpy.errors import DifferentiationError
 from minpy.inplace import overwrite
@@ -183,6 +183,8 @@ def _power(self: ndarray, other: Any) -> Any:
 def _augmented_power(self: ndarray, other: Any) -> Any:
     if type(other) not in _OPERANDS and _refuses(other):
         return NotImplemented
+    if is_scalar(self):
+        return _power(self, other)
     exponent = _exponent(self, other)
     simple = _simple_power(self, exponent)
     if simple is None:
@@ -207,7 +209,15 @@ for _name, _operation in _COMPARISONS.items():
     _attach_comparison(_name, _operation)
 for _name, _operation in _UNARY.items():
     setattr(ndarray, f"__{_name}__", lambda self, _op=_operation: _op(self))
-ndarray.__hash__ = None  # as NumPy's: equality is element by element
+
+
+def _hash(self: ndarray) -> int:
+    if not is_scalar(self):
+        raise TypeError("unhashable type: 'ndarray'")  # as NumPy's: equality is by element
+    return hash(read_value(self).item())
+
+
+ndarray.__hash__ = _hash
 
 # --- indexing and iteration -----------------------------------------------------------------------
 
@@ -382,6 +392,8 @@ class _Methods:
     ) -> ndarray:
         """Return the array with another element type."""
         dtype = _a_dtype(dtype)
+        if dtype.hasobject:  # minpy has no arrays of Python objects: such stay NumPy's
+            return numpy.asarray(self).astype(dtype, order, casting)
         if dtype == self.dtype and not copy:
             return self
         if casting != "unsafe" and not numpy.can_cast(
