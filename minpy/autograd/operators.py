@@ -62,7 +62,7 @@ def differentiated(args: tuple, argnum: ArgNum, by: str, complex_too: bool = Tru
         for path, leaf in leaves_with_paths(value):
             _check_leaf(leaf, f"{by}: argument {n}{path}", complex_too)
     leaves, unflatten = flatten(chosen)
-    leaves = [as_ndarray(leaf) for leaf in leaves]
+    leaves = [_array(leaf) for leaf in leaves]
 
     def rebuild(new: list) -> Any:
         made = unflatten(new)
@@ -75,6 +75,13 @@ def differentiated(args: tuple, argnum: ArgNum, by: str, complex_too: bool = Tru
         return tuple(whole)
 
     return leaves, rebuild, fill
+
+
+def _array(leaf: Any) -> ndarray:
+    made = as_ndarray(leaf)
+    if isinstance(leaf, float | complex | numpy.generic):
+        made._scalar = True  # a value: the function can't write to it
+    return made
 
 
 def _check_leaf(leaf: Any, what: str, complex_too: bool) -> None:

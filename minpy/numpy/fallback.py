@@ -74,7 +74,10 @@ def wrapped(value: Any, context: Context, given: Sequence[Any] = ()) -> Any:
         array = numpy.asarray(value)
         if array.dtype.hasobject:
             return value
-        return from_numpy(default_precision(array, given), context)
+        made = from_numpy(default_precision(array, given), context)
+        if array is not value:
+            made._scalar = True
+        return made
     if isinstance(value, tuple):
         parts = [wrapped(part, context, given) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
