@@ -43,7 +43,7 @@ _GIVE_BOOLS = _COMPARISONS | _ANY_DTYPE
 # Operations whose result is a float where one operand is; ones and zeros stand for a bool then.
 _TAKE_BOOLS = frozenset([*BINARY, "where"])
 # After so many multiplications in a trial MXNet is imported for the others: it is that much faster.
-_WORTH_LOADING = 4_000_000_000
+_WORTH_LOADING = 50_000_000_000
 # The whole numbers up to here are float32's.
 _WHOLE = 2**24
 # Their results have as many elements as the data say.
