@@ -67,6 +67,8 @@ class ndarray:
         Length of each axis.
     dtype
         Element type; the default float dtype if not given.
+    buffer, offset, strides, order
+        Memory to lie in and how, as for `numpy.ndarray`.
 
     Examples
     --------
@@ -88,14 +90,26 @@ class ndarray:
     _captured: Any = None  # weak references to the tapes that need the memory as it is
     _laid_out: int = 0  # the generation at which it, or a view of it, was given another layout
     _scalar: bool = False  # whether NumPy has a scalar in its place, which is never written to
+    _resized: int = 0  # the generation at which it got memory that its views don't share
     _exported: tuple = ()  # memory that others were given the address of
 
     # NumPy's binary operators give way to ours.
     __array_priority__ = 1000.0
 
-    def __init__(self, shape: Any, dtype: Any = None) -> None:
-        value = numpy.empty(shape, settings.float_dtype if dtype is None else dtype)
-        made = from_numpy(value, current_context())
+    def __init__(
+        self,
+        shape: Any,
+        dtype: Any = None,
+        buffer: Any = None,
+        offset: int = 0,
+        strides: Any = None,
+        order: str | None = None,
+    ) -> None:
+        if type(buffer) is ndarray:
+            buffer = read_value(buffer)
+        dtype = settings.float_dtype if dtype is None else dtype
+        value = numpy.ndarray(shape, dtype, buffer, offset, strides, order)
+        made = wrap(value) if buffer is not None else from_numpy(value, current_context())
         self._np, self._nd, self._context = made._np, made._nd, made._context
 
     # --- what it is -----------------------------------------------------------------------------
@@ -196,6 +210,15 @@ class ndarray:
         if not any(value is kept for kept in self._exported):
             self._exported = (*self._exported, value)
         return value.__array_interface__
+
+    @property
+    def __array_struct__(self) -> Any:
+        """NumPy's description of the memory, as a structure of C."""
+        return self.__array__().__array_struct__
+
+    def __sizeof__(self) -> int:
+        held = 0 if self._view is not None or self._np is None else self._np.__sizeof__()
+        return object.__sizeof__(self) + held
 
     def _ndarray(self) -> Any:
         """Return the value as an `mxnet.nd.NDArray`, on the CPU over the same memory."""
@@ -308,7 +331,7 @@ def refresh(array: ndarray) -> None:
 
 
 def follows(view: ndarray) -> bool:
-    """Say whether a view can be made anew from its base; if not, it has the base's memory still.
+    """Say whether a view can be made anew from its base; if not, it stays what it is.
 
     Raises
     ------
@@ -319,7 +342,9 @@ def follows(view: ndarray) -> bool:
     root = link.root
     if link.generation >= root._laid_out:
         return True
-    if not view._np.size or numpy.may_share_memory(view._np, root._np):
+    if link.generation < root._resized or not view._np.size:
+        return False
+    if numpy.may_share_memory(view._np, root._np):
         return False
     raise ValueError(_LAID_OUT)
 
@@ -491,6 +516,8 @@ def as_ndarray(
         return array if dtype is None or array.dtype == dtype else array.astype(dtype)
     elif hasattr(value, "__minpy_array__"):
         return as_ndarray(value.__minpy_array__(), dtype)
+    elif _array_of_ours(value):
+        return as_ndarray(value.__array__(), dtype)
     elif isinstance(value, list | tuple) and holds_arrays(value):
         stacked = registry["stack"](*[as_ndarray(v) for v in value])
         return stacked if dtype is None else stacked.astype(dtype)
@@ -507,6 +534,17 @@ def as_ndarray(
             "objects; expected numbers, or lists of them with equal lengths"
         )
     return from_numpy(data, context or current_context())
+
+
+def _array_of_ours(value: Any) -> bool:
+    """Say whether a class of the user's makes minpy arrays of itself, which NumPy won't take."""
+    kind = type(value)
+    if kind in _BUILT_IN or not hasattr(kind, "__array__") or isinstance(value, type):
+        return False
+    return type(value.__array__()) is ndarray
+
+
+_BUILT_IN = frozenset([bool, int, float, complex, list, tuple, range, str])
 
 
 def holds_arrays(values: Any) -> bool:

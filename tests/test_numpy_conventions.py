@@ -99,3 +99,81 @@ def test_an_array_whose_shape_was_set_takes_writes_with_a_derivative():
         return (y * y).sum()
 
     assert minpy.grad(f)(np.array([1.0, 2.0])).tolist() == [2, 4]
+
+
+def test_an_array_with_memory_of_its_own_can_be_resized():
+    for xp in (numpy, np):
+        x = xp.array([[0, 1], [2, 3]])
+        x.resize(2, 3)
+        assert x.tolist() == [[0, 1, 2], [3, 0, 0]]
+        x.resize((2,))
+        x.resize()
+        x.resize(None)
+        assert x.tolist() == [0, 1]
+        with pytest.raises((TypeError, ValueError)):
+            x.resize(-1)
+        with pytest.raises((TypeError, ValueError)):
+            x.resize("text")
+        part = x[1:]
+        with pytest.raises(ValueError, match="does not own"):
+            part.resize(3)
+        with pytest.raises(ValueError, match="referenced"):
+            x.resize(3)
+        del part
+        x.resize(3)
+        assert x.tolist() == [0, 1, 0]
+
+
+def test_views_keep_the_memory_of_an_array_that_was_resized_regardless():
+    x = np.arange(4)
+    part = x[1:]
+    x.resize(8, refcheck=False)
+    x[2] = 9
+    assert part.tolist() == [1, 2, 3]
+
+    def f(v):
+        y = np.zeros(2)
+        y[0] = v
+        y.resize(3)
+        return y.sum()
+
+    with pytest.raises(ValueError, match="derivative"):
+        minpy.grad(f)(1.0)
+
+
+def test_arrays_are_made_over_memory_and_say_how_they_lie_in_it():
+    memory = bytearray(range(16))
+    x = np.ndarray((2, 2), "uint8", buffer=memory, offset=4, strides=(4, 1))
+    assert x.tolist() == [[4, 5], [8, 9]]
+    x[0, 0] = 77
+    assert memory[4] == 77
+    over = np.ndarray(3, "int64", np.arange(6), order="F", offset=8)
+    assert over.tolist() == [1, 2, 3]
+    y = np.arange(6).reshape(3, 2)
+    y.strides = 8, 16
+    assert y.tolist() == [[0, 2], [1, 3], [2, 4]]
+    with pytest.raises(ValueError, match="strides"):
+        y.strides = 80, 16
+
+
+def test_the_memory_can_be_asked_for_as_numpys():
+    class Struct:
+        def __init__(self, array):
+            self.__array_struct__ = array.__array_struct__
+            self.array = array
+
+    x = np.arange(3.0)
+    seen = numpy.asarray(Struct(x))
+    seen[0] = 5
+    assert x.tolist() == [5, 1, 2]
+    assert np.ones(1000).__sizeof__() > 8000 > x[1:].__sizeof__()
+
+
+def test_a_class_may_make_minpy_arrays_of_itself():
+    class Temperatures:
+        def __array__(self, dtype=None):
+            return np.array([1.0, 2.0], dtype)
+
+    assert np.asarray(Temperatures()).tolist() == [1, 2]
+    assert np.add(Temperatures(), 1).tolist() == [2, 3]
+    assert np.array(Temperatures(), dtype="int32").dtype == "int32"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import pickle
+import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,7 +16,16 @@ import numpy
 from numpy.ma import MaskedArray
 
 from minpy import inplace
-from minpy.array import as_ndarray, is_scalar, is_tracked, ndarray, numpy_value, read_value
+from minpy.array import (
+    _lay_out,
+    as_ndarray,
+    is_captured,
+    is_scalar,
+    is_tracked,
+    ndarray,
+    numpy_value,
+    read_value,
+)
 from minpy.config import settings
 from minpy.errors import DifferentiationError
 from minpy.inplace import overwrite
@@ -494,11 +504,30 @@ class _Methods:
         return shaping.reshape(self, new, order=order)
 
     def resize(self: ndarray, *shape: Any, refcheck: bool = True) -> None:
-        """Refuse: the memory of an array may be shared, so its size can't change in place."""
-        raise ValueError(
-            "cannot resize an array in place, as others may share its memory; use np.resize(x, "
-            "shape), which repeats the elements, or np.pad"
-        )
+        """Change shape and size in place: elements keep their place in memory, new ones are zero.
+
+        As in NumPy the array must have its memory to itself. With ``refcheck=False`` views of it
+        keep the memory that it had.
+        """
+        value = None if is_tracked(self) or is_captured(self) else self._np
+        if value is None:
+            raise ValueError(
+                "cannot resize an array on a device or one that a derivative needs; use "
+                "np.resize(x, shape), which repeats the elements, or np.pad"
+            )
+        if value.base is not None or self._view is not None:
+            raise ValueError("cannot resize this array: it does not own its data")
+        resized = value.copy(order="K")
+        resized.resize(*plain(shape), refcheck=False)  # NumPy says what is wrong with the shape
+        # `value` and `_np` know the memory, and the call itself does; anything else is a view.
+        if refcheck and resized.size != value.size and sys.getrefcount(value) > 3:
+            raise ValueError(
+                "cannot resize an array that references or is referenced by another array in this "
+                "way; use np.resize(x, shape), or refcheck=False"
+            )
+        self._np, self._nd = resized, None
+        self._generation += 1
+        self._laid_out = self._resized = self._generation
 
     def setfield(self: ndarray, val: Any, dtype: Any, offset: int = 0) -> None:
         """Set the bytes of each element from an offset on to those of values of another dtype."""
@@ -682,7 +711,11 @@ ndarray.flat = _attribute(
     _Flat,
     lambda self, value: _Flat(self).__setitem__(slice(None), value),
 )
-ndarray.strides = _attribute("Bytes to step an axis.", lambda self: read_value(self).strides)
+ndarray.strides = _attribute(
+    "Bytes to step an axis.",
+    lambda self: read_value(self).strides,
+    lambda self, strides: _lay_out(self, "strides", strides),
+)
 ndarray.flags = _attribute("Memory layout.", lambda self: read_value(self).flags)
 ndarray.data = _attribute("The memory, as a buffer.", lambda self: read_value(self).data)
 ndarray.ctypes = _attribute("The memory, for ctypes.", lambda self: read_value(self).ctypes)
