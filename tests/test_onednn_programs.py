@@ -15,7 +15,7 @@ import minpy
 import minpy.numpy as np
 from minpy import autograd, layers, random
 from minpy.autograd.trace import open_trace
-from minpy.graph.native import Program, ProgramTrace, available, onednn
+from minpy.graph.native import Program, ProgramTrace, aligned, available, onednn
 from minpy.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from minpy.layers.functions import (
     affine,
@@ -466,3 +466,22 @@ def test_models_in_threads_of_their_own_train_to_the_bits_of_each_alone():
         assert b.jit_status == "compiled"
         for u, v in zip(a.get_weights(), b.get_weights(), strict=True):
             numpy.testing.assert_array_equal(u, v)
+
+
+def test_the_work_of_images_is_counted_as_what_it_is():
+    weights = np.ones((8, 3, 3, 3), dtype="float32")
+
+    def work(step):
+        with open_trace(ProgramTrace) as trace:
+            x = trace.input(np.ones((2, 3, 10, 10), dtype="float32"), aligned((2, 3, 10, 10)))
+            step(x)
+            return trace.work
+
+    def slope(function):
+        return lambda x: autograd.grad(lambda y: np.sum(function(y)))(x)
+
+    products = 2 * 8 * 8 * 8 * 3 * 9
+    assert work(lambda x: conv(x, weights)) == products
+    assert products < work(lambda x: max_pool(conv(x, weights), 2)) < 1.1 * products
+    # Back, a convolution takes as many for the images (and for the weights, if they are wanted).
+    assert 2 * products < work(slope(lambda x: max_pool(conv(x, weights), 2))) < 3.3 * products

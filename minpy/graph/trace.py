@@ -64,6 +64,11 @@ def count_work(args: list, ans: Any) -> int:
     """Return about how many multiplications an operation takes: elements, or those of a product."""
     results = ans if type(ans) is tuple else (ans,)
     size = max((r.size for r in results), default=0)
+    told = next((a for a in args if hasattr(a, "multiplications")), None)
+    if told is not None:  # of one image; each gradient takes as many
+        return args[0].shape[0] * told.multiplications * max(1, len(results) - 1)
+    if any(hasattr(a, "window") for a in args):  # pooling multiplies nothing
+        return size
     arrays = [a for a in args if type(a) is ndarray and a.ndim >= 2]
     if len(arrays) < 2 or arrays[1].shape == arrays[0].shape:
         return size
