@@ -64,6 +64,21 @@ _LAZY = (
     "wrappers",
 )
 
+# Keras' names beside its modules, and the modules that have them here.
+_KERAS = {
+    "Initializer": "minpy.initializers",
+    "Input": "minpy.layers",
+    "InputSpec": "minpy.layers",
+    "KerasTensor": "minpy.layers.symbolic",
+    "Layer": "minpy.layers",
+    "Loss": "minpy.losses",
+    "Metric": "minpy.metrics",
+    "Model": "minpy.models",
+    "Optimizer": "minpy.optimizers",
+    "Regularizer": "minpy.regularizers",
+    "Sequential": "minpy.models",
+}
+
 __all__ = [
     "autograd",
     "check_grads",
@@ -99,6 +114,7 @@ __all__ = [
     "value_and_grad",
     "wrap_policy",
     *_LAZY,
+    *_KERAS,
 ]
 
 
@@ -112,8 +128,10 @@ def get_global_policy() -> Any:
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"minpy.{name}")
+    if name in _KERAS:
+        return getattr(importlib.import_module(_KERAS[name]), name)
     raise AttributeError(f"module 'minpy' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_KERAS})

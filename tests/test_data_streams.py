@@ -211,10 +211,10 @@ def test_what_a_generator_may_not_yield_is_said_before_the_first_step(data, mess
         numpy.testing.assert_array_equal(a, b)
 
 
-def test_targets_and_batch_sizes_beside_a_data_set_are_refused():
+def test_targets_beside_a_data_set_are_refused_and_batch_sizes_not_used():
     with pytest.raises(ValueError, match="yields it with x"):
         model().fit(in_batches(), Y, verbose=0)
-    with pytest.raises(ValueError, match="makes its batches itself"):
+    with pytest.warns(UserWarning, match="makes its batches itself, so 4 isn't used"):
         model().fit(in_batches(), batch_size=4, verbose=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -53,7 +54,7 @@ def source_of(
     Raises
     ------
     ValueError
-        If targets, weights or a batch size come with a data set that has its own.
+        If targets or weights come with a data set that has its own.
     """
     casting = Casting(keep_integers, class_weight)
     streams = is_mxnet_iterator(x) or isinstance(x, PyDataset | Iterator) or _yields_batches(x)
@@ -67,7 +68,10 @@ def source_of(
         if given is not None:
             raise ValueError(f"{name}: a {kind} yields it with x, (x, y); don't give it beside")
     if batch_size is not None:
-        raise ValueError(f"batch_size: a {kind} makes its batches itself; don't give it")
+        warnings.warn(
+            f"batch_size: a {kind} makes its batches itself, so {batch_size} isn't used",
+            stacklevel=4,
+        )
     if is_mxnet_iterator(x):
         return MXNetBatches(x, casting)
     if isinstance(x, PyDataset) or _has_numbers(x):

@@ -29,7 +29,15 @@ from minpy.layers.forward_pass import call_context, forward_pass
 from minpy.layers.layer_tree import snake_case
 from minpy.layers.parameter import collect_updates
 from minpy.layers.remembered import config_of_arguments, own_arguments, unwanted
-from minpy.layers.symbolic import KerasTensor, Node, is_symbolic, outputs_by_trial, symbolic_leaves
+from minpy.layers.symbolic import (
+    KerasTensor,
+    Node,
+    is_symbolic,
+    map_symbolic,
+    outputs_by_trial,
+    symbolic_leaves,
+    zeros_like,
+)
 
 __all__ = ["Layer", "expect_axes"]
 
@@ -266,6 +274,8 @@ class Layer(AddsLosses):
         if fresh and any(not layer.built for layer in self._all_inside()):
             self._run_on_zeros(args, kwargs)
         Node(self, args, kwargs, outputs)
+        if self._handles_masks and self.supports_masking:
+            self._announce_masks(first, outputs)
         shapes = map_leaves(lambda t: t.shape, outputs)
         if tensors:
             self.input_shape = shape_of(next(iter(tensors.values())))
@@ -379,6 +389,21 @@ class Layer(AddsLosses):
             without = type(leaf) is ndarray and getattr(leaf, "_keras_mask", None) is None
             if without and mask is not None:
                 leaf._keras_mask = as_ndarray(mask)
+
+    def _announce_masks(self, inputs: Any, outputs: Any) -> None:
+        """Say of symbolic outputs whether their values will come with masks."""
+        masked = [t._masked for t in symbolic_leaves(inputs)]
+        if type(self).compute_mask is Layer.compute_mask:
+            found = [any(masked)] * len(flatten(outputs)[0])
+        else:
+            zeros = map_symbolic(zeros_like, inputs)
+            try:
+                masks = self.compute_mask(zeros, masks_of(zeros))
+            except (TypeError, ValueError, IndexError):
+                return  # it needs more than zeros of made-up lengths
+            found = [mask is not None for mask in flatten(masks)[0]]
+        for tensor, has in zip(flatten(outputs)[0], found, strict=False):
+            tensor._masked = has
 
     # --- building -------------------------------------------------------------------------------
 

@@ -102,6 +102,8 @@ class KerasTensor:
         self._node: Node | None = None
         self._index = 0
         self._keras_mask = None
+        # Whether the value will come with a mask, for layers that can't do without one.
+        self._masked = False
 
     @property
     def name(self) -> str:
@@ -329,7 +331,10 @@ def zeros_like(tensor: KerasTensor, trial: int = 0) -> ndarray:
         (lengths["other"] if axis else lengths["batch"]) if n is None else n
         for axis, n in enumerate(tensor.shape)
     ]
-    return wrap(numpy.zeros(shape, tensor.dtype))
+    zeros = wrap(numpy.zeros(shape, tensor.dtype))
+    if tensor._masked:
+        zeros._keras_mask = wrap(numpy.ones(shape[:2], bool))
+    return zeros
 
 
 def outputs_by_trial(function: Callable[..., Any], args: tuple, kwargs: dict) -> Any:

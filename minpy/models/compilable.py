@@ -183,8 +183,17 @@ class Compilable(Layer):
                 f"{self.name}: call compile(optimizer, loss) before {what}, for example "
                 "model.compile('adam', 'sparse_categorical_crossentropy', metrics=['accuracy'])"
             )
-        if loss and self._loss is None and not self._has_own_loss():
+        if loss and self._loss is None and not self._has_own_loss() and not self._may_add_losses():
             raise RuntimeError(f"{self.name}: {what} needs a loss; compile(optimizer, loss=…)")
+
+    def _may_add_losses(self) -> bool:
+        """Say whether layers may give all the loss that there is: by `add_loss` or a regularizer."""
+        return bool(self.losses) or any(
+            not type(layer).__module__.startswith("minpy.")
+            or type(layer).__name__ == "ActivityRegularization"
+            or getattr(layer, "activity_regularizer", None) is not None
+            for layer in (self, *self._all_inside())
+        )
 
     def _has_own_loss(self) -> bool:
         return False
@@ -234,7 +243,18 @@ class Compilable(Layer):
         parts, self._loss_parts[:] = tuple(self._loss_parts), []
         return Outputs(predictions, parts, added_metrics(), masks_of_outputs(predictions))
 
+    def has_total_loss(self, y: Any, training: bool) -> bool:
+        """Say whether a forward pass just made has a loss: of targets, or added by layers alone."""
+        return y is not None or training or (self._loss is None and bool(self.losses))
+
     def total_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, extra: list[Any]) -> Any:
         """Return the loss with the terms of layers and regularizers."""
         self._loss_parts.clear()
-        return as_ndarray(self.compute_loss(x, y, y_pred, sample_weight))
+        loss = as_ndarray(self.compute_loss(x, y, y_pred, sample_weight))
+        own = self._has_own_loss() or type(self).compute_loss is not Compilable.compute_loss
+        if self._loss is None and not own and not self.losses:
+            raise RuntimeError(
+                f"{self.name}: there is nothing to minimize: no loss was given to compile, and no "
+                "layer added one"
+            )
+        return loss

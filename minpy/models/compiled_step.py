@@ -132,7 +132,7 @@ class CompiledStep:
             ):
                 predictions = model(tx, training=training)
                 loss = None
-                if ty is not None:
+                if model.has_total_loss(ty, training):
                     loss = model.total_loss(tx, ty, predictions, tw, extra)
                 outputs = model.outputs_of_step(predictions)
             return GraphReplay(trace, self.buffers, inputs, loss, outputs, updates, self._handles())

@@ -41,7 +41,7 @@ def check_counts(**given: tuple[Any, int]) -> None:
 
 def check_targets(model: Any, data: Source, what: str) -> None:
     """Raise `ValueError` if there is nothing to compare with."""
-    needed = not model._has_own_loss() and not model._own_steps["train_step"]
+    needed = model._loss is not None and not model._own_steps["train_step"]
     if needed and data.first().y is None:
         raise ValueError(f"{what}: expected targets, got y=None")
 

@@ -74,7 +74,7 @@ class ProgramReplay:
                 with bound(parameters, values), forward_pass(training) as extra:
                     predictions = model(x, training=training)
                     found = []
-                    if y is not None:
+                    if model.has_total_loss(y, training):
                         found.append(as_ndarray(model.total_loss(x, y, predictions, w, extra)))
                     kept.append(model.outputs_of_step(predictions))
                     return found

@@ -96,7 +96,7 @@ class EagerStep:
         with forward_pass(training=False) as extra:
             predictions = model(x, training=False)
             loss = None
-            if y is not None:
+            if model.has_total_loss(y, False):
                 loss = float(model.total_loss(x, y, predictions, sample_weight, extra))
             outputs = model.outputs_of_step(predictions)
         return loss, map_leaves(_plain, outputs)
