@@ -121,13 +121,11 @@ def test_convolutions(name, shared):
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_transposed_convolutions(stride, shared):
-    check(
-        lambda x, w: relu(conv_transpose(x, w, stride=stride)),
-        some(2, 16, 5, 5),
-        some(16, 32, 3, 3),
-        shared=shared,
-    )
+@pytest.mark.parametrize("channels", [3, 32])
+def test_transposed_convolutions(stride, channels, shared):
+    arrays = some(2, 16, 5, 5), some(16, channels, 3, 3), some(channels)
+    check(lambda x, w: relu(conv_transpose(x, w, stride=stride)), *arrays[:2], shared=shared)
+    check(lambda x, w, b: conv_transpose(x, w, b, stride=stride), *arrays, shared=shared)
 
 
 @pytest.mark.parametrize("channels", [3, 16])
