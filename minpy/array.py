@@ -211,11 +211,6 @@ class ndarray:
             self._exported = (*self._exported, value)
         return value.__array_interface__
 
-    @property
-    def __array_struct__(self) -> Any:
-        """NumPy's description of the memory, as a structure of C."""
-        return self.__array__().__array_struct__
-
     def __sizeof__(self) -> int:
         held = 0 if self._view is not None or self._np is None else self._np.__sizeof__()
         return object.__sizeof__(self) + held

@@ -156,17 +156,9 @@ def test_arrays_are_made_over_memory_and_say_how_they_lie_in_it():
         y.strides = 80, 16
 
 
-def test_the_memory_can_be_asked_for_as_numpys():
-    class Struct:
-        def __init__(self, array):
-            self.__array_struct__ = array.__array_struct__
-            self.array = array
-
-    x = np.arange(3.0)
-    seen = numpy.asarray(Struct(x))
-    seen[0] = 5
-    assert x.tolist() == [5, 1, 2]
-    assert np.ones(1000).__sizeof__() > 8000 > x[1:].__sizeof__()
+def test_the_size_of_an_array_is_that_of_the_memory_that_it_owns():
+    x = np.ones(1000)
+    assert x.__sizeof__() > 8000 > x[1:].__sizeof__()
 
 
 def test_a_class_may_make_minpy_arrays_of_itself():
@@ -177,3 +169,136 @@ def test_a_class_may_make_minpy_arrays_of_itself():
     assert np.asarray(Temperatures()).tolist() == [1, 2]
     assert np.add(Temperatures(), 1).tolist() == [2, 3]
     assert np.array(Temperatures(), dtype="int32").dtype == "int32"
+
+
+# --- classes that answer for themselves -----------------------------------------------------------
+
+
+class Quantity:
+    """Answers every function of NumPy's with the function's name."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return ufunc.__name__, method
+
+    def __array_function__(self, func, types, args, kwargs):
+        return func.__name__
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        (lambda q: np.add(np.ones(2), q), ("add", "__call__")),
+        (lambda q: np.multiply(q, 2), ("multiply", "__call__")),
+        (lambda q: np.exp(q), ("exp", "__call__")),
+        (lambda q: np.add.reduce(q), ("add", "reduce")),
+        (lambda q: np.sum(q, axis=0), "sum"),
+        (lambda q: np.mean(q), "mean"),
+        (lambda q: np.dot(np.ones(2), q), "dot"),
+        (lambda q: np.var(q), "var"),
+    ],
+)
+def test_a_class_with_numpys_protocols_answers_for_itself(call, answer):
+    assert call(Quantity()) == answer
+
+
+def test_a_class_that_opts_out_of_ufuncs_is_refused():
+    class Apart:
+        __array_ufunc__ = None
+
+    with pytest.raises(TypeError, match="does not support ufuncs"):
+        np.add(np.ones(2), Apart())
+
+
+def test_the_exponential_of_a_series_is_a_series():
+    pandas = pytest.importorskip("pandas")
+    series = pandas.Series([0.0, 1.0], index=["a", "b"])
+    found = np.exp(series)
+    assert type(found) is pandas.Series and found["b"] == numpy.e
+
+
+# --- ufuncs of other libraries and of functions ---------------------------------------------------
+
+
+def test_a_ufunc_made_of_a_function_has_its_methods():
+    def larger(a, b):
+        return max(a, b)
+
+    for xp in (numpy, np):
+        made = [xp.frompyfunc(larger, 2, 1) for _ in range(2)][1]
+        x = xp.array([3, 1, 2])
+        assert made.reduce(x) == 3
+        assert list(made.accumulate(x)) == [3, 3, 3]
+        assert made.outer(x, x)[1][2] == 2
+
+
+def test_ufuncs_of_scipy_with_a_name_of_numpys_work_on_arrays():
+    special = pytest.importorskip("scipy.special")
+    x = np.array([0.0, 3.0])
+    assert type(special.exp2(x)) is np.ndarray
+    assert special.exp2(x).tolist() == [1, 8]
+    special.cbrt.at(x, [1])
+    assert x.tolist() == [0, pytest.approx(3 ** (1 / 3))]
+    with pytest.raises(TypeError, match="derivative"):
+        minpy.grad(lambda y: special.cbrt.at(y, [1]))(x)
+
+
+def test_reduce_takes_all_its_arguments_by_position():
+    x = numpy.arange(6.0).reshape(2, 3)
+    mask = numpy.array([True, False, True])
+    expected = numpy.add.reduce(x, 1, "float32", None, True, 10, mask)
+    found = np.add.reduce(np.array(x), 1, "float32", None, True, 10, mask)
+    assert found.dtype == expected.dtype and found.tolist() == expected.tolist()
+    float32 = numpy.dtype("float32")
+    dtypes = (numpy.dtype("int8"), float32, None)
+    assert np.add.resolve_dtypes(dtypes) == numpy.add.resolve_dtypes(dtypes)
+
+
+# --- random numbers -------------------------------------------------------------------------------
+
+
+def test_seeds_may_be_arrays():
+    seed, plain = np.arange(3), numpy.arange(3)
+    for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"):
+        ours = np.random.Generator(getattr(np.random, name)(seed))
+        theirs = numpy.random.Generator(getattr(numpy.random, name)(plain))
+        assert ours.integers(1000, size=5).tolist() == theirs.integers(1000, size=5).tolist()
+    assert (
+        np.random.SeedSequence(seed).generate_state(2).tolist()
+        == numpy.random.SeedSequence(plain).generate_state(2).tolist()
+    )
+
+
+def test_draws_go_into_an_array_as_numpy_lets_them():
+    rng, theirs = np.random.default_rng(0), numpy.random.default_rng(0)
+    out = np.empty(3)
+    assert rng.random(out=out) is out
+    assert out.tolist() == theirs.random(3).tolist()
+    x = np.arange(12).reshape(3, 4)
+    assert rng.permuted(x, axis=1, out=x) is x
+    assert x.tolist() == theirs.permuted(numpy.arange(12).reshape(3, 4), axis=1).tolist()
+    for wrong in (np.empty((3, 4))[:, ::2], np.empty((3, 2), dtype="int64"), np.empty(4)):
+        with pytest.raises((ValueError, TypeError)):
+            rng.standard_normal((3, 2), out=wrong)
+    with pytest.raises(TypeError, match="Cannot cast"):
+        rng.permuted(x, out=np.empty((3, 4), dtype="int8"))
+
+
+def test_a_draw_into_memory_that_a_derivative_needs_leaves_it_alone():
+    rng = np.random.default_rng(0)
+
+    def f(x):
+        y = x * 1.0
+        z = np.ones(2)
+        product = y * z
+        rng.random(out=z)
+        return product.sum()
+
+    assert minpy.grad(f)(np.ones(2)).tolist() == [1, 1]
+
+
+def test_a_draw_is_equal_to_itself():
+    rng = np.random.default_rng(0)
+    assert rng.normal == rng.normal and rng.normal in (rng.gamma, rng.normal)
+    assert rng.normal != np.random.default_rng(1).normal
+    assert np.random.mtrand.normal is not None
+    assert np.random.get_state()[0] == "MT19937"

@@ -119,7 +119,10 @@ def array(
         numpy.array(0, order=plain(order))  # NumPy says what is wrong, if anything is
     try:
         made = as_ndarray(object, dtype, ctx)
-    except NotNumericError:
+    except (NotNumericError, ValueError) as wrong:
+        of_objects = dtype is not None and numpy.dtype(dtype).hasobject
+        if not (of_objects or isinstance(wrong, NotNumericError)):
+            raise
         if any(is_tracked(a) for a in arrays_in(object)):
             raise
         return numpy.array(plain(object), dtype, copy=copy, order=order, ndmin=ndmin)

@@ -7,6 +7,7 @@ precision. It has no derivative.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -20,7 +21,7 @@ import numpy
 from minpy.array import as_ndarray, from_numpy, is_tracked, ndarray, read_value
 from minpy.context import Context
 from minpy.errors import NoDerivativeError, PolicyError
-from minpy.inplace import overwrite
+from minpy.inplace import is_free, overwrite
 from minpy.numpy.signatures import signature_of
 from minpy.policy import state as policy_state
 from minpy.primitives import Primitive, default_precision, link_view, registry
@@ -106,6 +107,7 @@ def _has_floats(value: Any) -> bool:
     return isinstance(value, float | complex)
 
 
+_METHODS = ("reduce", "accumulate", "reduceat", "outer", "at")
 _RETURN_MASKS = ("ma.getmask", "ma.make_mask", "ma.mask_or")
 
 
@@ -120,8 +122,9 @@ class Fallback(Primitive):
         The function.
     """
 
-    def __init__(self, name: str, kernel: Callable[..., Any]) -> None:
-        super().__init__(name, kernel)
+    def __init__(self, name: str, kernel: Callable[..., Any], register: bool = True) -> None:
+        # A function from elsewhere, a ufunc of scipy's, may have the name of one of NumPy's.
+        super().__init__(name, kernel, register=register and name not in registry)
 
     @property
     def path(self) -> str:
@@ -142,7 +145,22 @@ class Fallback(Primitive):
         # The methods of a ufunc, the attributes of a function.
         if name.startswith("_"):
             raise AttributeError(name)
+        if name in _METHODS and isinstance(self.kernel, numpy.ufunc):
+            return functools.partial(self._method, name)
         return getattr(self.kernel, name)
+
+    def _method(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of NumPy's ufunc, which given arrays of ours would ask us again."""
+        method = Fallback(f"{self.name}.{name}", getattr(self.kernel, name), register=False)
+        if name != "at" or type(args[0]) is not ndarray:
+            return method(*args, **kwargs)
+        if any(is_tracked(a) for a in arrays_in(args)):
+            raise NoDerivativeError(f"{self.name}.at has no derivative in minpy")
+        written = args[0] if is_free(args[0]) else args[0].copy()
+        method(read_value(written), *args[1:])
+        if written is not args[0]:
+            overwrite(args[0], written)
+        return None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call NumPy's function with NumPy arrays in the place of minpy's."""

@@ -82,6 +82,15 @@ class Function(Primitive):
             return self._written(out, args, kwargs)
         return self._write(out, self._call(args, self._constants(kwargs)))
 
+    # What NumPy asks the arguments' classes for.
+    _protocol = "__array_function__"
+
+    def _is_answered(self, value: Any, args: tuple) -> bool:
+        own = getattr(type(value), self._protocol, _GIVEN)
+        if own is _GIVEN or own is getattr(numpy.ndarray, self._protocol):
+            return False
+        return not any(is_tracked(a) for a in arrays_in(args))
+
     def _call_with_masks(self, args: tuple, kwargs: dict) -> Any:
         """Let NumPy's function make a masked array of what is one."""
         if any(is_tracked(a) for a in arrays_in((args, kwargs))):
@@ -159,6 +168,9 @@ class Composition(Function):
     def _call(self, args: tuple, kwargs: dict) -> Any:
         if any(isinstance(a, MaskedArray) for a in args):
             return self._call_with_masks(args, kwargs)
+        for a in args[: self._leading]:
+            if type(a) is not ndarray and self._is_answered(a, args):
+                return self.kernel(*args, **kwargs)
         args = self._arrays(args)
         arrays = tuple(arrays_in((args, kwargs)))
         context = self._context(arrays)
@@ -205,6 +217,8 @@ class Ufunc(Function):
     options
         As for `minpy.primitives.Primitive`.
     """
+
+    _protocol = "__array_ufunc__"
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
@@ -271,9 +285,15 @@ class Ufunc(Function):
         dtype: Any = None,
         out: Any = None,
         keepdims: bool = False,
+        initial: Any = _GIVEN,
+        where: Any = True,
         **kwargs: Any,
     ) -> Any:
         """Reduce along axes, as `numpy.ufunc.reduce`."""
+        if initial is not _GIVEN:
+            kwargs["initial"] = initial
+        if where is not True:
+            kwargs["where"] = where
         options = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims, **kwargs}
         if self._is_plain((array,), options):
             return self._by_numpy("reduce", (array,), options)
@@ -340,6 +360,10 @@ class Ufunc(Function):
         part = registry["getitem"](a, index)
         change = registry["broadcast_to"](as_ndarray(b), part.shape)
         overwrite(a, self(a, registry["scatter_add"](change, index, a.shape)))
+
+    def resolve_dtypes(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the dtypes that operands are computed in, as `numpy.ufunc.resolve_dtypes`."""
+        return self.kernel.resolve_dtypes(*args, **kwargs)
 
     def _is_plain(self, args: tuple, options: dict) -> bool:
         """Say whether NumPy's own method does: on the host, where no derivative is taken."""

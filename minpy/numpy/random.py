@@ -15,10 +15,11 @@ from typing import Any
 import numpy
 
 from minpy.array import as_ndarray, is_captured, is_tracked, ndarray, read_value
+from minpy.config import settings
 from minpy.context import current_context
 from minpy.errors import NoDerivativeError
-from minpy.inplace import assign, overwrite
-from minpy.numpy.fallback import arrays_in, operands, plain, wrapped
+from minpy.inplace import assign, is_free, overwrite
+from minpy.numpy.fallback import arrays_in, operands, plain, reach, wrapped
 from minpy.numpy.signatures import signature_of
 
 _DRAWS = """
@@ -81,11 +82,26 @@ class _Draw:
             )
         out = kwargs.pop("out", None)
         if out is not None:
-            fresh = numpy.empty(out.shape, out.dtype)
-            self._draw(*plain(args), **{"dtype": out.dtype, **plain(kwargs)}, out=fresh)
-            return overwrite(out, as_ndarray(fresh))
+            return self._into(out, plain(args), plain(kwargs))
         result = self._draw(*plain(args), **plain(kwargs))
         return wrapped(result, current_context(), operands(args, kwargs))
+
+    def _into(self, out: Any, args: tuple, kwargs: dict) -> Any:
+        """Draw into an array."""
+        if settings.narrows and "dtype" in self.__signature__.parameters:
+            kwargs = {"dtype": out.dtype, **kwargs}
+        if type(out) is not ndarray or is_free(out):
+            self._draw(*args, **kwargs, out=plain(out))  # NumPy knows which it takes
+            return out
+        fresh = numpy.empty(out.shape, out.dtype)
+        self._draw(*args, **kwargs, out=fresh)
+        return overwrite(out, as_ndarray(fresh))
+
+    def __eq__(self, other: Any) -> bool:
+        return type(other) is _Draw and self._draw == other._draw
+
+    def __hash__(self) -> int:
+        return hash(self._draw)
 
 
 def _draw_of(home: Any, name: str) -> Any:
@@ -113,7 +129,7 @@ class _Wrapped:
     _generator: Any
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("__") or name == "_generator":
             raise AttributeError(name)
         value = getattr(self._generator, name)
         return _Draw(value, self) if callable(value) else value
@@ -192,8 +208,21 @@ def default_rng(seed: Any = None) -> Generator:
     return Generator(numpy.random.default_rng(plain(seed)))
 
 
-for _name in (*_CLASSES, *_STATE):
+def _seeded(kind: type) -> type:
+    """Return a class of NumPy's whose seeds may be minpy arrays."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        kind.__init__(self, *plain(args), **plain(kwargs))
+
+    own = {"__init__": __init__, "__doc__": kind.__doc__, "__module__": __name__}
+    return type(kind.__name__, (kind,), own)
+
+
+BitGenerator = numpy.random.BitGenerator
+for _name in _STATE:
     globals()[_name] = getattr(numpy.random, _name)
+for _name in _CLASSES[1:]:
+    globals()[_name] = _seeded(getattr(numpy.random, _name))
 for _name in _DRAWS.split():
     globals()[_name] = _Draw(getattr(numpy.random, _name))
 ranf = sample = globals()["random_sample"]
@@ -202,3 +231,6 @@ ranf = sample = globals()["random_sample"]
 def shuffle(x: Any) -> None:
     """Put the parts along the first axis in random order, in place, as `numpy.random.shuffle`."""
     _shuffle(numpy.random.shuffle, x)
+
+
+__getattr__, __dir__ = reach("numpy.random", __all__)
