@@ -77,6 +77,7 @@ _KERAS = {
     "Optimizer": "minpy.optimizers",
     "Regularizer": "minpy.regularizers",
     "Sequential": "minpy.models",
+    "Variable": "minpy.layers.parameter",
 }
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Programs as Keras' users write them, with `minpy` for `keras`: they run, learn, train compiled."""
+"""Programs as Keras' users write them, `minpy` for `keras`: they run, learn, train compiled."""
 
 import numpy as np
 import pytest
@@ -82,3 +82,63 @@ def test_a_layer_that_insists_on_its_mask_is_called_symbolically_with_one():
     without = layers.Embedding(10, 4)(inputs)
     with pytest.raises(AssertionError):
         TemporalSoftmax()(layers.Dense(1)(without))
+
+
+@pytest.mark.parametrize("jit", ["auto", False])
+def test_weights_assigned_to_in_call_are_seen_by_the_rest_of_the_call_and_stay(jit):
+    class Counter(layers.Layer):
+        def __init__(self, features):
+            super().__init__()
+            self.total = self.add_weight(shape=(features,), initializer="zeros", trainable=False)
+            self.calls = keras.Variable(0.0, trainable=False)
+
+        def call(self, x):
+            self.total.assign_add(ops.sum(x, axis=0))
+            self.calls.assign_add(1.0)
+            return x * self.calls
+
+    counter = Counter(2)
+    model = keras.Sequential([counter, layers.Dense(1, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.0), "mse", jit=jit)
+    data = np.ones((8, 2), "float32")
+    history = model.fit(data, np.zeros(8), batch_size=4, epochs=2, verbose=0).history
+    np.testing.assert_allclose(history["loss"], [(2**2 + 4**2) / 2, (6**2 + 8**2) / 2])
+    assert (model.jit_status == "compiled") == (jit == "auto")
+    np.testing.assert_array_equal(counter.total, [16, 16])
+    assert float(counter.calls) == 4
+    assert [w.path for w in counter.weights] == ["total", "calls"]
+
+
+def test_weights_read_from_a_layer_are_assigned_to():
+    dense = layers.Dense(2)
+    dense.build((None, 3))
+    dense.kernel.assign(np.ones((3, 2)))
+    dense.bias.assign_sub([1, 2])
+    np.testing.assert_array_equal(dense.get_weights()[0], np.ones((3, 2)))
+    np.testing.assert_array_equal(dense(np.ones((1, 3))), [[2, 1]])
+    with pytest.raises(keras.errors.ShapeError, match=r"expected shape \(3, 2\)"):
+        dense.kernel.assign(np.ones((2, 2)))
+    with pytest.raises(TypeError, match="isn't the value of a weight"):
+        ops.ones(3).assign(2)
+
+
+def test_weights_assigned_to_in_build_keep_it_when_fit_builds():
+    class Fixed(layers.Layer):
+        def build(self, input_shape):
+            self.scale = self.add_weight(shape=(input_shape[-1],), trainable=False)
+            self.scale.assign(ops.arange(input_shape[-1], dtype="float32"))
+
+        def call(self, x):
+            return x * self.scale
+
+    model = keras.Sequential([Fixed(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 3)), np.ones(4), verbose=0)
+    np.testing.assert_array_equal(model.layers[0].scale, [0, 1, 2])
+
+
+def test_a_variable_of_an_initializer_needs_a_shape():
+    assert keras.Variable("ones", shape=(2, 3)).shape == (2, 3)
+    assert keras.Variable(np.arange(3), dtype="int32").dtype == np.int32
+    with pytest.raises(ValueError, match="needs a shape"):
+        keras.Variable(keras.initializers.RandomNormal())

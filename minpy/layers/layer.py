@@ -27,7 +27,7 @@ from minpy.layers.calls import (
 from minpy.layers.conversion import cast, numpy_to_array, refuse_mixed, to_array, with_masks
 from minpy.layers.forward_pass import call_context, forward_pass
 from minpy.layers.layer_tree import snake_case
-from minpy.layers.parameter import collect_updates
+from minpy.layers.parameter import collect_updates, settled
 from minpy.layers.remembered import config_of_arguments, own_arguments, unwanted
 from minpy.layers.symbolic import (
     KerasTensor,
@@ -412,7 +412,8 @@ class Layer(AddsLosses):
         first = shape_of(next(iter(tensors.values()))) if tensors else None
         shapes = fitting_shapes(self.build, tensors, who)
         self.check_input(first)
-        self.build(**shapes)
+        with settled():
+            self.build(**shapes)
         self.built = True
         self.input_shape = first
         with contextlib.suppress(NotImplementedError, TypeError, ShapeError):

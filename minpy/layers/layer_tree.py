@@ -15,7 +15,7 @@ import numpy
 
 from minpy import constraints, initializers, regularizers
 from minpy.errors import ShapeError
-from minpy.layers.parameter import Parameter, structure
+from minpy.layers.parameter import Parameter, Variable, structure
 from minpy.layers.tracking import leaves_by_key, tracked
 
 __all__ = ["LayerTree", "snake_case", "unique_names"]
@@ -124,6 +124,9 @@ class LayerTree:
 
     def _name_weight(self, name: str, parameter: Parameter) -> None:
         """Name a weight that was made without a name after the attribute that holds it."""
+        if isinstance(parameter, Variable) and parameter.unnamed:
+            parameter.name, parameter.unnamed = name.lstrip("_"), False
+            return
         unnamed = self.__dict__.get("_unnamed", ())
         if any(parameter is one for one in unnamed):
             taken = {p.name for p in self._parameters.values() if p is not parameter}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import numpy
 
 from minpy.array import as_ndarray, ndarray, numpy_value, wrap
+from minpy.config import default_dtype
 from minpy.errors import ShapeError
 
-__all__ = ["Parameter", "collect_updates"]
+__all__ = ["Parameter", "Variable", "collect_updates", "settled"]
 
 
 class _Pending(threading.local):
@@ -79,6 +81,7 @@ class Parameter:
         self.regularizer = regularizer
         self.constraint = constraint
         self.transposed = transposed
+        _alive.add(self)
         self.move(numpy.array(value.T if transposed else value, order="C"))
 
     def __repr__(self) -> str:
@@ -130,14 +133,20 @@ class Parameter:
     def __minpy_array__(self) -> ndarray:
         return self.value  # followed by derivatives, which a NumPy array would not be
 
-    def assign(self, value: Any) -> None:
-        """Set the value.
+    def assign(self, value: Any) -> Parameter:
+        """Set the value, and return the weight.
+
+        In a forward pass that is a part of a training step the rest of the pass sees the new
+        value, and it stays if the step succeeds.
 
         Raises
         ------
         ShapeError
             If `value` has another shape; the weight is then as it was.
         """
+        if _pending.stack and type(value) is ndarray and value.shape == self.shape:
+            self.update(value)
+            return self
         given = numpy_value(value) if type(value) is ndarray else numpy.asarray(value)
         if given.shape != self.shape:
             raise ShapeError(
@@ -145,11 +154,22 @@ class Parameter:
             )
         numpy.copyto(self._memory, given, casting="same_kind")
         self.rewrap()
+        return self
+
+    def assign_add(self, value: Any) -> Parameter:
+        """Add to the value; as `assign`."""
+        return self.assign(self.value + as_value(value))
+
+    def assign_sub(self, value: Any) -> Parameter:
+        """Subtract from the value; as `assign`."""
+        return self.assign(self.value - as_value(value))
 
     def update(self, value: Any) -> None:
         """Set the value from inside a forward pass: counts when the training step succeeds."""
         if _pending.stack:
             _pending.stack[-1].append((self, value))
+            if type(value) is ndarray and value.shape == self.shape:
+                self.value = value if value.dtype == self.dtype else value.astype(self.dtype)
         else:
             self.assign(value)
 
@@ -190,6 +210,91 @@ def _attach_operators() -> None:
 _attach_operators()
 
 
+class Variable(Parameter):
+    """A weight made by itself: an attribute of a layer or model becomes one of its weights.
+
+    Parameters
+    ----------
+    initializer
+        The value, or a name or function that gives one of a shape.
+    shape
+        Length of each axis, if `initializer` isn't the value.
+    dtype
+        Element type; that of the value, and `minpy.default_dtype` for Python's floats, if not
+        given.
+    trainable
+        Whether an optimizer changes it.
+    autocast, aggregation, synchronization
+        Kept for Keras' sake.
+    name
+        That of the attribute which holds it, if not given.
+
+    Examples
+    --------
+    >>> count = Variable(2.0, trainable=False)
+    >>> count.assign_add(1.5)
+    <Parameter 'variable' () float32, not trained>
+    >>> float(count.value)
+    3.5
+    """
+
+    __slots__ = ("unnamed",)
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+    ) -> None:
+        if callable(initializer) or isinstance(initializer, str):
+            from minpy import initializers
+
+            if shape is None:
+                raise ValueError("Variable: an initializer needs a shape; give shape=…")
+            shape = (shape,) if isinstance(shape, int) else tuple(shape)
+            value = initializers.make(initializer, shape, numpy.dtype(dtype or default_dtype()))
+        else:
+            value = as_value(initializer)
+            plain = not hasattr(initializer, "dtype") and value.dtype.kind == "f"
+            value = numpy_value(value).astype(dtype or (default_dtype() if plain else value.dtype))
+            if shape is not None and value.shape != tuple(shape):
+                raise ShapeError(f"Variable: expected shape {tuple(shape)}, got {value.shape}")
+        self.unnamed = name is None
+        super().__init__(name or "variable", value, trainable)
+
+
+# Every weight there is: a layer's attribute reads as an array, which is asked for its weight only
+# when somebody assigns to it.
+_alive: weakref.WeakSet[Parameter] = weakref.WeakSet()
+
+
+def _weight_of(array: ndarray, what: str) -> Parameter:
+    for parameter in _alive:
+        if parameter.value is array:
+            return parameter
+    raise TypeError(
+        f"{what}: the array isn't the value of a weight; write into it with x[...] = value"
+    )
+
+
+def _assignment(name: str) -> None:
+    def assign(self: ndarray, value: Any) -> Parameter:
+        return getattr(_weight_of(self, name), name)(value)
+
+    assign.__name__, assign.__qualname__ = name, f"ndarray.{name}"
+    assign.__doc__ = f"`Parameter.{name}` of the weight whose value this is."
+    setattr(ndarray, name, assign)
+
+
+for _name in ("assign", "assign_add", "assign_sub"):
+    _assignment(_name)
+
+
 @contextlib.contextmanager
 def collect_updates() -> Iterator[list[tuple[Parameter, Any]]]:
     """Hold back the updates that a forward pass makes; the caller applies them, or doesn't."""
@@ -201,6 +306,18 @@ def collect_updates() -> Iterator[list[tuple[Parameter, Any]]]:
         yield held
     finally:
         _pending.stack.pop()
+        for parameter, _ in held:
+            parameter.rewrap()
+
+
+@contextlib.contextmanager
+def settled() -> Iterator[None]:
+    """Let what is assigned in a ``with`` block stay at once: where weights are made."""
+    stack, _pending.stack = _pending.stack, None
+    try:
+        yield
+    finally:
+        _pending.stack = stack
 
 
 @contextlib.contextmanager

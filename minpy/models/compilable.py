@@ -187,7 +187,7 @@ class Compilable(Layer):
             raise RuntimeError(f"{self.name}: {what} needs a loss; compile(optimizer, loss=…)")
 
     def _may_add_losses(self) -> bool:
-        """Say whether layers may give all the loss that there is: by `add_loss` or a regularizer."""
+        """Say whether layers may give all the loss: by `add_loss` or a regularizer of outputs."""
         return bool(self.losses) or any(
             not type(layer).__module__.startswith("minpy.")
             or type(layer).__name__ == "ActivityRegularization"
