@@ -254,6 +254,10 @@ class ndarray:
         return (1, 0)  # kDLCPU
 
 
+# By TensorFlow's and PyTorch's name too; inside of the class it would hide the module.
+ndarray.numpy = ndarray.asnumpy
+
+
 class View:
     """How an array that shares memory was made from its base: ``operation(base, *args, **kwargs)``.
 

@@ -142,3 +142,13 @@ def test_a_variable_of_an_initializer_needs_a_shape():
     assert keras.Variable(np.arange(3), dtype="int32").dtype == np.int32
     with pytest.raises(ValueError, match="needs a shape"):
         keras.Variable(keras.initializers.RandomNormal())
+
+
+def test_layers_of_a_sequential_model_have_outputs_before_anyone_asks_the_model():
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(3)]
+    )
+    outputs = [layer.output for layer in model.layers]
+    assert [tuple(t.shape) for t in outputs] == [(None, 6, 6, 2), (None, 72), (None, 3)]
+    features = keras.Model(model.inputs, outputs)(np.ones((2, 8, 8, 1)))
+    np.testing.assert_array_equal(features[-1].numpy(), model(np.ones((2, 8, 8, 1))))

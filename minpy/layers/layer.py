@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,10 @@ from minpy.layers.symbolic import (
 )
 
 __all__ = ["Layer", "expect_axes"]
+
+
+# The stack that a layer was put on, by layer: it makes its graph when somebody asks for tensors.
+stacks: weakref.WeakKeyDictionary[Layer, weakref.ref] = weakref.WeakKeyDictionary()
 
 
 class Layer(AddsLosses):
@@ -331,6 +336,9 @@ class Layer(AddsLosses):
 
     def _only_node(self, what: str) -> Node:
         nodes = self._inbound_nodes
+        stack = None if nodes or self not in stacks else stacks[self]()
+        if stack is not None and stack.built:
+            stack._needs_graph(what)  # which calls the layer
         if len(nodes) != 1:
             raise ValueError(
                 f"layer {self.name!r} was called on {len(nodes)} symbolic tensors, so there is no "

@@ -193,6 +193,10 @@ NOT_SYMBOLIC = frozenset(
     [
         "as_in_context",
         "asnumpy",
+        "assign",
+        "assign_add",
+        "assign_sub",
+        "numpy",
         "dump",
         "dumps",
         "attach_grad",

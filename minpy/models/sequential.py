@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from minpy.array import as_ndarray
 from minpy.errors import ShapeError
 from minpy.layers.calls import is_shape
 from minpy.layers.core.input_layer import Input, InputLayer
-from minpy.layers.layer import Layer
+from minpy.layers.layer import Layer, stacks
 from minpy.layers.layer_tree import snake_case
 from minpy.layers.serialization import deserialize, serialize
 from minpy.layers.symbolic import KerasTensor
@@ -115,6 +116,7 @@ class Sequential(Model):
         self._stack.append(layer)
         object.__setattr__(self, "_graph", None)
         self._sublayers[layer.name] = layer
+        stacks[layer] = weakref.ref(self)
         self.built = all(one.built for one in self._stack)
         if self.built and shape is not None:
             self.input_shape = self._stack[0].input_shape or self._stack[0]._declared_shape
