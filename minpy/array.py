@@ -184,6 +184,15 @@ class ndarray:
         """
         return read_value(self).copy()
 
+    def get_data(self, kind: int) -> Any:
+        """Return the array of NumPy's (0) or MXNet's (1) over the memory, as minpy 0.3.4 did.
+
+        The numbers are those of `minpy.array_variants.ArrayType`.
+        """
+        if kind not in (0, 1):
+            raise ValueError(f"get_data: expected ArrayType.NUMPY (0) or MXNET (1), got {kind!r}")
+        return self._ndarray() if kind else read_value(self)
+
     def wait_to_read(self) -> None:
         """Wait until the value has been computed: a GPU works asynchronously."""
         if self._nd is not None:

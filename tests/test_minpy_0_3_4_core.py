@@ -690,3 +690,23 @@ def test_importing_the_old_names_needs_no_mxnet():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "6.0\n"
+
+
+def test_the_arrays_of_both_libraries_behind_an_array():
+    x = np.array([1.0, 2.0])
+    assert type(x.get_data(ArrayType.NUMPY)) is numpy.ndarray
+    x.get_data(ArrayType.NUMPY)[0] = 5.0
+    assert x.tolist() == [5.0, 2.0]
+    with pytest.raises(ValueError, match="get_data: expected ArrayType"):
+        x.get_data("numpy")
+
+
+@needs_mxnet
+def test_the_array_of_mxnets_behind_an_array():
+    import mxnet
+
+    x = np.array([1.0, 2.0])
+    nd = x.get_data(ArrayType.MXNET)
+    assert type(nd) is mxnet.nd.NDArray
+    nd.wait_to_read()
+    assert nd.asnumpy().tolist() == [1.0, 2.0]

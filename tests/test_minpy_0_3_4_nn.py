@@ -685,3 +685,17 @@ def test_scalars_are_written_for_tensorboard(tmp_path):
     ]
     with pytest.raises(ValueError, match="one number"):
         summaryOps.scalarSummary("loss", numpy.ones(2))
+
+
+def test_l2_loss_takes_class_numbers_of_any_dtype():
+    """Iterators give labels as floats, and the benchmarks made them with `np.zeros`."""
+    scores = np.array([[0.5, 2.0], [1.0, -1.0], [0.0, 0.0]])
+    one_hot = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    expected = float(((scores - one_hot) ** 2).sum() / 3)
+    for labels in (one_hot, np.array([0.0, 1.0, 0.0]), np.array([0, 1, 0])):
+        assert float(layers.l2_loss(scores, labels)) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="expected class numbers from 0 to 1, got 0 to 2"):
+        layers.l2_loss(scores, np.array([0.0, 2.0, 0.0]))
+    assert float(layers.l2_loss(scores[:, :1], scores[:, 0])) == 0.0
+    gradient = minpy.grad(layers.l2_loss)(scores, np.zeros((3,)))
+    numpy.testing.assert_allclose(gradient[:, 0].asnumpy(), [-1 / 3, 0, -2 / 3], rtol=1e-6)

@@ -1,7 +1,8 @@
 """``minpy.nn.layers`` of minpy 0.3.4: the layer functions, with what differs there.
 
 They are those of `minpy.layers.functions`, except `softmax_cross_entropy`, which takes
-probabilities here, and biases and scales of shape (1, n) or (batch, 1), which are accepted here.
+probabilities here, and biases and scales of shape (1, n) or (batch, 1) and class numbers of any
+dtype, which are accepted here.
 """
 
 from __future__ import annotations
@@ -105,6 +106,22 @@ def softmax_cross_entropy(prob: Any, label: Any) -> ndarray:
         return -np.sum(logs * label) / prob.shape[0]
     picked = np.take_along_axis(logs, _class_numbers(label, prob.shape[1]).reshape((-1, 1)), 1)
     return -np.sum(picked) / prob.shape[0]
+
+
+def l2_loss(x: Any, label: Any) -> ndarray:
+    """Return the squared error, summed over each sample and averaged over the batch.
+
+    Parameters
+    ----------
+    x
+        Predictions, of shape (batch, classes).
+    label
+        Targets of the same shape, or class numbers of shape (batch,), of any dtype.
+    """
+    x, label = as_ndarray(x), as_ndarray(label)
+    if x.ndim == 2 and x.shape[1] > 1 and label.ndim == 1:
+        label = _class_numbers(label, x.shape[1])
+    return functions.l2_loss(x, label)
 
 
 def _class_numbers(label: ndarray, classes: int) -> ndarray:
