@@ -302,3 +302,77 @@ def test_a_draw_is_equal_to_itself():
     assert rng.normal != np.random.default_rng(1).normal
     assert np.random.mtrand.normal is not None
     assert np.random.get_state()[0] == "MT19937"
+
+
+# --- memory that results share with arguments -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        lambda x: np.einsum("ii->i", x),
+        lambda x: np.einsum("ij->ji", x),
+        lambda x: np.require(x[0], requirements=["W"]),
+        lambda x: np.trim_zeros(x[0]),
+        lambda x: np.asfarray(x),
+        lambda x: np.asarray_chkfinite(x),
+        lambda x: np.asfortranarray(x.T).T,
+        lambda x: np.real_if_close(x),
+    ],
+)
+def test_writes_through_a_shared_result_are_seen_and_spare_what_a_derivative_needs(share):
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    share(x)[...] = 7
+    assert x[0, 0] == 7
+
+    def f(y):
+        held = np.array([[1.0, 2.0], [3.0, 4.0]])
+        product = (y * held).sum()
+        share(held)[...] = 7
+        assert held[0, 0] == 7
+        return product
+
+    assert minpy.grad(f)(np.ones((2, 2))).tolist() == [[1, 2], [3, 4]]
+
+
+# --- products, choices, shapes --------------------------------------------------------------------
+
+
+def test_einsum_converts_as_it_is_told():
+    left = np.array([[1.5, 2.0]])
+    for xp in (numpy, np):
+        out = xp.zeros((1, 1), dtype="int8")
+        a = xp.array([[1.5, 2.0]])
+        xp.einsum("ij,kj", a, a, out=out, dtype="float64", casting="unsafe")
+        assert out.tolist() == [[6]]
+        with pytest.raises(ValueError, match="valid range"):
+            xp.einsum(a, [0, 52])
+    with pytest.raises(TypeError, match="safe"):
+        np.einsum("ij,kj", left, left, out=np.zeros((1, 1), dtype="int8"))
+
+
+def test_choices_have_the_common_dtype_of_arrays_and_numbers():
+    for xp in (numpy, np):
+        assert xp.choose([0], (1000, xp.array([1], dtype="uint8"))).dtype == "uint16"
+        x = xp.array(1.0, dtype="float64")
+        assert xp.choose([1], (x, xp.array([1], dtype="float32"))).dtype == "float32"
+        which = xp.array([1, 0, 2])
+        assert which.choose([xp.arange(3), xp.arange(3) + 10, 5]).tolist() == [10, 1, 5]
+        assert which.choose([1, 2, 3]).tolist() == [2, 1, 3]
+
+
+def test_elements_in_order_can_t_be_deleted_nor_the_place_set():
+    for xp in (numpy, np):
+        flat = xp.arange(3).flat
+        next(flat)
+        assert flat.index == 1
+        with pytest.raises(AttributeError):
+            flat.index = 0
+        with pytest.raises(TypeError, match="Cannot delete"):
+            del flat[0]
+
+
+def test_functions_are_applied_along_an_axis_without_elements():
+    for xp in (numpy, np):
+        made = xp.apply_along_axis(lambda row: 1.0 if len(row) else -1.0, 0, xp.ones((0, 3)))
+        assert made.tolist() == [-1, -1, -1]

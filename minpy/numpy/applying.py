@@ -5,6 +5,7 @@ It must not know which functions it is given.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -55,7 +56,7 @@ def apply_along_axis(
     outside = rows.shape[:-1]
     if 0 in outside:
         raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
-    flat = reshape(rows, (-1, rows.shape[-1]))
+    flat = reshape(rows, (math.prod(outside), rows.shape[-1]))
     found = [as_ndarray(func1d(flat[i], *args, **kwargs)) for i in range(flat.shape[0])]
     inside = found[0].ndim
     made = reshape(stack(found), outside + found[0].shape)

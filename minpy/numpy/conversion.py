@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-@composition("asfortranarray", arrays=0)
+@composition("asfortranarray", arrays=0, is_view=True)
 def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> ndarray:
     """Return an array laid out by columns, as `numpy.asfortranarray`."""
     return as_ndarray(a, dtype)
@@ -34,13 +34,13 @@ def fastCopyAndTranspose(a: Any) -> ndarray:
     return as_ndarray(a).T.copy()
 
 
-@composition("require", arrays=0)
+@composition("require", arrays=0, is_view=True)
 def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> ndarray:
     """Return an array that has a layout, as `numpy.require`."""
     return as_ndarray(a, dtype)
 
 
-@composition("asarray_chkfinite", arrays=0)
+@composition("asarray_chkfinite", arrays=0, is_view=True)
 def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> ndarray:
     """Return an array without infinities and nan, or raise, as `numpy.asarray_chkfinite`."""
     a = as_ndarray(a, dtype)
@@ -49,7 +49,7 @@ def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> ndarray:
     return a
 
 
-@composition("asfarray", arrays=0)
+@composition("asfarray", arrays=0, is_view=True)
 def asfarray(a: Any, dtype: Any = None) -> ndarray:
     """Return an array of floats, as `numpy.asfarray`."""
     a = as_ndarray(a)
@@ -67,7 +67,7 @@ def sort_complex(a: Any) -> ndarray:
     return made if made.dtype.kind == "c" else made + 0j
 
 
-@composition("trim_zeros", arrays=0)
+@composition("trim_zeros", arrays=0, is_view=True)
 def trim_zeros(filt: Any, trim: str = "fb") -> ndarray:
     """Cut zeros off the ends of a vector, as `numpy.trim_zeros`."""
     filt = as_ndarray(filt)

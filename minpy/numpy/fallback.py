@@ -189,7 +189,7 @@ class Fallback(Primitive):
         return wrapped(result, context, operands(args, kwargs))
 
     @staticmethod
-    def _shared(result: Any, arrays: list[ndarray]) -> ndarray | None:
+    def _shared(result: Any, arrays: Sequence[ndarray]) -> ndarray | None:
         """Return the array whose memory the result lies in, if there is one."""
         if type(result) is not numpy.ndarray or not result.size:
             return None

@@ -16,10 +16,10 @@ from minpy.array import as_ndarray, is_tracked, ndarray, read_value
 from minpy.errors import NoDerivativeError
 from minpy.inplace import is_free, overwrite, plain_index
 from minpy.numpy import folds
-from minpy.numpy.fallback import arrays_in, operands, plain, wrapped
+from minpy.numpy.fallback import Fallback, arrays_in, operands, plain, wrapped
 from minpy.numpy.signatures import signature_of
 from minpy.policy import state as policy_state
-from minpy.primitives import Primitive, registry
+from minpy.primitives import Primitive, link_view, registry
 
 __all__ = ["Composition", "Function", "Ufunc", "composition"]
 
@@ -182,6 +182,12 @@ class Composition(Function):
             return self.expression(*args, **kwargs)
         result = self.kernel(*plain(args), **plain(kwargs))
         self.ran_numpy += 1
+        if type(result) is numpy.ndarray:
+            shared = Fallback._shared(result, arrays)
+            if shared is not None:
+                if args and args[0] is shared:
+                    return link_view(result, shared, self, args[1:], kwargs)
+                result = result.copy()
         return wrapped(result, context, operands(args, kwargs))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy
 
 from minpy import runtime
-from minpy.array import as_ndarray, is_tracked, ndarray, read_value
+from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value, read_value
 from minpy.autograd.rules import def_linear, defjvp, defvjp
 from minpy.errors import DifferentiationError
 from minpy.inplace import assign, is_free, overwrite
@@ -424,6 +424,8 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         raise ValueError(f"choose: expected mode 'raise', 'wrap' or 'clip', got {mode!r}")
     if mode == "raise" and which.size and not (which.min() >= 0 and which.max() < len(chosen)):
         raise ValueError("invalid entry in choice array")
+    dtype = numpy.result_type(*[numpy_value(c) for c in chosen])
+    chosen = [c if c.dtype == dtype else c.astype(dtype) for c in chosen]
     which = which % len(chosen) if mode == "wrap" else numpy.clip(which, 0, len(chosen) - 1)
     which, *chosen = broadcast_arrays(which, *chosen)
     result = take_along_axis(registry["stack"](*chosen), read_value(which)[None], 0)[0]

@@ -557,7 +557,12 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 # --- powers, chains and norms ---------------------------------------------------------------------
 
 
-@composition("linalg.matrix_power", numpy.linalg.matrix_power, arrays=1)
+def _matrix_power(a: Any, n: int) -> numpy.ndarray:
+    power = numpy.linalg.matrix_power(a, n)
+    return power.copy() if power is a else power
+
+
+@composition("linalg.matrix_power", _matrix_power, arrays=1)
 def matrix_power(a: Any, n: int) -> ndarray:
     """Raise square matrices to an integer power by repeated squaring, as NumPy does."""
     a = as_ndarray(a)

@@ -633,14 +633,17 @@ class _Flat:
     ----------
     base
         The array.
-    index
-        The number of the next element.
     """
 
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, base: ndarray) -> None:
-        self.base, self.index = base, 0
+        self.base, self._next = base, 0
+
+    @property
+    def index(self) -> int:
+        """The number of the next element."""
+        return self._next
 
     @property
     def coords(self) -> tuple[int, ...]:
@@ -658,7 +661,7 @@ class _Flat:
         if self.index >= self.base.size:
             raise StopIteration
         element = self.base[self.coords]
-        self.index += 1
+        self._next += 1
         return element
 
     def __len__(self) -> int:
@@ -672,6 +675,9 @@ class _Flat:
 
     def __getitem__(self, index: Any) -> ndarray:
         return shaping.ravel(self.base)[index].copy()
+
+    def __delitem__(self, index: Any) -> None:
+        raise TypeError("Cannot delete iterator elements")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         places = numpy.arange(self.base.size)[inplace.plain_index(index, keep=True)]

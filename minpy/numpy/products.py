@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy
 
-from minpy.array import as_ndarray, ndarray
+from minpy.array import as_ndarray, is_tracked, ndarray
 from minpy.autograd.rules import def_linear, defjvp_argnums, defvjp, defvjp_argnums
 from minpy.numpy import mxnet_einsum
 from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_to, unbroadcast
 from minpy.numpy.elementwise import conjugate
+from minpy.numpy.fallback import Fallback
 from minpy.numpy.function import Function, Ufunc, composition
 from minpy.numpy.indexing import scatter_add
 from minpy.numpy.reductions import sum
@@ -30,6 +31,7 @@ from minpy.numpy.shaping import (
     swapaxes,
     transpose,
 )
+from minpy.primitives import link_view
 
 __all__ = [
     "convolve",
@@ -340,8 +342,14 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     if optimize is not False:
         options["optimize"] = optimize
     if out is not None:
+        # The conversions of the operands may be the wider for the one of the result.
+        if casting != "safe":
+            options["casting"] = casting
         return _einsum(*arrays, **options, out=out)
     result = _einsum(*arrays, **options)
+    alone = len(arrays) == 1 and not is_tracked(result)
+    if alone and Fallback._shared(result._np, arrays) is not None:
+        result = link_view(result._np, arrays[0], _einsum, (), options)
     return result.copy(order) if order in ("C", "F") and not result.flags[order] else result
 
 
@@ -357,6 +365,8 @@ def _from_sublists(given: tuple) -> tuple[str, tuple]:
 
 
 def _letters(sublist: Any) -> str:
+    if any(isinstance(i, int) and not 0 <= i < 52 for i in sublist):
+        raise ValueError("subscript is not within the valid range [0, 52)")
     return "".join("..." if i is Ellipsis else string.ascii_letters[i] for i in sublist)
 
 

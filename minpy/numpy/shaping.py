@@ -381,7 +381,10 @@ def _sequence(arrays: Any, by: str) -> Any:
     """Refuse what can be gone through once only, as NumPy does."""
     if hasattr(arrays, "__getitem__"):
         return list(arrays) if isinstance(arrays, ndarray) else arrays
-    raise TypeError(f"{by}: expected a sequence of arrays, got {type(arrays).__name__}")
+    raise TypeError(
+        f'{by}: arrays to stack must be passed as a "sequence" type such as list or tuple, got '
+        f"{type(arrays).__name__}"
+    )
 
 
 def _several(arrays: Any, by: str) -> list[Any]:

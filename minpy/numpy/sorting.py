@@ -93,7 +93,7 @@ def _refuse_fields(order: Any) -> None:
 def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None) -> Any:
     """Return a sorted copy, as `numpy.sort`."""
     _refuse_fields(order)
-    options = {} if axis == -1 else {"axis": axis}
+    options = {} if type(axis) is int and axis == -1 else {"axis": axis}
     if kind is not None:
         options["kind"] = kind
     return _sort(a, **options)
