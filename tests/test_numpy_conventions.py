@@ -376,3 +376,45 @@ def test_functions_are_applied_along_an_axis_without_elements():
     for xp in (numpy, np):
         made = xp.apply_along_axis(lambda row: 1.0 if len(row) else -1.0, 0, xp.ones((0, 3)))
         assert made.tolist() == [-1, -1, -1]
+
+
+def test_axes_may_be_an_array():
+    x = np.ones((2, 3, 4))
+    assert x.transpose(np.array([2, 0, 1])).shape == (4, 2, 3)
+    assert x.transpose(numpy.array([1, 0, 2])).shape == (3, 2, 4)
+
+
+def test_a_view_of_as_many_elements_is_resized():
+    for xp in (numpy, np):
+        view = xp.zeros((10, 0))[...]
+        view.resize((0, 10))
+        assert view.shape == (0, 10)
+
+
+def test_what_is_chosen_has_memory_of_its_own():
+    chosen = np.arange(3).choose([np.zeros(3), np.ones(3), np.ones(3)])
+    assert chosen.flags.owndata and chosen.tolist() == [0, 1, 1]
+    assert minpy.grad(lambda x: np.choose([1, 0], [x, 2 * x]).sum())(np.ones(2)).tolist() == [2, 1]
+
+
+def test_no_numbers_are_counted_as_integers():
+    assert np.bincount([], minlength=2).tolist() == [0, 0]
+    with pytest.raises(TypeError, match="Cannot cast"):
+        np.bincount(np.array([], dtype="float64"))
+
+
+def test_functions_of_other_libraries_write_to_arrays():
+    special = pytest.importorskip("scipy.special")
+    x, out = np.array([0.0, 1.0]), np.zeros(2)
+    assert special.cbrt(x, out=out) is out and out.tolist() == [0, 1]
+    sine, cosine = np.zeros(2), np.zeros(2)
+    assert special.fresnel(x, out=(sine, cosine))[1] is cosine
+    assert cosine.tolist() == special.fresnel(x.asnumpy())[1].tolist()
+
+    def f(y):
+        held = np.ones(2)
+        product = (y * held).sum()
+        special.cbrt(np.zeros(2), out=held)
+        return product
+
+    assert minpy.grad(f)(x).tolist() == [1, 1]

@@ -27,7 +27,16 @@ def _bincount_kernel(x: Any, /, weights: Any = None, minlength: int = 0) -> nump
     return numpy.bincount(x, weights, minlength)
 
 
-bincount = Function("bincount", _bincount_kernel, arrays=2, doc=numpy.bincount.__doc__)
+class _Bincount(Function):
+    """Takes a list without elements for one of integers."""
+
+    def _arrays(self, args: tuple) -> tuple:
+        if isinstance(args[0], list | tuple) and not args[0]:
+            args = (numpy.zeros(0, numpy.intp), *args[1:])
+        return super()._arrays(args)
+
+
+bincount = _Bincount("bincount", _bincount_kernel, arrays=2, doc=numpy.bincount.__doc__)
 defvjp(
     bincount,
     lambda ans, x, weights, minlength=0: lambda g: take(g, x).astype(weights.dtype),

@@ -19,7 +19,7 @@ from typing import Any
 import numpy
 
 from minpy.array import as_ndarray, from_numpy, is_tracked, ndarray, read_value
-from minpy.context import Context
+from minpy.context import CPU, Context
 from minpy.errors import NoDerivativeError, PolicyError
 from minpy.inplace import is_free, overwrite
 from minpy.numpy.signatures import signature_of
@@ -166,7 +166,11 @@ class Fallback(Primitive):
         """Call NumPy's function with NumPy arrays in the place of minpy's."""
         if policy_state.name == "only_mxnet":
             raise PolicyError(f"{self.path} has no MXNet kernel; policy is only_mxnet")
-        out = kwargs.pop("out", None) if type(kwargs.get("out")) is ndarray else None
+        outs = kwargs.get("out")
+        outs = outs if type(outs) is tuple else (outs,)
+        written = any(type(o) is ndarray for o in outs)
+        if written:
+            del kwargs["out"]
         arrays = list(arrays_in((args, kwargs)))
         result = self.kernel(*plain(args), **plain(kwargs))
         self.ran_numpy += 1
@@ -176,8 +180,13 @@ class Fallback(Primitive):
                 "minpy.numpy that have one, wrap it with minpy.primitive and give it a rule with "
                 "minpy.defvjp, or take x.asnumpy() of its arguments where no gradient is wanted"
             )
-        if out is not None:
-            return overwrite(out, as_ndarray(result))
+        if written:
+            results = result if type(result) is tuple else (result,)
+            made = tuple(
+                wrapped(r, CPU) if o is None else overwrite(o, as_ndarray(r), by=self.name)
+                for o, r in zip(outs, results, strict=True)
+            )
+            return made if type(result) is tuple else made[0]
         if result is numpy.ma.nomask and self.name in _RETURN_MASKS:
             return result  # which programs compare by identity
         context = self._context(tuple(arrays))

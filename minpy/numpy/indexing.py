@@ -11,7 +11,7 @@ from typing import Any
 import numpy
 
 from minpy import runtime
-from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value, read_value
+from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value, read_value, wrap
 from minpy.autograd.rules import def_linear, defjvp, defvjp
 from minpy.errors import DifferentiationError
 from minpy.inplace import assign, is_free, overwrite
@@ -20,6 +20,7 @@ from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_arrays, broadcast_to, unbroadcast_f
 from minpy.numpy.elementwise import where, zeros_like
 from minpy.numpy.function import Function
+from minpy.policy import state as policy_state
 from minpy.primitives import Primitive, registry
 
 __all__ = [
@@ -418,6 +419,9 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """Pick each element from one of several arrays, as `numpy.choose`."""
     chosen = [as_ndarray(c) for c in choices]
     which = numpy.asarray(_plain(a))
+    plain = all(c._np is not None and not is_tracked(c) for c in chosen)
+    if out is None and plain and policy_state.name in ("auto", "only_numpy"):
+        return wrap(numpy.asarray(numpy.choose(which, [c._np for c in chosen], mode=mode)))
     if not numpy.can_cast(which.dtype, numpy.intp, "safe"):
         raise TypeError(f"choose: expected indices, got an array of {which.dtype}")
     if mode not in ("raise", "wrap", "clip"):

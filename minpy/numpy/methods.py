@@ -515,12 +515,17 @@ class _Methods:
                 "cannot resize an array on a device or one that a derivative needs; use "
                 "np.resize(x, shape), which repeats the elements, or np.pad"
             )
-        if value.base is not None or self._view is not None:
-            raise ValueError("cannot resize this array: it does not own its data")
         resized = value.copy(order="K")
         resized.resize(*plain(shape), refcheck=False)  # NumPy says what is wrong with the shape
-        # `value` and `_np` know the memory, and the call itself does; anything else is a view.
-        if refcheck and resized.size != value.size and sys.getrefcount(value) > 3:
+        if resized.size == value.size:
+            self.shape = resized.shape
+            return
+        owner = value if value.base is None else value.base  # or a view of all, laid out otherwise
+        whole = getattr(owner, "size", -1) == value.size and owner.base is None
+        if self._view is not None or not whole:
+            raise ValueError("cannot resize this array: it does not own its data")
+        # `owner`, the call itself, and `value` or its base know the memory; others are views.
+        if refcheck and sys.getrefcount(owner) > (4 if owner is value else 3):
             raise ValueError(
                 "cannot resize an array that references or is referenced by another array in this "
                 "way; use np.resize(x, shape), or refcheck=False"
@@ -570,7 +575,7 @@ class _Methods:
 
     def transpose(self: ndarray, *axes: Any) -> ndarray:
         """Return a view with the axes in another order."""
-        if not axes or axes == (None,):
+        if not axes or (len(axes) == 1 and axes[0] is None):
             return shaping.transpose(self)
         return shaping.transpose(self, axes[0] if len(axes) == 1 else axes)
 
@@ -723,7 +728,7 @@ ndarray.strides = _attribute(
     lambda self, strides: _lay_out(self, "strides", strides),
 )
 ndarray.flags = _attribute("Memory layout.", lambda self: read_value(self).flags)
-ndarray.data = _attribute("The memory, as a buffer.", lambda self: read_value(self).data)
+ndarray.data = _attribute("The memory, as a buffer.", lambda self: self.__array__().data)
 ndarray.ctypes = _attribute("The memory, for ctypes.", lambda self: read_value(self).ctypes)
 ndarray.base = _attribute(
     "The array whose memory this one shares, or None.",
