@@ -427,6 +427,12 @@ def test_numpys_conversions_to_integers_and_booleans_are_constants_too():
         minpy.grad(lambda x: np.sum(numpy.asarray(x, dtype=float)))(x)
 
 
+def test_the_memory_of_what_is_differentiated_is_not_given_away():
+    assert np.ones(3).data.shape == (3,)
+    with pytest.raises(TypeError, match="lose the gradient"):
+        minpy.grad(lambda x: np.sum(x.data))(np.ones(3))
+
+
 # --- one's own primitives -------------------------------------------------------------------------
 
 
