@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import gc
+import pickle
+import weakref
 from fractions import Fraction
 
 import numpy
@@ -418,3 +421,41 @@ def test_functions_of_other_libraries_write_to_arrays():
         return product
 
     assert minpy.grad(f)(x).tolist() == [1, 1]
+
+
+def test_functions_made_ufuncs_are_let_go():
+    made = weakref.WeakSet()
+
+    class Half:
+        def __call__(self, x):
+            return x / 2
+
+    for _ in range(3):
+        half = Half()
+        made.add(half)
+        assert np.frompyfunc(half, 1, 1)(np.ones(2))[0] == 0.5
+        numpy.add(numpy.frompyfunc(half, 1, 1)(np.ones(2)), 1)
+    del half
+    gc.collect()
+    assert not len(made)
+
+
+def test_bit_generators_of_numpys_are_of_our_classes():
+    assert isinstance(np.random.default_rng(0).bit_generator, np.random.PCG64)
+    assert not isinstance(np.random.default_rng(0).bit_generator, np.random.MT19937)
+    generator = np.random.Philox(np.arange(3))
+    copied = pickle.loads(pickle.dumps(generator))
+    assert copied.random_raw() == generator.random_raw()
+    seed = np.arange(5)[3]
+    assert np.random.PCG64(seed).random_raw() == numpy.random.PCG64(3).random_raw()
+    assert np.random.RandomState(seed).randint(99) == numpy.random.RandomState(3).randint(99)
+    assert np.random.default_rng(seed).random() == numpy.random.default_rng(3).random()
+
+
+def test_an_instance_of_a_class_derived_from_ours_is_no_endless_question():
+    class Derived(np.ndarray):
+        pass
+
+    with pytest.raises((TypeError, ValueError)):
+        np.ones(2).view(Derived)
+    assert np.kron(Derived((2, 2)), np.ones((2, 2))).shape == (4, 4)

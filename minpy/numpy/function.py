@@ -87,7 +87,11 @@ class Function(Primitive):
 
     def _is_answered(self, value: Any, args: tuple) -> bool:
         own = getattr(type(value), self._protocol, _GIVEN)
-        if own is _GIVEN or own is getattr(numpy.ndarray, self._protocol):
+        if own in (
+            _GIVEN,
+            getattr(numpy.ndarray, self._protocol),
+            getattr(ndarray, self._protocol),
+        ):
             return False
         return not any(is_tracked(a) for a in arrays_in(args))
 

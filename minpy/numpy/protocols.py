@@ -23,7 +23,10 @@ def counterpart(function: Any) -> Any:
     try:
         return _counterparts[function]
     except KeyError:
-        found = _counterparts[function] = _find(function)
+        found = _find(function)
+        # What programs make of functions of theirs, one after the other, must not pile up here.
+        if not function.__name__.endswith("(vectorized)"):
+            _counterparts[function] = found
         return found
 
 
@@ -37,7 +40,7 @@ def _find(function: Any) -> Any:
         for part in [*module.split(".")[1:], name]:
             own = getattr(own, part, None)
     if own is None or theirs is not function:  # a ufunc of scipy's, say
-        return Fallback(name, function)
+        return Fallback(name, function, register=not name.endswith("(vectorized)"))
     return own
 
 

@@ -190,7 +190,7 @@ class RandomState(_Wrapped):
     """
 
     def __init__(self, seed: Any = None) -> None:
-        self._generator = numpy.random.RandomState(plain(seed))
+        self._generator = numpy.random.RandomState(_seed(seed))
 
     def shuffle(self, x: Any) -> None:
         """Put the parts along the first axis in random order, in place."""
@@ -198,24 +198,37 @@ class RandomState(_Wrapped):
 
     def seed(self, seed: Any = None) -> None:
         """Start over from a seed."""
-        self._generator.seed(plain(seed))
+        self._generator.seed(_seed(seed))
 
 
 def default_rng(seed: Any = None) -> Generator:
     """Return a new generator, as `numpy.random.default_rng`."""
     if isinstance(seed, Generator):
         return seed
-    return Generator(numpy.random.default_rng(plain(seed)))
+    return Generator(numpy.random.default_rng(_seed(seed)))
 
 
 def _seeded(kind: type) -> type:
     """Return a class of NumPy's whose seeds may be minpy arrays."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        kind.__init__(self, *plain(args), **plain(kwargs))
+        kind.__init__(self, *map(_seed, args), **{k: _seed(v) for k, v in kwargs.items()})
 
     own = {"__init__": __init__, "__doc__": kind.__doc__, "__module__": __name__}
-    return type(kind.__name__, (kind,), own)
+    return _Seeded(kind.__name__, (kind,), own)
+
+
+class _Seeded(type):
+    """The class of those classes: what is of NumPy's class counts as of ours."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, cls.__base__)
+
+
+def _seed(value: Any) -> Any:
+    """Return a seed as NumPy takes it: an array without axes is a number."""
+    value = plain(value)
+    return value.item() if isinstance(value, numpy.ndarray) and not value.ndim else value
 
 
 BitGenerator = numpy.random.BitGenerator
