@@ -69,7 +69,6 @@ _FILES = "`minpy.data.Dataset` and the callers' own readers"
 _BOXES = "no bounding boxes"
 _QUANTIZED = "no quantized weights"
 _STATELESS = "JAX' way of training; `minpy.jit` and `minpy.grad` take functions of arrays"
-_VARIABLES = "weights are `Parameter`s of layers; an optimizer's slots are in `slots`"
 _ONE_BACKEND = "there is one backend"
 _ONE_DTYPE = "weights and activations have one dtype, `minpy.config.default_dtype()`"
 _CONSOLE = "what is printed is a matter of `verbose`"
@@ -126,9 +125,6 @@ REASONS = {
     "`model.save`": "*.export",
     "a metric's state is in its `variables`": "*.metrics_variables",
     "only models are compiled": "Layer.compile",
-    _VARIABLES: """*.add_variable Optimizer.add_optimizer_variables Optimizer.assign
-        Optimizer.add_variable_from_reference Optimizer.assign_add Optimizer.assign_sub""",
-    "an optimizer of one's own has a row of formulas: docs/optimizers.md": "Optimizer.update_step",
 }
 REASONS |= {
     "`minpy.numpy.fft`, of complex arrays": """ops.fft ops.fft2 ops.ifft2 ops.irfft ops.rfft

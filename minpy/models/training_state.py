@@ -46,11 +46,17 @@ class TrainingState(Compilable):
 
     def _ready(self, x: Any) -> None:
         """Make the weights for a batch, bring them into flat buffers, size the slots."""
-        if self._ready_at[0] != structure.version and (
-            not self.built or any(not layer.built for layer in self._all_inside())
+        # A model that is but trained, by steps of its own, needs no `call`.
+        if (
+            self._is_callable()
+            and self._ready_at[0] != structure.version
+            and (not self.built or any(not layer.built for layer in self._all_inside()))
         ):
             self._build_on(x)
         self._ready_to_train()
+
+    def _is_callable(self) -> bool:
+        return True
 
     def _build_on(self, x: Any) -> None:
         """Run the model once, so that every layer inside it makes its weights."""
@@ -121,7 +127,9 @@ class TrainingState(Compilable):
             raise TypeError(f"{self.name}: trained weights must have one dtype, got {found}")
         if blocks and not self._optimizer.built:
             block = blocks[0]
-            self._optimizer.build(block.values.size, block.dtype, block.values, block.segments)
+            self._optimizer.build_on(
+                block.parameters, block.values.size, block.dtype, block.values, block.segments
+            )
         if blocks:
             self._optimizer.hold(blocks[0].parameters, blocks[0].segments)
 

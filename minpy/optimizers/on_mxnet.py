@@ -271,6 +271,7 @@ class OnDevice:
         """Whether the steps are done on the host, and the weights copied there and back."""
         kind = type(self.optimizer)
         own = kind.step is not Optimizer.step or kind._update is not Optimizer._update
+        own = own or self.optimizer.has_own_update
         return own and not isinstance(self.optimizer, Lamb)
 
     def upload(self, array: numpy.ndarray) -> Any:

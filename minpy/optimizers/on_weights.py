@@ -16,7 +16,7 @@ from minpy.aligned import ALIGNMENT
 from minpy.array import ndarray, numpy_value
 from minpy.errors import ShapeError
 
-__all__ = ["OnWeights", "StateVariable"]
+__all__ = ["OnWeights", "StateVariable", "seen"]
 
 
 class StateVariable:
@@ -68,6 +68,11 @@ class StateVariable:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
         return numpy.array(self._read(), dtype)
 
+    def __eq__(self, other: Any) -> Any:
+        return self.numpy() == _plain(other)
+
+    __hash__ = object.__hash__
+
     def __float__(self) -> float:
         return float(self._read())
 
@@ -113,13 +118,19 @@ class OnWeights:
             raise TypeError(f"{self.name}: weights must have one dtype, got {found}")
         if not weights:
             raise ValueError(f"{self.name}: expected weights, got none")
+        if self._awaited is not None:  # they lie in a buffer already
+            end, values, places = self._awaited
+            self._make(end, weights[0].dtype, values, places)
+            self.hold(weights, places)
+            return
         places, end = [], 0
         step = max(1, ALIGNMENT // weights[0].dtype.itemsize)
         for w in weights:
             places.append((end, end + w.size, w.path, True, w.storage.shape))
             end += -(-w.size // step) * step
         values = _gathered(weights, places, end)
-        self.build(end, weights[0].dtype, values, places)
+        make = self._make if self.has_own_update else self.build
+        make(end, weights[0].dtype, values, places)
         self.hold(weights, places)
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> int:
@@ -215,7 +226,7 @@ class OnWeights:
                 stacklevel=2,
             )
         if self._weights is None:
-            self.build_for(weights)
+            (self.build if self.has_own_update else self.build_for)(weights)
         known = {id(w) for w in self._weights}
         others = [w.path for w in weights if id(w) not in known]
         if others:
@@ -237,7 +248,7 @@ class OnWeights:
             if given is None:
                 left.append(slice(place[0], place[1]))
             else:
-                numpy.copyto(_seen(weight, g, place), given, casting="same_kind")
+                numpy.copyto(seen(weight, g, place), given, casting="same_kind")
         # A step looks at all weights: what has no gradient gets back what it had.
         slots = {name: [slot[part].copy() for part in left] for name, slot in self.slots.items()}
         self.step(w, g, self._places)
@@ -246,7 +257,7 @@ class OnWeights:
                 self.slots[name][part] = before
         for weight, place in zip(self._weights, self._places, strict=True):
             if id(weight) in gradients:
-                weight.assign(_seen(weight, w, place))
+                weight.assign(seen(weight, w, place))
                 if weight.constraint is not None:
                     weight.assign(weight.constraint(weight.value))
 
@@ -264,7 +275,7 @@ class OnWeights:
             for weight, place in zip(self._weights or (), self._places or (), strict=True):
                 path = f"{self.name}/{weight.path.replace('/', '_')}_{slot}"
                 found.append(StateVariable(path, *self._part(slot, weight, place)))
-        return found
+        return found + self._own_state_variables()
 
     def _has_rate(self) -> bool:
         return isinstance(getattr(self, "_learning_rate", None), float)
@@ -278,9 +289,9 @@ class OnWeights:
 
     def _part(self, slot: str, weight: Any, place: tuple) -> tuple[Any, Any]:
         return (
-            lambda: _seen(weight, self.slots[slot], place),
+            lambda: seen(weight, self.slots[slot], place),
             lambda value: numpy.copyto(
-                _seen(weight, self.slots[slot], place), value, casting="same_kind"
+                seen(weight, self.slots[slot], place), value, casting="same_kind"
             ),
         )
 
@@ -338,7 +349,7 @@ def _same(a: Sequence[Any], b: Sequence[Any]) -> bool:
     return len(a) == len(b) and all(p is q for p, q in zip(a, b, strict=True))
 
 
-def _seen(weight: Any, buffer: numpy.ndarray, place: tuple) -> numpy.ndarray:
+def seen(weight: Any, buffer: numpy.ndarray, place: tuple) -> numpy.ndarray:
     """Return a weight's part of a buffer, with the weight's axes."""
     return weight.seen(buffer[place[0] : place[1]].reshape(weight.storage.shape))
 
@@ -346,7 +357,7 @@ def _seen(weight: Any, buffer: numpy.ndarray, place: tuple) -> numpy.ndarray:
 def _gathered(weights: Sequence[Any], places: Sequence[tuple], size: int) -> numpy.ndarray:
     buffer = numpy.zeros(size, weights[0].dtype)
     for weight, place in zip(weights, places, strict=True):
-        numpy.copyto(_seen(weight, buffer, place), weight.memory)
+        numpy.copyto(seen(weight, buffer, place), weight.memory)
     return buffer
 
 

@@ -23,6 +23,7 @@ from minpy.optimizers.arguments import check_shared
 from minpy.optimizers.layout import Excluded, Layout
 from minpy.optimizers.norms import norm, shorten
 from minpy.optimizers.on_weights import OnWeights
+from minpy.optimizers.own_update import OwnUpdate
 from minpy.optimizers.race import Race
 from minpy.optimizers.rules import Rule, rules, with_average
 from minpy.optimizers.schedules.schedule import LearningRateSchedule
@@ -44,11 +45,12 @@ _TINY = {
 }
 
 
-class Optimizer(OnWeights):
+class Optimizer(OwnUpdate, OnWeights):
     """The base of optimizers.
 
     A subclass stores its arguments in ``__init__``, names a row of the table in ``rule``, and
-    computes the row's scalars for a step in ``scalars``.
+    computes the row's scalars for a step in ``scalars``. Or, slower, it makes its variables in
+    ``build(variables)`` and changes one weight in ``update_step``, as in Keras.
 
     Parameters
     ----------
@@ -163,6 +165,7 @@ class Optimizer(OnWeights):
         self._race: Race | None = None
         # Slots that are to become the weights at the first batch.
         self._unfilled: tuple[str, ...] = ()
+        self._forget_own_variables()
 
     # --- for subclasses -------------------------------------------------------------------------
 
@@ -173,6 +176,8 @@ class Optimizer(OnWeights):
 
     def scalars(self, rate: float, step: int) -> dict[str, float]:
         """Return the row's scalars for a step, the first of which is 1, in float64."""
+        if self.has_own_update:
+            return {}
         raise NotImplementedError(f"{type(self).__name__} has no scalars(rate, step)")
 
     @property
@@ -181,7 +186,7 @@ class Optimizer(OnWeights):
         return rules[self.rule].slots
 
     def _all_slot_names(self) -> tuple[str, ...]:
-        names = self.slot_names
+        names = () if self.has_own_update else self.slot_names
         if self.gradient_accumulation_steps:
             names += (_ACCUMULATOR,)
         if self.use_ema:
@@ -272,7 +277,21 @@ class Optimizer(OnWeights):
         """
         if isinstance(size, list | tuple):
             self.build_for(size)
-            return
+        elif self.has_own_update:
+            raise TypeError(
+                f"{self.name}: defines update_step, which takes weights and no flat buffers; use "
+                "it in compile, or by apply(gradients, weights), and inside no other optimizer"
+            )
+        else:
+            self._make(size, dtype, values, segments)
+
+    def _make(
+        self,
+        size: int,
+        dtype: Any,
+        values: numpy.ndarray | None = None,
+        segments: Sequence[tuple] | None = None,
+    ) -> None:
         dtype = numpy.dtype(dtype)
         if dtype.name not in _COMPUTED:
             raise TypeError(
@@ -308,15 +327,18 @@ class Optimizer(OnWeights):
 
     def reset_slots(self) -> None:
         """Drop the slots; `build` makes new ones. Iterations and learning rate stay."""
+        numbers = self._own_state()
         self._forget_buffers()
+        self._set_own_state(numbers)
 
     def reset(self) -> None:
         """Start anew: no steps done, slots as `build` makes them. The learning rate stays."""
         size, dtype = self._size, self._dtype
+        weights, places = self._weights, self._places
         self._forget_buffers()
         self.batches = 0
         if size is not None:
-            self.build(size, dtype)
+            self.build_on(weights, size, dtype, None, places)
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Leave weights out of weight decay.
@@ -473,6 +495,10 @@ class Optimizer(OnWeights):
         keep: float | None,
     ) -> bool:
         """Change weights and slots; return whether the moving average has followed already."""
+        if self.has_own_update:
+            scales, decays = self._scales(g, layout, scale), self._decays(layout, rate)
+            self._update_each(w, g, scales, decays, layout.bounds, rate)
+            return False
         rule: Rule = rules[self.rule]
         number = self._computed
         told = scalars
@@ -576,6 +602,8 @@ class Optimizer(OnWeights):
             state["average_in_weights"] = True
         if self._excluded:
             state["excluded_from_weight_decay"] = self._excluded.get_state()
+        if self._own_variables:
+            state["variables"] = self._own_state()
         return state
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -603,6 +631,7 @@ class Optimizer(OnWeights):
         if "excluded_from_weight_decay" in state:
             self._excluded = Excluded(**state["excluded_from_weight_decay"])
             self._segments = self._layout = None
+        self._set_own_state(state.get("variables", {}))
         self.batches = batches
         self.average_in_weights = bool(state.get("average_in_weights", False))
         if batches:
