@@ -40,6 +40,7 @@ __version__ = "1.0.0.dev0"
 
 _LAZY = (
     "activations",
+    "array_variants",
     "callbacks",
     "checkpoint",
     "constraints",

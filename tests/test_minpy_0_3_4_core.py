@@ -694,6 +694,7 @@ def test_importing_the_old_names_needs_no_mxnet():
 
 def test_the_arrays_of_both_libraries_behind_an_array():
     x = np.array([1.0, 2.0])
+    assert minpy.array_variants.ArrayType is ArrayType
     assert type(x.get_data(ArrayType.NUMPY)) is numpy.ndarray
     x.get_data(ArrayType.NUMPY)[0] = 5.0
     assert x.tolist() == [5.0, 2.0]

@@ -126,6 +126,7 @@ def test_gradients_are_those_of_the_composition(digits):
     for name, g in gradients.items():
         numpy.testing.assert_allclose(found[name].asnumpy(), g.asnumpy(), rtol=1e-3, atol=1e-5)
     # The other ways to ask for the same.
+    assert float(model(x, y)) == float(loss)  # labels second, as some of the examples have it
     again, loss_again = model.grad_and_loss(x, y)
     assert float(loss_again) == float(loss)
     numpy.testing.assert_array_equal(again[wa].asnumpy(), found[wa].asnumpy())

@@ -177,7 +177,8 @@ class Model(ModelBase):
         forward_args
             An array, or a tuple of them.
         forward_kwargs
-            Keyword arguments of ``forward``, which gets ``mode='training'`` too.
+            Keyword arguments of ``forward``, which gets ``mode='training'`` too; or, where it is
+            no dict and `labels` isn't given, the labels.
         labels
             An array, or a tuple of them.
         loss_kwargs
@@ -199,6 +200,8 @@ class Model(ModelBase):
         if training is not None:
             return super().__call__(forward_args, training=training)
         args = _tuple(forward_args)
+        if labels is None and not isinstance(forward_kwargs, dict | None):
+            forward_kwargs, labels = None, forward_kwargs
         kwargs = {**(forward_kwargs or {}), "mode": "training"}
         forward = self.forward if forward is None else forward
         loss = getattr(layers, loss) if isinstance(loss, str) else loss
