@@ -5,6 +5,7 @@
 #   make coverage the branches of arrays and derivatives that tests reach (at least 95 %)
 #   make lint     ruff check and ruff format --check
 #   make bench    measure minpy beside Keras, PyTorch, JAX, Gluon    (ARGS="--quick"; docs/performance.md)
+#   make numpy-suite  run NumPy's own tests on minpy.numpy              (docs/arrays.md)
 #   make keras    ask Keras for the numbers of the tests anew            (docs: CONTRIBUTING.md)
 #   make clean    remove what the goals wrote, except the environment; make distclean: that too
 #
@@ -26,7 +27,7 @@ INSTALLED := $(VENV)/minpy-installed
 PEERS := $(BENCH_VENV)/peers-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint bench keras clean distclean
+.PHONY: help setup demo test coverage lint bench numpy-suite keras clean distclean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,6 +54,9 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED) $(PEERS)
 	@$(BIN)/python -m benchmarks --peer-python $(BENCH_VENV)/bin/python $(ARGS)
+
+numpy-suite: $(INSTALLED)
+	@$(BIN)/python tools/numpy_suite.py --failures $(ARGS)
 
 # Each generator needs the backend that its docstring names.
 keras: $(PEERS)

@@ -459,3 +459,25 @@ def test_an_instance_of_a_class_derived_from_ours_is_no_endless_question():
     with pytest.raises((TypeError, ValueError)):
         np.ones(2).view(Derived)
     assert np.kron(Derived((2, 2)), np.ones((2, 2))).shape == (4, 4)
+
+
+def test_classes_of_dtypes_are_numpys():
+    assert np.dtypes.Int8DType is numpy.dtypes.Int8DType
+    with pytest.raises(AttributeError, match="NoDType"):
+        np.dtypes.NoDType  # noqa: B018
+
+
+def test_einsum_lays_its_result_out_as_it_is_told():
+    for xp in (numpy, np):
+        a, b = xp.ones((2, 3), order="F"), xp.ones((3, 4), order="F")
+        assert xp.einsum("ij,jk->ik", a, b, order="a").flags.f_contiguous
+        assert xp.einsum("ij,jk->ik", a, b, order="f").flags.f_contiguous
+        assert xp.einsum("ij,jk->ik", a, xp.ones((3, 4)), order="A").flags.c_contiguous
+        with pytest.raises(ValueError, match="order"):
+            xp.einsum("ij->ij", a, order="W")
+
+
+def test_einsum_of_python_objects_is_numpys():
+    halves = np.array(HALVES)
+    found = np.einsum("i,i->", halves, np.array([1, 2]))
+    assert found == Fraction(7, 2)

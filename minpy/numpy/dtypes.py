@@ -1,8 +1,14 @@
-"""NumPy's element types, constants and the classes that describe them, as they are."""
+"""NumPy's element types, constants and the classes that describe them, as they are.
+
+The classes of dtypes, which are in ``numpy.dtypes``, are reached here too.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy
+import numpy.dtypes
 
 _TYPES = """
     bool_ byte cdouble cfloat clongdouble complex64 complex128 complexfloating csingle datetime64
@@ -16,3 +22,9 @@ _CLASSES = "dtype errstate finfo iinfo"
 __all__ = f"{_TYPES} {_CONSTANTS} {_CLASSES}".split()
 
 globals().update((name, getattr(numpy, name)) for name in __all__)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in numpy.dtypes.__all__:
+        raise AttributeError(f"module 'minpy.numpy.dtypes' has no attribute {name!r}")
+    return getattr(numpy.dtypes, name)

@@ -17,7 +17,7 @@ from minpy.numpy import mxnet_einsum
 from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_to, unbroadcast
 from minpy.numpy.elementwise import conjugate
-from minpy.numpy.fallback import Fallback
+from minpy.numpy.fallback import Fallback, plain
 from minpy.numpy.function import Function, Ufunc, composition
 from minpy.numpy.indexing import scatter_add
 from minpy.numpy.reductions import sum
@@ -327,6 +327,9 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     """
     dtype, casting = kwargs.pop("dtype", None), kwargs.pop("casting", "safe")
     order = kwargs.pop("order", "K")
+    if order != "K":
+        numpy.array(0, order=order)  # NumPy says what is wrong with it
+        order = order.upper()
     if len(operands) < 2:
         raise ValueError("einsum: expected the subscripts and at least one array")
     if kwargs:
@@ -334,6 +337,9 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     subscripts, *arrays = operands
     if not isinstance(subscripts, str):
         subscripts, arrays = _from_sublists(operands)
+    if any(type(x) is numpy.ndarray and x.dtype.hasobject for x in arrays) or dtype in _OBJECTS:
+        options = {"dtype": dtype, "casting": casting, "order": order, "optimize": optimize}
+        return numpy.einsum(subscripts, *plain(arrays), out=plain(out), **options)
     arrays = [as_ndarray(x) for x in arrays]
     written = _explicit(subscripts, tuple([x.ndim for x in arrays]))
     if dtype is not None:
@@ -350,7 +356,12 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     alone = len(arrays) == 1 and not is_tracked(result)
     if alone and Fallback._shared(result._np, arrays) is not None:
         result = link_view(result._np, arrays[0], _einsum, (), options)
+    if order == "A":
+        order = "F" if all(x.flags.fnc or x.ndim < 2 for x in arrays) else "C"
     return result.copy(order) if order in ("C", "F") and not result.flags[order] else result
+
+
+_OBJECTS = (object, "object", "O", numpy.dtype(object))
 
 
 def _from_sublists(given: tuple) -> tuple[str, tuple]:
