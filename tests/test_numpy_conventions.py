@@ -481,3 +481,14 @@ def test_einsum_of_python_objects_is_numpys():
     halves = np.array(HALVES)
     found = np.einsum("i,i->", halves, np.array([1, 2]))
     assert found == Fraction(7, 2)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [((4, 4), (4, 1)), ((2, 4, 4), (4, 1)), ((4, 1), (1, 4))]
+)
+def test_a_product_of_another_shape_can_t_be_written_to_its_first_factor(left, right):
+    for xp in (numpy, np):
+        x = xp.ones(left)
+        with pytest.raises(ValueError, match="matmul"):
+            x @= xp.ones(right)
+        assert x.tolist() == numpy.ones(left).tolist()

@@ -210,6 +210,11 @@ def _augmented_product(self: ndarray, other: Any) -> Any:
             "inplace matrix multiplication requires the first operand to have at least one and the "
             "second at least two dimensions."
         )
+    if numpy.shape(other)[-1] != self.shape[-1]:
+        raise ValueError(
+            f"matmul: the product of shapes {self.shape} and {numpy.shape(other)} can't be written "
+            "to the first; use x = x @ y"
+        )
     return inplace.augment(products.matmul, self, other)
 
 

@@ -330,6 +330,8 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     if order != "K":
         numpy.array(0, order=order)  # NumPy says what is wrong with it
         order = order.upper()
+    if casting != "safe":
+        numpy.can_cast("int8", "int8", casting)
     if len(operands) < 2:
         raise ValueError("einsum: expected the subscripts and at least one array")
     if kwargs:
