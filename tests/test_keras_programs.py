@@ -152,3 +152,74 @@ def test_layers_of_a_sequential_model_have_outputs_before_anyone_asks_the_model(
     assert [tuple(t.shape) for t in outputs] == [(None, 6, 6, 2), (None, 72), (None, 3)]
     features = keras.Model(model.inputs, outputs)(np.ones((2, 8, 8, 1)))
     np.testing.assert_array_equal(features[-1].numpy(), model(np.ones((2, 8, 8, 1))))
+
+
+def test_a_model_with_a_train_step_of_its_own_needs_no_call():
+    class Autoencoder(keras.Model):
+        def __init__(self, encoder, decoder):
+            super().__init__()
+            self.encoder, self.decoder = encoder, decoder
+            self.loss_tracker = keras.metrics.Mean(name="loss")
+
+        @property
+        def metrics(self):
+            return [self.loss_tracker]
+
+        def train_step(self, data):
+            def loss():
+                return ops.mean(ops.square(self.decoder(self.encoder(data)) - data))
+
+            value, gradients = self.value_and_gradients(loss)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+            self.loss_tracker.update_state(value)
+            return {m.name: m.result() for m in self.metrics}
+
+    encoder = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
+    decoder = keras.Sequential([keras.Input((2,)), layers.Dense(4)])
+    model = Autoencoder(encoder, decoder)
+    model.compile(optimizer=keras.optimizers.Adam(0.02))
+    x = RANDOM.randn(64, 2) @ RANDOM.randn(2, 4)
+    loss = model.fit(x, epochs=60, verbose=0).history["loss"]
+    assert loss[-1] < loss[0] / 20
+
+
+def test_an_activation_taken_away_from_a_layer_is_none():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, activation="softmax")])
+    x = RANDOM.rand(4, 3)
+    model.layers[-1].activation = None
+    np.testing.assert_allclose(
+        model(x), x.astype("float32") @ model.layers[0].get_weights()[0], rtol=1e-5
+    )
+
+
+def test_a_lambda_of_several_inputs_takes_the_shape_of_its_output():
+    a, b = keras.Input((3,)), keras.Input((3,))
+    found = layers.Lambda(lambda ab: ops.sum(ab[0] * ab[1], 1, keepdims=True), (1,))([a, b])
+    assert tuple(found.shape) == (None, 1)
+    x, y = RANDOM.rand(2, 5, 3).astype("float32")
+    np.testing.assert_allclose(keras.Model([a, b], found)([x, y])[:, 0], (x * y).sum(1), rtol=1e-6)
+
+
+def test_handwriting_is_trained_by_a_layer_that_adds_the_ctc_loss():
+    class CTCLayer(layers.Layer):
+        def call(self, labels, logits):
+            rows = ops.ones((ops.shape(labels)[0],), dtype="int32")
+            steps, length = ops.shape(logits)[1], ops.shape(labels)[1]
+            self.add_loss(ops.mean(ops.ctc_loss(labels, logits, length * rows, steps * rows)))
+            return logits
+
+    images = keras.Input((12, 8, 1), name="image")
+    labels = keras.Input((3,), name="label", dtype="int32")
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(images)
+    x = layers.Reshape((12, 32))(x)
+    x = layers.Bidirectional(layers.LSTM(8, return_sequences=True))(x)
+    outputs = CTCLayer()(labels, layers.Dense(5, name="logits")(x))
+    model = keras.Model([images, labels], outputs)
+    model.compile(optimizer=keras.optimizers.Adam(0.02))
+    data = {"image": RANDOM.rand(16, 12, 8, 1), "label": RANDOM.randint(1, 5, (16, 3))}
+    history = model.fit(data, epochs=12, verbose=0).history["loss"]
+    assert history[-1] < history[0] * 0.7
+    assert model.jit_status == "compiled"
+    reader = keras.Model(model.inputs[0], model.get_layer("logits").output)
+    decoded, _ = ops.ctc_decode(reader.predict(data["image"], verbose=0), np.full(16, 12))
+    assert decoded.shape == (1, 16, 12)

@@ -11,12 +11,15 @@ import pytest
 from keras_layer_values import numbers
 from keras_ops import CALLS, X, filled, flat
 
+import minpy
 import minpy.numpy as np
 from minpy import ops
 from minpy.autograd import grad
 from minpy.errors import ShapeError
 from minpy.layers import Dense, Input, Layer
 from minpy.models import Functional, Model, Sequential, load_model
+
+RNG = numpy.random.RandomState(11)
 
 STORED = json.loads(pathlib.Path(keras_ops.__file__).with_suffix(".json").read_text())["cases"]
 IDS = [f"{i}-{name}" for i, (name, _, _) in enumerate(CALLS)]
@@ -54,7 +57,8 @@ def test_values_and_gradients_are_those_of_keras(number):
 def test_every_name_is_there_and_is_a_function():
     assert len(ops.__all__) > 280
     for name in ops.__all__:
-        assert callable(getattr(ops, name)), name
+        value = getattr(ops, name)
+        assert callable(value) or all(callable(getattr(value, n)) for n in value.__all__), name
 
 
 def test_loops_and_branches_are_differentiated_through():
@@ -164,3 +168,131 @@ def test_what_is_wrong_is_said(call, words):
     with pytest.raises((ValueError, ShapeError), match=words):
         call()
     assert X(2).made().shape == (2,)
+
+
+def test_patches_are_the_windows_row_by_row_with_channels_last():
+    x = RNG.rand(2, 5, 6, 3).astype("float32")
+    for size, strides, rate in (((2, 3), None, 1), (2, (1, 2), 1), (2, 1, 2)):
+        found = numpy.asarray(
+            ops.image.extract_patches(x, size, strides, rate, data_format="channels_last")
+        )
+        kh, kw = (size, size) if isinstance(size, int) else size
+        sh, sw = (kh, kw) if strides is None else numpy.broadcast_to(strides, 2)
+        for i in range(found.shape[1]):
+            for j in range(found.shape[2]):
+                rows = slice(i * sh, i * sh + (kh - 1) * rate + 1, rate)
+                columns = slice(j * sw, j * sw + (kw - 1) * rate + 1, rate)
+                numpy.testing.assert_array_equal(found[:, i, j], x[:, rows, columns].reshape(2, -1))
+    first = numpy.moveaxis(x, -1, 1)
+    for padding in ("valid", "same"):
+        last = ops.image.extract_patches(x, 2, 2, padding=padding, data_format="channels_last")
+        other = ops.image.extract_patches(
+            first, 2, 2, padding=padding, data_format="channels_first"
+        )
+        numpy.testing.assert_array_equal(numpy.moveaxis(numpy.asarray(other), 1, -1), last)
+        assert last.shape[1] == (2 if padding == "valid" else 3)
+
+
+def test_images_are_resized_as_the_layer_does_padded_and_cropped_back():
+    x = RNG.rand(2, 5, 6, 3).astype("float32")
+    layer = minpy.layers.Resizing(7, 4, data_format="channels_last")
+    found = ops.image.resize(x, (7, 4), data_format="channels_last")
+    numpy.testing.assert_allclose(found, layer(x), rtol=1e-6)
+    padded = ops.image.pad_images(
+        x, 1, 2, target_height=9, target_width=10, data_format="channels_last"
+    )
+    assert padded.shape == (2, 9, 10, 3)
+    back = ops.image.crop_images(
+        padded, 1, 2, target_height=5, target_width=6, data_format="channels_last"
+    )
+    numpy.testing.assert_array_equal(back, x)
+    with pytest.raises(ValueError, match="expected two of top, bottom and height"):
+        ops.image.pad_images(x, 1, 1, 1, 1, target_height=9, data_format="channels_last")
+    gray = ops.image.rgb_to_grayscale(x, "channels_last")
+    numpy.testing.assert_allclose(gray[..., 0], x @ [0.2989, 0.587, 0.114], rtol=1e-6)
+
+
+def test_operations_of_modules_are_found_again_in_saved_models(tmp_path):
+    inputs = minpy.Input((3, 4, 4))
+    patches = ops.image.extract_patches(ops.nn.relu(inputs), 2, data_format="channels_first")
+    model = minpy.Model(inputs, patches)
+    model.save(tmp_path / "model.h5")
+    x = RNG.randn(2, 3, 4, 4)
+    numpy.testing.assert_array_equal(minpy.saving.load_model(tmp_path / "model.h5")(x), model(x))
+
+
+@pytest.mark.parametrize("mask_index", [0, 2])
+def test_the_ctc_loss_sums_over_all_alignments_of_what_counts(mask_index):
+    import itertools
+
+    logits = RNG.randn(3, 4, 3).astype("float32")
+    logs = logits - numpy.log(numpy.exp(logits).sum(-1, keepdims=True))
+    one, other = (c for c in range(3) if c != mask_index)
+    targets = numpy.array([[one, other], [one, one], [other, 0]])
+    lengths, steps = [2, 2, 1], [4, 3, 2]
+    found = ops.ctc_loss(targets, logits, lengths, steps, mask_index)
+    for i in range(3):
+        total = 0.0
+        for path in itertools.product(range(3), repeat=steps[i]):
+            said = [c for c, _ in itertools.groupby(path) if c != mask_index]
+            if said == list(targets[i][: lengths[i]]):
+                total += numpy.exp(sum(logs[i, t, c] for t, c in enumerate(path)))
+        assert float(found[i]) == pytest.approx(-numpy.log(total), rel=1e-5)
+
+
+def test_the_likeliest_labels_end_in_minus_ones():
+    scores = numpy.eye(4)[[[1, 1, 0, 1, 3], [2, 0, 0, 2, 2]]]
+    labels, total = ops.ctc_decode(scores, [5, 4])
+    numpy.testing.assert_array_equal(labels[0], [[1, 1, 3, -1, -1], [2, 2, -1, -1, -1]])
+    numpy.testing.assert_array_equal(total, [[-5], [-4]])
+    labels, _ = ops.ctc_decode(scores, [5, 4], merge_repeated=False, mask_index=2)
+    numpy.testing.assert_array_equal(labels[0], [[1, 1, 0, 1, 3], [0, 0, -1, -1, -1]])
+
+
+def test_a_transposed_convolution_is_the_gradient_of_the_convolution():
+    x = RNG.rand(2, 4, 5, 3).astype("float32")
+    kernel = RNG.rand(3, 2, 6, 3).astype("float32")  # filters, then channels
+    y = ops.conv_transpose(x, kernel, 2, "same", data_format="channels_last")
+    assert y.shape == (2, 8, 10, 6)
+    g = minpy.grad(
+        lambda a: ops.sum(ops.conv(a, kernel, 2, "same", data_format="channels_last") * x)
+    )(ops.zeros((2, 8, 10, 6)))
+    numpy.testing.assert_allclose(y, g, rtol=1e-5)
+
+
+def test_fourier_transforms_take_and_return_pairs():
+    z = RNG.randn(2, 3, 4) + 1j * RNG.randn(2, 3, 4)
+    pair = (z.real, z.imag)
+    for name in ("fft", "fft2", "ifft2"):
+        real, imaginary = getattr(ops, name)(pair)
+        wanted = getattr(numpy.fft, name)(z)
+        numpy.testing.assert_allclose(numpy.asarray(real) + 1j * numpy.asarray(imaginary), wanted)
+    numpy.testing.assert_allclose(ops.irfft(ops.rfft(z.real)), z.real, atol=1e-12)
+    with pytest.raises(ShapeError, match=r"expected a pair"):
+        ops.fft(z.real[0, 0])
+
+
+def test_a_gradient_written_down_is_used_for_each_argument():
+    @ops.custom_gradient
+    def product(x, y):
+        def grad(*args, upstream=None):
+            return upstream * y * 10, upstream * x
+
+        return x * y, grad
+
+    a, b = ops.array([1.0, 2.0]), ops.array([3.0, 4.0])
+    numpy.testing.assert_array_equal(product(a, b), [3, 8])
+    found = minpy.grad(lambda x, y: ops.sum(product(x, y)), argnum=[0, 1])(a, b)
+    numpy.testing.assert_array_equal(found[0], [30, 40])
+    numpy.testing.assert_array_equal(found[1], [1, 2])
+
+
+def test_axes_are_lists_too():
+    x = RNG.rand(2, 3, 4)
+    numpy.testing.assert_allclose(ops.sum(x, axis=[1, 2]), x.sum((1, 2)))
+    numpy.testing.assert_allclose(ops.std(x, axis=[0, -1]), x.std((0, -1)))
+
+
+def test_a_triangular_system_is_solved():
+    a, b = numpy.tril(RNG.rand(3, 3)) + numpy.eye(3), RNG.rand(3, 2)
+    numpy.testing.assert_allclose(a @ ops.linalg.solve_triangular(a, b, lower=True), b)

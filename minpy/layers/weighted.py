@@ -84,7 +84,8 @@ class KernelLayer(Layer):
             self.bias = None
 
     def _finish(self, y: Any) -> Any:
-        return self.activation(y)
+        # Somebody may have taken it away from a layer: layer.activation = None.
+        return y if self.activation is None else self.activation(y)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

@@ -162,6 +162,9 @@ class Model(Trainer):
         # A graph whose inputs are all floats gets its integers as floats, a batch at a time.
         return self._graph is None or any(t.dtype.kind != "f" for t in self._graph.inputs)
 
+    def _is_callable(self) -> bool:
+        return self._graph is not None or type(self).call is not Model.call
+
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Compute the outputs."""
         if self._graph is None:

@@ -15,11 +15,13 @@ array([[-1., 1.]])
 from __future__ import annotations
 
 import minpy.numpy as _np
-from minpy.ops import arrays, control, networks, reductions
+from minpy.ops import arrays, control, image, labels, networks, reductions, spectra
 from minpy.ops.arrays import *
 from minpy.ops.control import *
+from minpy.ops.labels import *
 from minpy.ops.networks import *
 from minpy.ops.reductions import *
+from minpy.ops.spectra import *
 
 # Names of `minpy.numpy`, with NumPy's meaning.
 _NUMPY_TEXT = """
@@ -67,6 +69,13 @@ globals().update({name: getattr(_np.linalg, name) for name in _LINALG})
 globals().update(_OTHER)
 
 
+def solve_triangular(a: object, b: object, lower: bool = False) -> object:
+    """Return `x` of ``a @ x = b`` for a triangular matrix, the upper one unless told otherwise."""
+    from minpy.scipy import linalg as scipy_linalg
+
+    return scipy_linalg.solve_triangular(a, b, lower=lower)
+
+
 def logdet(x: object) -> object:
     """Return the logarithm of a matrix' determinant, which must be positive."""
     return _np.linalg.slogdet(x)[1]
@@ -80,7 +89,17 @@ __all__ = sorted(
         "logdet",
         *arrays.__all__,
         *control.__all__,
+        "image",
+        *labels.__all__,
+        "linalg",
+        "nn",
+        "numpy",
         *networks.__all__,
         *reductions.__all__,
+        "solve_triangular",
+        *spectra.__all__,
     }
 )
+
+# Keras has most of them in modules too.
+from minpy.ops import linalg, nn, numpy  # noqa: E402

@@ -6,13 +6,26 @@ by operation.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from minpy.array import as_ndarray
 from minpy.autograd.containers import flatten, map_leaves
+from minpy.autograd.rules import defvjp_argnums
+from minpy.primitives import primitive
 
-__all__ = ["cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"]
+__all__ = [
+    "cond",
+    "custom_gradient",
+    "fori_loop",
+    "map",
+    "scan",
+    "switch",
+    "vectorized_map",
+    "while_loop",
+]
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -25,6 +38,58 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     'yes'
     """
     return true_fn() if bool(pred) else false_fn()
+
+
+def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callable[..., Any]:
+    """Return a function whose gradient is written down instead of derived.
+
+    Parameters
+    ----------
+    f
+        Of arrays; returns the value and a function ``grad(*args, upstream)`` that makes the
+        arguments' gradients of the value's.
+
+    Notes
+    -----
+    A model with one in it runs operation by operation; second derivatives are those of what
+    `grad` computes with `upstream` alone.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> from minpy import ops
+    >>> @ops.custom_gradient
+    ... def softplus(x):
+    ...     e = ops.exp(x)
+    ...     def grad(*args, upstream=None):
+    ...         return upstream * (1 - 1 / (1 + e))
+    ...     return ops.log(1 + e), grad
+    >>> float(minpy.grad(softplus)(100.0))
+    1.0
+    """
+
+    @functools.wraps(f)
+    def with_gradient(*args: Any) -> Any:
+        made: dict[str, Any] = {}
+
+        def value(*given: Any) -> Any:
+            found, made["grad"] = f(*map_leaves(as_ndarray, given))
+            return as_ndarray(found).asnumpy()
+
+        def vjp(argnums: Any, ans: Any, given: Any, kwargs: Any) -> Callable[[Any], Any]:
+            def gradients(g: Any) -> tuple:
+                takes = inspect.signature(made["grad"]).parameters
+                found = made["grad"](upstream=g) if "upstream" in takes else made["grad"](g)
+                several = found if isinstance(found, tuple | list) else (found,)
+                return tuple(as_ndarray(several[n]) for n in argnums)
+
+            return gradients
+
+        operation = primitive(value, name=f.__name__)
+        defvjp_argnums(operation, vjp)
+        return operation(*args)
+
+    return with_gradient
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:

@@ -23,6 +23,7 @@ __all__ = [
     "binary_crossentropy",
     "categorical_crossentropy",
     "conv",
+    "conv_transpose",
     "depthwise_conv",
     "dot_product_attention",
     "gelu",
@@ -160,6 +161,48 @@ def separable_conv(
     """Convolve each channel by itself, then mix the channels; kernels as of the two."""
     y = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(y, pointwise_kernel, data_format=data_format)
+
+
+@operation
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """Run a convolution backwards; the kernel is (…, filters, channels), else as `conv`.
+
+    Parameters
+    ----------
+    output_padding
+        None: a layer, as `minpy.layers.Conv2DTranspose`, takes others.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> from minpy import ops
+    >>> x, kernel = numpy.ones((1, 4, 2)), numpy.ones((3, 5, 2))
+    >>> ops.conv_transpose(x, kernel, 2, 'same', data_format='channels_last').shape
+    (1, 8, 5)
+    """
+    if output_padding is not None:
+        raise ValueError("conv_transpose: give output_padding to a layer, as Conv2DTranspose")
+    x, w, layout = as_ndarray(inputs), as_ndarray(kernel), _layout(data_format)
+    if w.ndim != x.ndim:
+        raise ShapeError(f"conv_transpose: expected a kernel of {x.ndim} axes, got {w.shape}")
+    w = np.transpose(w, (w.ndim - 1, w.ndim - 2, *range(w.ndim - 2)))
+    y = functions.conv_transpose(
+        to_channels_first(x, layout),
+        w,
+        None,
+        strides,
+        _padding(padding, "conv_transpose"),
+        dilation_rate,
+    )
+    return from_channels_first(y, layout)
 
 
 @operation

@@ -11,8 +11,20 @@ from minpy.layers.symbolic import is_symbolic
 __all__ = ["operation"]
 
 
-def operation(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that is a part of a functional model where an argument is symbolic."""
+def operation(
+    function: Callable[..., Any] | None = None, *, name: str | None = None
+) -> Callable[..., Any]:
+    """Return a function that is a part of a functional model where an argument is symbolic.
+
+    Parameters
+    ----------
+    function
+        Of arrays.
+    name
+        Where `minpy.ops` has it; by the function's name if not given.
+    """
+    if function is None:
+        return functools.partial(operation, name=name)
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -23,5 +35,5 @@ def operation(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, **kwargs)
 
     # By this name a file refers to it; `minpy.layers.core.operation` finds it again.
-    called.operation_name = f"ops.{function.__name__}"
+    called.operation_name = f"ops.{name or function.__name__}"
     return called

@@ -21,6 +21,8 @@ def _reduction(name: str) -> Callable[..., Any]:
     function = getattr(np, name)
 
     def reduce(x: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        if type(axis) is list:
+            axis = tuple(axis)
         return function(x, axis=axis, keepdims=keepdims, **options)
 
     return _named(reduce, name)
@@ -32,6 +34,8 @@ def _quantile(name: str) -> Callable[..., Any]:
     def reduce(
         x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
     ) -> Any:
+        if type(axis) is list:
+            axis = tuple(axis)
         return function(x, q, axis=axis, method=method, keepdims=keepdims)
 
     return _named(reduce, name)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from minpy.layers.calls import map_shapes
 from minpy.layers.layer import Layer
 from minpy.layers.serialization import class_named, registered_name
 
@@ -78,7 +79,9 @@ class Lambda(Layer):
             raise NotImplementedError("Lambda: the output's shape wasn't given")
         if callable(shape):
             return shape(input_shape)
-        return (input_shape[0], *((shape,) if isinstance(shape, int) else shape))
+        shapes: list[tuple] = []
+        map_shapes(shapes.append, input_shape)
+        return (shapes[0][0], *((shape,) if isinstance(shape, int) else shape))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer; functions by their names."""

@@ -116,7 +116,9 @@ def _resolve(operation: Any) -> tuple[str, Callable[..., Any]]:
     elif operation.startswith("ops."):
         from minpy import ops
 
-        found = getattr(ops, operation.removeprefix("ops."), None)
+        found = ops
+        for part in operation.removeprefix("ops.").split("."):
+            found = getattr(found, part, None)
         if getattr(found, "operation_name", None) == operation:
             return operation, found
     elif operation in namespace.__all__:

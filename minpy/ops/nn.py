@@ -1,0 +1,8 @@
+"""``keras.ops.nn``: the operations of neural networks of `minpy.ops`, as a module of their own."""
+
+import minpy.ops as _ops
+
+_BESIDE = ("moments", "multi_hot", "normalize", "one_hot")
+
+__all__ = sorted({*_BESIDE, *_ops.labels.__all__, *_ops.networks.__all__})
+globals().update({name: getattr(_ops, name) for name in __all__})
