@@ -240,3 +240,89 @@ def test_running_eagerly_is_keras_word_for_no_graph():
     model.compile("sgd", "mse", run_eagerly=True)
     model.fit(X, A, verbose=0)
     assert model.jit_status != "compiled"
+
+
+# --- names and containers of outputs --------------------------------------------------------------
+
+
+def named_outputs(container):
+    x = Input((3,))
+    a, b = Dense(1, name="first")(x), Dense(1, name="second")(x)
+    made = {"dict": {"a": a, "b": b}, "list": [a, b], "dict of one": {"a": a}, "list of one": [a]}
+    return Model(x, made[container])
+
+
+def few_samples():
+    x = numpy.cos(numpy.arange(24.0)).reshape(8, 3).astype("float32")
+    return x, x[:, :1] * 2
+
+
+def fitted(container, y, **arguments):
+    random.seed(0)
+    model = named_outputs(container)
+    model.compile("sgd", **arguments)
+    x, _ = few_samples()
+    return list(model.fit(x, y, batch_size=4, verbose=0, shuffle=False).history)
+
+
+def test_a_dict_of_outputs_is_known_by_its_keys_not_by_its_layers():
+    _, y = few_samples()
+    expected = ["loss", "a_loss", "b_loss"]
+    assert fitted("dict", {"a": y, "b": y}, loss={"a": "mse", "b": "mae"}) == expected
+    assert fitted("dict", {"b": y, "a": y}, loss="mse", loss_weights={"b": 2}) == expected
+    assert fitted("dict", [y, y], loss=["mse", "mae"]) == expected
+    got = fitted("dict", {"a": y, "b": y}, loss="mse", metrics={"b": ["mae"]})
+    assert got == [*expected, "b_mae"]
+    with pytest.raises(ValueError, match=r"there is no output 'first' among \['a', 'b'\]"):
+        named_outputs("dict").compile("sgd", {"first": "mse"})
+
+
+def test_targets_of_a_dict_of_outputs_find_theirs_by_name():
+    x, y = few_samples()
+    model = named_outputs("dict")
+    model.compile("sgd", {"a": "mse", "b": "mse"})
+    logs = model.evaluate(x, {"b": y, "a": y * 0}, verbose=0, return_dict=True)
+    predicted = model.predict(x, verbose=0)
+    numpy.testing.assert_allclose(logs["a_loss"], numpy.mean(predicted["a"] ** 2), rtol=1e-5)
+    numpy.testing.assert_allclose(logs["b_loss"], numpy.mean((predicted["b"] - y) ** 2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["mse", {"a": "mse"}, {"a": ["mse"]}, ["mse"]])
+def test_one_output_in_a_dict_takes_an_array_of_targets(loss):
+    _, y = few_samples()
+    for given in (y, {"a": y}, [y]):
+        assert fitted("dict of one", given, loss=loss) == ["loss", "a_loss"]
+
+
+@pytest.mark.parametrize("loss", ["mse", {"first": "mse"}, {"first": ["mse"]}, ["mse"], [["mse"]]])
+def test_one_output_in_a_list_takes_an_array_of_targets(loss):
+    _, y = few_samples()
+    assert fitted("list of one", y, loss=loss) == fitted("list of one", [y], loss=loss) == ["loss"]
+
+
+def test_lists_of_one_loss_for_each_output():
+    _, y = few_samples()
+    got = fitted("list", [y, y], loss=[["mse"], ["mae"]], metrics=[["mae"], []])
+    assert got == ["loss", "first_loss", "second_loss", "first_mae"]
+    with pytest.raises(ValueError, match=r"one for each output, got 2 for 'first'"):
+        named_outputs("list").compile("sgd", {"first": ["mse", "mae"]})
+
+
+def test_a_weighted_metric_has_a_name_of_its_own_where_it_is_told_unweighted_too():
+    x, y = few_samples()
+    got = fitted(
+        "list",
+        [y, y],
+        loss="mse",
+        metrics={"first": "mae", "second": ["mse"]},
+        weighted_metrics={"first": ["mae"], "second": ["mae"]},
+    )
+    assert got[3:] == ["first_mae", "second_mse", "first_weighted_mae", "second_mae"]
+    model = Sequential([Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=["mae"])
+    weights = numpy.arange(8.0)
+    logs = model.evaluate(x, y, sample_weight=weights, verbose=0, return_dict=True)
+    errors = abs(model.predict(x, verbose=0) - y)[:, 0]
+    numpy.testing.assert_allclose(logs["mae"], errors.mean(), rtol=1e-5)
+    expected = (errors * weights).sum() / weights.sum()
+    numpy.testing.assert_allclose(logs["weighted_mae"], expected, rtol=1e-5)

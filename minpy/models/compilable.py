@@ -13,7 +13,7 @@ from minpy.array import as_ndarray
 from minpy.layers.forward_pass import added_metrics
 from minpy.layers.layer import Layer
 from minpy.models.metric_set import MetricSet
-from minpy.models.outputs import OutputLosses, Outputs, masks_of_outputs
+from minpy.models.outputs import OutputLosses, Outputs, declared_names, masks_of_outputs
 
 __all__ = ["Compilable"]
 
@@ -103,7 +103,7 @@ class Compilable(Layer):
             )
         self._prepare()
         if loss_function is not None and getattr(self, "_graph", None) is not None:
-            loss_function.check(self.output_names)
+            loss_function.check(declared_names(self))
         self._jit = bool(jit) and not run_eagerly
         self._steps_per_execution = steps_per_execution
         self._optimizer = chosen

@@ -163,6 +163,7 @@ class MetricSet(Mapping):
             with_loss = self._model._losses_of(names)
             self._parts = dict.fromkeys((f"{n}_loss" for n in with_loss), 0.0)
         self._metrics = []
+        unweighted: set[str] = set()
         for given, weighted in zip(self._given, (False, True), strict=True):
             if names is None:
                 each = [_flat(given)]
@@ -173,10 +174,12 @@ class MetricSet(Mapping):
                 for spec in specs:
                     metric = metric_table.get(spec, *shapes[i])
                     name = spec if isinstance(spec, str) else metric.name
-                    if names is not None:
-                        name = f"{names[i]}_{name}"
+                    before = "" if names is None else f"{names[i]}_"
+                    if weighted and before + name in unweighted:
+                        name = f"weighted_{name}"
                     output = None if names is None else i
-                    self._metrics.append(_Entry(name, metric, weighted, output))
+                    self._metrics.append(_Entry(before + name, metric, weighted, output))
+            unweighted = {entry.name for entry in self._metrics}
 
     def get_state(self) -> dict[str, Any]:
         """Return what was counted, as JSON can hold it."""

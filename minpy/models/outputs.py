@@ -12,7 +12,15 @@ from minpy import losses
 from minpy.array import as_ndarray
 from minpy.autograd.containers import flatten
 
-__all__ = ["OutputLosses", "Outputs", "map_nested", "output_names", "parts_of", "per_output"]
+__all__ = [
+    "OutputLosses",
+    "Outputs",
+    "declared_names",
+    "map_nested",
+    "output_names",
+    "parts_of",
+    "per_output",
+]
 
 
 class Outputs(NamedTuple):
@@ -41,6 +49,17 @@ def masks_of_outputs(predictions: Any) -> dict[int, Any]:
     leaves = flatten(predictions)[0]
     masks = {i: getattr(leaf, "_keras_mask", None) for i, leaf in enumerate(leaves)}
     return {i: mask.astype("float32") for i, mask in masks.items() if mask is not None}
+
+
+def declared_names(model: Any) -> list[str] | None:
+    """Return the names that a graph of layers gives its outputs: those of `output_names`."""
+    graph = getattr(model, "_graph", None)
+    if graph is None:
+        return None
+    struct = graph.output_struct
+    if isinstance(struct, Mapping) and len(struct) == len(graph.outputs):
+        return list(struct)
+    return list(model.output_names)
 
 
 def output_names(model: Any, predictions: Any) -> list[str] | None:
@@ -72,6 +91,8 @@ def parts_of(value: Any, names: list[str], what: str) -> list[Any]:
         return [value[n] for n in names]
     if isinstance(value, list | tuple) and len(value) == len(names):
         return list(value)
+    if len(names) == 1 and not isinstance(value, list | tuple):
+        return [value]
     given = f"{len(value)}" if isinstance(value, list | tuple) else "one array"
     raise ValueError(
         f"{what}: the model has {len(names)} outputs, {names}; expected a list or dict with as "
@@ -123,8 +144,8 @@ class OutputLosses:
     """
 
     def __init__(self, given: Any, weights: Any = None) -> None:
-        self._given = map_nested(given, losses.get)
-        self._weights = map_nested(weights, _number)
+        self._given = _one_each(map_nested(given, losses.get), "loss")
+        self._weights = _one_each(map_nested(weights, _number), "loss_weights")
 
     def check(self, names: list[str] | None) -> None:
         """Raise `ValueError` if something is told of an output that doesn't exist."""
@@ -227,6 +248,22 @@ def _unpacked(value: Any) -> Any:
     if isinstance(value, list | tuple) and len(value) == 1:
         return value[0]
     return value
+
+
+def _one_each(given: Any, what: str) -> Any:
+    """Return what is told for several outputs with lists of one opened: ``{'a': ['mse']}``."""
+    if not isinstance(given, Mapping | list | tuple):
+        return given
+    places = given.items() if isinstance(given, Mapping) else enumerate(given)
+    for place, told in places:
+        if isinstance(told, Mapping | list | tuple) and len(told) != 1:
+            raise ValueError(
+                f"{what}: expected one for each output, got {len(told)} for {place!r}; a function "
+                "of (y_true, y_pred) can add several up"
+            )
+    if isinstance(given, Mapping):
+        return {name: _unpacked(told) for name, told in given.items()}
+    return [_unpacked(told) for told in given]
 
 
 def _number(value: Any) -> float | None:

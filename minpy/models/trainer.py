@@ -33,6 +33,7 @@ from minpy.layers.calls import is_shape
 from minpy.models.data_checks import check_counts, check_targets, look_through
 from minpy.models.denormals import flushed_denormals
 from minpy.models.interrupts import BetweenSteps
+from minpy.models.outputs import declared_names
 from minpy.models.predictions import Predictions
 from minpy.models.training_steps import TrainingSteps
 
@@ -455,7 +456,7 @@ class Trainer(TrainingSteps):
     def _outputs_known(self) -> tuple[list[str] | None, list[Any]]:
         """Return the outputs' names and shapes, None where they aren't known."""
         if getattr(self, "_graph", None) is not None:
-            return self.output_names, [tensor.shape for tensor in self.outputs]
+            return declared_names(self), [tensor.shape for tensor in self.outputs]
         shape = self.output_shape
         return None, [shape if is_shape(shape) else None]
 

@@ -120,10 +120,18 @@ class OwnUpdate:
         shape: Sequence[int] = (),
         initializer: Any = "zeros",
         dtype: Any = None,
-        *,
+        aggregation: Any = None,
+        layout: Any = None,
         name: str | None = None,
     ) -> Any:
         """Return a new variable that belongs to no weight: a counter, a product of rates.
+
+        Parameters
+        ----------
+        shape, initializer, dtype, name
+            As for a weight of a layer; float32 by default, float64 beside such weights.
+        aggregation, layout
+            Kept for Keras' sake, which has them for several devices.
 
         Raises
         ------
