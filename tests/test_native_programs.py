@@ -146,6 +146,24 @@ class Residual(Model):
         return self.last(np.maximum(h, -0.5))
 
 
+class Writing(Model):
+    """Writes into arrays that it has computed, through views of them too."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = Dense(6, activation="tanh")
+        self.last = Dense(3)
+
+    def call(self, x, training=False):
+        h = self.first(x)
+        h[:, 0] *= 2.0
+        left = h[:, 1:4]
+        left[:, 0] = left[:, 2] + h[:, 5]
+        left += 0.5
+        h.T[5] = 1.0
+        return self.last(h)
+
+
 def dense(*activation):
     return lambda: Sequential([*(Dense(6, activation=a) for a in activation), Dense(3)])
 
@@ -172,6 +190,7 @@ MODELS = {
         None,
     ),
     "residual": (Residual, "mse", None),
+    "writing": (Writing, "mse", None),
     "flattened": (lambda: Sequential([Flatten(), Dense(4, use_bias=False), Dense(3)]), "mse", None),
 }  # fmt: skip
 

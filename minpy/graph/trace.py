@@ -16,8 +16,19 @@ from minpy.array import is_tracked, ndarray, numpy_value
 from minpy.autograd.trace import Trace, box
 from minpy.primitives import Primitive
 
-__all__ = ["SAME_ELEMENTS", "SymbolTrace", "Untraceable", "count_work", "refuse_reading"]
+__all__ = [
+    "SAME_ELEMENTS",
+    "SymbolTrace",
+    "Untraceable",
+    "count_work",
+    "refuse_reading",
+    "worth_sharing",
+]
 
+
+# Below so many multiplications a step is over sooner on one thread than two threads take to meet
+# at each operation.
+_WORTH_SHARING = 4_000_000
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -74,6 +85,12 @@ def count_work(args: list, ans: Any) -> int:
         return size
     # A product sums over what its second operand has beside one axis of the result's.
     return size * max(1, arrays[1].size // max(arrays[1].shape))
+
+
+def worth_sharing(work: int) -> bool:
+    """Say whether a step with so many multiplications is done sooner by several threads."""
+    # By the size of the work and not by a clock: equal runs give equal bits.
+    return work >= _WORTH_SHARING
 
 
 class SymbolTrace(Trace):

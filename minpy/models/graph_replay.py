@@ -11,21 +11,11 @@ from minpy.aligned import aligned_full
 from minpy.array import as_ndarray, is_tracked, ndarray
 from minpy.autograd.containers import flatten
 from minpy.data.batch import Batch
-from minpy.graph.trace import SymbolTrace
+from minpy.graph.trace import SymbolTrace, worth_sharing
 from minpy.layers.parameter import Parameter
 from minpy.models.flat_buffers import FlatBuffers
 
-__all__ = ["GraphReplay", "check_class_numbers", "worth_sharing"]
-
-# Below so many multiplications a step is over sooner on one thread than two threads take to meet
-# at each operation.
-_WORTH_SHARING = 4_000_000
-
-
-def worth_sharing(work: int) -> bool:
-    """Say whether a step with so many multiplications is done sooner by several threads."""
-    # By the size of the work and not by a clock: equal runs give equal bits.
-    return work >= _WORTH_SHARING
+__all__ = ["GraphReplay", "check_class_numbers"]
 
 
 def check_class_numbers(labels: numpy.ndarray, classes: int) -> None:

@@ -66,7 +66,17 @@ _LABELS = {
 class Value:
     """An array of the program: an input, a constant, or the result of an operation."""
 
-    __slots__ = ("constant", "dtype", "layout", "memory", "origin", "shape", "trace", "turned")
+    __slots__ = (
+        "constant",
+        "dtype",
+        "layout",
+        "memory",
+        "origin",
+        "shape",
+        "source",
+        "trace",
+        "turned",
+    )
 
     def __init__(
         self, trace: ProgramTrace | None, shape: tuple[int, ...], dtype: numpy.dtype
@@ -75,6 +85,7 @@ class Value:
         self.shape = shape
         self.dtype = dtype
         self.memory: numpy.ndarray | None = None  # where it lies, contiguous
+        self.source: numpy.ndarray | None = None  # the array that a constant is a copy of
         self.turned = False  # whether the memory holds the matrix's columns one after the other
         self.layout: Layout | None = None  # how it lies there, where neither by rows nor by columns
         self.constant: numpy.ndarray | None = None
@@ -114,16 +125,19 @@ class ProgramTrace(Trace):
         Input → function that draws its value anew at each run.
     class_numbers
         Input → number of classes, for inputs whose elements are taken as class numbers.
+    memories
+        Of the inputs and draws, in their order.
     work
         Multiplications and elements of all results together.
     """
 
-    __slots__ = ("class_numbers", "draws", "operations", "work")
+    __slots__ = ("class_numbers", "draws", "memories", "operations", "work")
 
     def __init__(self, level: int, token: Any) -> None:
         super().__init__(level, token)
         self.operations: list[Operation] = []
         self.draws: dict[Value, Callable[[], ndarray]] = {}
+        self.memories: list[numpy.ndarray] = []
         self.class_numbers: dict[Value, int] = {}
         self.work = 0
 
@@ -131,6 +145,7 @@ class ProgramTrace(Trace):
         """Return an array that stands for an input that lies in `memory` at each run."""
         value = Value(self, array.shape, array.dtype)
         value.memory, value.turned, value.origin = memory, turned, value
+        self.memories.append(memory)
         return box(array, value)
 
     def draw(self, array: ndarray, again: Callable[[], ndarray]) -> ndarray:
@@ -194,7 +209,7 @@ class ProgramTrace(Trace):
         self.operations.append(Operation(name, given, made, kwargs, kernel, operation.into, host))
         if name in SAME_ELEMENTS and isinstance(given[0], Value):
             made[0].origin = given[0].origin
-        boxed = tuple(box(r, value) for r, value in zip(results, made, strict=True))
+        boxed = tuple(self.boxed(r, value, args) for r, value in zip(results, made, strict=True))
         return boxed if type(ans) is tuple else boxed[0]
 
     def _check_integers(self, operation: Primitive, given: list[Any], host: bool) -> None:
@@ -262,6 +277,7 @@ def constant(array: Any) -> Value:
         value.constant = value.memory = given
     else:
         value.constant = numpy.array(given, FLOAT)
+        value.source = array if isinstance(array, numpy.ndarray) else None
     return value
 
 

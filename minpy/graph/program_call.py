@@ -1,0 +1,160 @@
+"""A traced function as a program of our own, and one more for its derivative."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy
+
+from minpy import random, runtime
+from minpy.array import ndarray, numpy_value, wrap
+from minpy.autograd.reverse import record
+from minpy.autograd.trace import open_trace
+from minpy.graph.call import Call
+from minpy.graph.native import Program, ProgramTrace, aligned, onednn
+from minpy.graph.native.recording import Value
+from minpy.graph.trace import Untraceable, worth_sharing
+
+__all__ = ["ProgramCall"]
+
+_FLOAT = numpy.dtype("float32")
+# Elements of an argument from which it costs less to say where they are than to copy them.
+_WORTH_READING = 30_000
+# Elements of an enclosing array of another dtype that are compared at each call.
+_WORTH_COMPARING = 64
+
+
+class ProgramCall(Call):
+    """A function of float32 arrays, for one signature, as one program; see `Call`."""
+
+    trace_class = ProgramTrace
+
+    def _input(self, trace: ProgramTrace, number: int, value: ndarray) -> ndarray:
+        if value.dtype != _FLOAT:
+            raise Untraceable(f"an argument of {value.dtype}; programs take float32")
+        return trace.input(value.copy(), aligned(value.shape))
+
+    def _compile(self, trace: ProgramTrace, results: list[ndarray]) -> None:
+        for r in results:
+            if r.dtype != _FLOAT:
+                raise Untraceable(f"a result of {r.dtype}; programs give float32")
+        self._shapes = [r.shape for r in results]
+        self._watched = _watched(trace)
+        self._runnable = _Runnable(trace, results)
+        self._backward: dict[tuple, tuple[_Runnable, list[int | None]] | None] = {}
+
+    @property
+    def current(self) -> bool:
+        """Whether the numbers that were read from enclosing arrays are still there."""
+        return all(numpy.array_equal(array, known) for array, known in self._watched)
+
+    def _run(self, *values: numpy.ndarray) -> Any:
+        results = tuple(self._runnable(values))
+        return results if self._several else results[0]
+
+    def _gradients(
+        self, argnums: tuple, values: list[numpy.ndarray], heads: list[numpy.ndarray]
+    ) -> list[numpy.ndarray]:
+        try:
+            back = self._backward[argnums]
+        except KeyError:
+            try:
+                back = self._trace_back(argnums, values)
+            except Untraceable:  # it reads numbers that the function itself doesn't
+                back = None
+            self._backward[argnums] = back
+        if back is None:
+            found = self._differentiated(argnums, [wrap(v) for v in values], map(wrap, heads))
+            gradients = [None if g is None else numpy_value(g) for g in found]
+        else:
+            runnable, places = back
+            results = runnable([*values, *heads])
+            gradients = [None if p is None else results[p] for p in places]
+        return [
+            numpy.zeros_like(values[i]) if g is None else g
+            for i, g in zip(argnums, gradients, strict=True)
+        ]
+
+    def _differentiated(self, argnums: tuple, inputs: list[ndarray], heads: Any) -> list[Any]:
+        """Run the function and its derivative by some of its inputs; None where there is none."""
+        count = sum(self._arrays)
+
+        def called(wanted: list[ndarray]) -> list[ndarray]:
+            given = list(inputs)
+            for i, a in zip(argnums, wanted, strict=True):
+                given[i] = a
+            drawn = iter(given[count:])
+            with random.observed(lambda array, again: next(drawn)), random.rehearsal():
+                outputs, _ = self._called(given[:count])
+            return [
+                out
+                for out, place in zip(outputs, self._places, strict=True)
+                if isinstance(place, int)
+            ]
+
+        _, tape = record(called, [inputs[i] for i in argnums])
+        return tape.back(list(heads), once=True)
+
+    def _trace_back(self, argnums: tuple, values: list) -> tuple[_Runnable, list[int | None]]:
+        """Make the program of the gradients by some of the arguments."""
+        with open_trace(ProgramTrace) as trace:
+            inputs = [trace.input(wrap(v.copy()), aligned(v.shape)) for v in values]
+            ones = [numpy.ones(shape, "float32") for shape in self._shapes]
+            heads = [trace.input(wrap(one), aligned(one.shape)) for one in ones]
+            gradients = self._differentiated(argnums, inputs, heads)
+            results = [g for g in gradients if g is not None]
+            numbers = iter(range(len(results)))
+            places = [None if g is None else next(numbers) for g in gradients]
+            return _Runnable(trace, results), places
+
+
+class _Runnable:
+    """A program that is given its inputs and gives its results, in one thread at a time."""
+
+    def __init__(self, trace: ProgramTrace, results: list[ndarray]) -> None:
+        if trace.class_numbers:
+            raise Untraceable("class numbers among its arguments")
+        shared = worth_sharing(trace.work)
+        if shared and onednn.library() is None and runtime.installed():
+            raise Untraceable("it is large, and there is no oneDNN for programs")
+        self._memories = trace.memories
+        with runtime.one_thread(not shared):
+            self._program = Program(trace, results, [None] * len(results), shared)
+        self._alone = self._program.has_threads and not shared
+        self._elsewhere = [
+            m.size >= _WORTH_READING and self._program.reads_anywhere(m) for m in self._memories
+        ]
+        self._lock = threading.Lock()
+
+    def __call__(self, values: Any) -> list[numpy.ndarray]:
+        program = self._program
+        with self._lock:
+            for memory, value, elsewhere in zip(
+                self._memories, values, self._elsewhere, strict=True
+            ):
+                if elsewhere and value.flags.c_contiguous:
+                    program.read_from(memory, value.ctypes.data)
+                    continue
+                memory[...] = value
+                if elsewhere:
+                    program.read_from(memory, memory.ctypes.data)
+            if self._alone:
+                with runtime.one_thread():
+                    program.run()
+            else:
+                program.run()
+            return [r.copy() for r in program.results]
+
+
+def _watched(trace: ProgramTrace) -> list[tuple[numpy.ndarray, numpy.ndarray]]:
+    """Return the enclosing arrays that the program has copies of, beside what they were."""
+    found: dict[int, tuple[numpy.ndarray, numpy.ndarray]] = {}
+    for operation in trace.operations:
+        for value in operation.given:
+            if not isinstance(value, Value) or value.source is None:
+                continue
+            if value.source.size > _WORTH_COMPARING:
+                raise Untraceable(f"an enclosing array of {value.source.dtype}")
+            found[id(value.source)] = value.source, value.source.copy()
+    return list(found.values())
