@@ -39,6 +39,7 @@ __all__ = [
     "holds_arrays",
     "is_captured",
     "is_tracked",
+    "makes_array_of_ours",
     "ndarray",
     "numpy_value",
     "read_value",
@@ -524,13 +525,16 @@ def as_ndarray(
         return array if dtype is None or array.dtype == dtype else array.astype(dtype)
     elif hasattr(value, "__minpy_array__"):
         return as_ndarray(value.__minpy_array__(), dtype)
-    elif _array_of_ours(value):
-        return as_ndarray(value.__array__(), dtype)
     elif isinstance(value, list | tuple) and holds_arrays(value):
         stacked = registry["stack"](*[as_ndarray(v) for v in value])
         return stacked if dtype is None else stacked.astype(dtype)
     else:
-        data = numpy.asarray(value, dtype)
+        try:
+            data = numpy.asarray(value, dtype)
+        except ValueError:
+            if not makes_array_of_ours(value):
+                raise
+            return as_ndarray(value.__array__(), dtype)
         if dtype is None and weak and settings.narrows and not hasattr(value, "dtype"):
             if data.dtype == _FLOAT64:
                 data = data.astype(settings.float_dtype)
@@ -544,7 +548,7 @@ def as_ndarray(
     return from_numpy(data, context or current_context())
 
 
-def _array_of_ours(value: Any) -> bool:
+def makes_array_of_ours(value: Any) -> bool:
     """Say whether a class of the user's makes minpy arrays of itself, which NumPy won't take."""
     kind = type(value)
     if kind in _BUILT_IN or not hasattr(kind, "__array__") or isinstance(value, type):

@@ -172,6 +172,7 @@ def test_a_class_may_make_minpy_arrays_of_itself():
     assert np.asarray(Temperatures()).tolist() == [1, 2]
     assert np.add(Temperatures(), 1).tolist() == [2, 3]
     assert np.array(Temperatures(), dtype="int32").dtype == "int32"
+    assert np.intersect1d(Temperatures(), [2, 3]).tolist() == [2]
 
 
 # --- classes that answer for themselves -----------------------------------------------------------

@@ -18,13 +18,20 @@ from typing import Any
 
 import numpy
 
-from minpy.array import as_ndarray, from_numpy, is_tracked, ndarray, read_value
+from minpy.array import (
+    as_ndarray,
+    from_numpy,
+    is_tracked,
+    makes_array_of_ours,
+    ndarray,
+    read_value,
+)
 from minpy.context import CPU, Context
 from minpy.errors import NoDerivativeError, PolicyError
 from minpy.inplace import is_free, overwrite
 from minpy.numpy.signatures import signature_of
 from minpy.policy import state as policy_state
-from minpy.primitives import Primitive, default_precision, link_view, registry
+from minpy.primitives import _PLAIN, Primitive, default_precision, link_view, registry
 
 __all__ = ["Fallback", "arrays_in", "by_path", "leaves", "operands", "plain", "reach", "wrapped"]
 
@@ -56,6 +63,8 @@ def plain(value: Any) -> Any:
         return kind(plain(part) for part in value)
     if kind is dict:
         return {name: plain(part) for name, part in value.items()}
+    if kind not in _PLAIN and makes_array_of_ours(value):
+        return plain(value.__array__())
     return value
 
 

@@ -514,6 +514,8 @@ class _Methods:
         As in NumPy the array must have its memory to itself. With ``refcheck=False`` views of it
         keep the memory that it had.
         """
+        if not isinstance(refcheck, int):
+            raise TypeError(f"resize: expected refcheck True or False, got {refcheck!r}")
         value = None if is_tracked(self) or is_captured(self) else self._np
         if value is None:
             raise ValueError(
