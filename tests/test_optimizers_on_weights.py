@@ -276,3 +276,36 @@ def test_weights_of_two_dtypes_are_told_before_anything_changes():
     layer.build((None, 2))
     with pytest.raises(TypeError, match="one dtype, got float32"):
         optimizers.SGD().apply([numpy.ones(2)] * 2, layer.trainable_weights)
+
+
+def test_learning_rate_and_steps_are_numbers_that_can_be_assigned():
+    optimizer = optimizers.SGD(0.5)
+    rate, steps = optimizer.learning_rate, optimizer.iterations
+    assert (rate, repr(rate), rate * 2, float(rate)) == (0.5, "0.5", 1.0, 0.5)
+    rate.assign(0.25)
+    assert optimizer.learning_rate == rate.value == rate.numpy() == 0.25
+    rate.assign_sub(0.125)
+    assert optimizer.learning_rate == 0.125
+    steps.assign_add(3)
+    assert optimizer.iterations == 3 == int(optimizer.iterations.numpy())
+    assert isinstance(optimizer.iterations, int)
+    assert type(optimizer.get_config()["learning_rate"]) is float
+    for copied in (copy.deepcopy(rate), pickle.loads(pickle.dumps(rate))):
+        assert type(copied) is float
+    with pytest.raises(ValueError, match="finite number"):
+        optimizer.learning_rate.assign(-1.0)
+
+
+def test_what_a_schedule_says_cannot_be_assigned():
+    optimizer = optimizers.SGD(optimizers.schedules.ExponentialDecay(0.5, 1, 0.5))
+    optimizer.iterations.assign(1)
+    assert optimizer.learning_rate.numpy() == 0.25
+    with pytest.raises(TypeError, match="schedule"):
+        optimizer.learning_rate.assign(0.1)
+
+
+def test_state_variables_compare_by_value():
+    optimizer = optimizers.SGD(0.5)
+    assert optimizer.variables[0] == 0
+    assert optimizer.variables[1] == 0.5
+    assert optimizer.variables[1] != 0.25

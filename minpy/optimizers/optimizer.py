@@ -25,6 +25,7 @@ from minpy.optimizers.norms import norm, shorten
 from minpy.optimizers.on_weights import OnWeights
 from minpy.optimizers.own_update import OwnUpdate
 from minpy.optimizers.race import Race
+from minpy.optimizers.readings import Count, Rate
 from minpy.optimizers.rules import Rule, rules, with_average
 from minpy.optimizers.schedules.schedule import LearningRateSchedule
 
@@ -198,21 +199,27 @@ class Optimizer(OwnUpdate, OnWeights):
     @property
     def iterations(self) -> int:
         """Steps done: the batches, or so many times fewer where gradients are accumulated."""
-        every = self.gradient_accumulation_steps
-        return self.batches // every if every else self.batches
+        return Count(self._steps_done(), self)
 
     @iterations.setter
     def iterations(self, value: int) -> None:
         self.batches = int(value) * (self.gradient_accumulation_steps or 1)
 
+    def _steps_done(self) -> int:
+        every = self.gradient_accumulation_steps
+        return self.batches // every if every else self.batches
+
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next step; set it to a number, or to a schedule."""
+        return Rate(self._rate(), self)
+
+    def _rate(self) -> float:
         rate = self._learning_rate
         if isinstance(rate, float):
             return rate
         if isinstance(rate, LearningRateSchedule):
-            return float(rate(self.iterations))
+            return float(rate(self._steps_done()))
         return float(rate())
 
     @learning_rate.setter
@@ -454,7 +461,7 @@ class Optimizer(OwnUpdate, OnWeights):
         layout = self._layout_of(segments)
         if self.loss_scale_factor is not None:
             scale = scale / self.loss_scale_factor
-        done = self.iterations
+        done = self._steps_done()
         every = self.gradient_accumulation_steps
         keep = None if not self.use_ema else self.ema_momentum if done else 0.0
         if every and (self.batches + 1) % every:
@@ -463,7 +470,7 @@ class Optimizer(OwnUpdate, OnWeights):
             accumulated += g if scale == 1.0 else g * self._computed(scale)
             averaged = False
         else:
-            rate = self.learning_rate
+            rate = self._rate()
             scalars = self.scalars(rate, done + 1)
             # Nothing before this line changes anything.
             self._fill(w)
@@ -593,7 +600,7 @@ class Optimizer(OwnUpdate, OnWeights):
 
     def get_state(self) -> dict[str, Any]:
         """Return what, with the slots, training goes on from; JSON can hold it."""
-        state: dict[str, Any] = {"iterations": self.iterations}
+        state: dict[str, Any] = {"iterations": self._steps_done()}
         if self.gradient_accumulation_steps:
             state["batches"] = self.batches
         if isinstance(self._learning_rate, float):
