@@ -14,7 +14,7 @@ import minpy.numpy as np
 from minpy import random
 from minpy.graph import native
 from minpy.graph.program_call import ProgramCall
-from minpy.layers.functions import dropout
+from minpy.layers.functions import dropout, softmax_cross_entropy
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="numba is missing")
 
@@ -163,6 +163,53 @@ def test_writes_through_views_count():
     found = minpy.grad(lambda x: np.sum(compiled(x) * weights))(x)
     expected = minpy.grad(lambda x: np.sum(f(x) * weights))(x)
     numpy.testing.assert_array_equal(found.asnumpy(), expected.asnumpy())
+
+
+def test_class_numbers_may_be_arguments():
+    def loss(w, x, labels):
+        return np.mean(softmax_cross_entropy(x @ w, labels))
+
+    compiled = minpy.jit(minpy.value_and_grad(loss))
+    outside = minpy.value_and_grad(minpy.jit(loss))
+    w, x = some(4, 3), some(5, 4)
+    for labels in ([0, 1, 2, 1, 0], [2, 2, 0, 1, 1]):
+        expected = minpy.value_and_grad(loss)(w, x, np.array(labels))
+        for f in (compiled, outside):
+            found = f(w, x, np.array(labels))
+            numpy.testing.assert_allclose(float(found[0]), float(expected[0]), rtol=1e-6)
+            numpy.testing.assert_allclose(
+                found[1].asnumpy(), expected[1].asnumpy(), rtol=1e-5, atol=1e-7
+            )
+    assert type(traced(compiled)) is ProgramCall
+    for wrong in ([0, 1, 3, 0, 0], [0, -1, 0, 0, 0]):
+        try:
+            expected = minpy.value_and_grad(loss)(w, x, np.array(wrong))
+        except Exception as error:
+            for f in (compiled, outside):
+                with pytest.raises(type(error)):
+                    f(w, x, np.array(wrong))
+        else:
+            found = compiled(w, x, np.array(wrong))
+            numpy.testing.assert_allclose(float(found[0]), float(expected[0]), rtol=1e-6)
+
+
+def test_whole_numbers_that_float32_has_not_are_compared_as_they_are():
+    compiled = minpy.jit(lambda x, i: np.where(i > 2**24, x, 0.0))
+    x = np.ones(2)
+    assert compiled(x, np.array([5, 6])).tolist() == [0.0, 0.0]
+    assert compiled(x, np.array([2**24, 2**24 + 1])).tolist() == [0.0, 1.0]
+    assert compiled(x, np.array([-(2**40), 2**40])).tolist() == [0.0, 1.0]
+
+
+def test_boolean_arguments():
+    compiled = minpy.jit(lambda x, mask: np.sum(np.where(mask, x, 2.0)))
+    x = some(3)
+    for mask in ([True, False, True], [False, False, True]):
+        found = compiled(x, np.array(mask))
+        expected = numpy.where(mask, x.asnumpy(), 2.0).sum()
+        numpy.testing.assert_allclose(float(found), expected, rtol=1e-6)
+        slope = minpy.grad(compiled)(x, np.array(mask))
+        assert slope.tolist() == numpy.array(mask, float).tolist()
 
 
 def test_nothing_of_mxnet_is_needed():

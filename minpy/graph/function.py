@@ -47,9 +47,10 @@ def jit(function: Callable[..., Any]) -> Jitted:
     -----
     There is a program or a graph for each signature: shapes, dtypes, and values of what is no
     array. Arrays of the enclosing scope are seen as they are in memory; one that is rebound to
-    another array is not, and one between brackets is read once. Derivatives of the first order are compiled too; those of higher order,
-    and forward mode, run operation by operation. ``jit(grad(f))`` is one program, and faster than
-    ``grad(jit(f))``, whose pass back computes `f` again.
+    another array is not, and one between brackets is read once. Derivatives of the first order are
+    compiled too; those of higher order, and forward mode, run operation by operation.
+    ``jit(grad(f))`` is one program, and faster than ``grad(jit(f))``, whose pass back computes `f`
+    again.
 
     Examples
     --------

@@ -25,14 +25,18 @@ _WORTH_READING = 30_000
 _WORTH_COMPARING = 64
 
 
+# The whole numbers up to here are float32's.
+_WHOLE = 2**24
+
+
 class ProgramCall(Call):
-    """A function of float32 arrays, for one signature, as one program; see `Call`."""
+    """A function of one signature as one program, which computes in float32; see `Call`."""
 
     trace_class = ProgramTrace
 
     def _input(self, trace: ProgramTrace, number: int, value: ndarray) -> ndarray:
-        if value.dtype != _FLOAT:
-            raise Untraceable(f"an argument of {value.dtype}; programs take float32")
+        if value.dtype != _FLOAT and value.dtype.kind not in "iub":
+            raise Untraceable(f"an argument of {value.dtype}; programs compute in float32")
         return trace.input(value.copy(), aligned(value.shape))
 
     def _compile(self, trace: ProgramTrace, results: list[ndarray]) -> None:
@@ -50,8 +54,19 @@ class ProgramCall(Call):
         return all(numpy.array_equal(array, known) for array, known in self._watched)
 
     def _run(self, *values: numpy.ndarray) -> Any:
-        results = tuple(self._runnable(values))
-        return results if self._several else results[0]
+        if self._runnable.takes(values):
+            results = self._runnable(values)
+        else:  # which raises the error that belongs to it
+            results = [numpy_value(r) for r in self._results([wrap(v) for v in values])]
+        return tuple(results) if self._several else results[0]
+
+    def _results(self, inputs: list[ndarray]) -> list[ndarray]:
+        """Call the function itself on arguments and draws; leave out constant results."""
+        count = sum(self._arrays)
+        drawn = iter(inputs[count:])
+        with random.observed(lambda array, again: next(drawn)), random.rehearsal():
+            outputs, _ = self._called(inputs[:count])
+        return [r for r, place in zip(outputs, self._places, strict=True) if isinstance(place, int)]
 
     def _gradients(
         self, argnums: tuple, values: list[numpy.ndarray], heads: list[numpy.ndarray]
@@ -64,7 +79,7 @@ class ProgramCall(Call):
             except Untraceable:  # it reads numbers that the function itself doesn't
                 back = None
             self._backward[argnums] = back
-        if back is None:
+        if back is None or not back[0].takes(values):
             found = self._differentiated(argnums, [wrap(v) for v in values], map(wrap, heads))
             gradients = [None if g is None else numpy_value(g) for g in found]
         else:
@@ -78,20 +93,12 @@ class ProgramCall(Call):
 
     def _differentiated(self, argnums: tuple, inputs: list[ndarray], heads: Any) -> list[Any]:
         """Run the function and its derivative by some of its inputs; None where there is none."""
-        count = sum(self._arrays)
 
         def called(wanted: list[ndarray]) -> list[ndarray]:
             given = list(inputs)
             for i, a in zip(argnums, wanted, strict=True):
                 given[i] = a
-            drawn = iter(given[count:])
-            with random.observed(lambda array, again: next(drawn)), random.rehearsal():
-                outputs, _ = self._called(given[:count])
-            return [
-                out
-                for out, place in zip(outputs, self._places, strict=True)
-                if isinstance(place, int)
-            ]
+            return self._results(given)
 
         _, tape = record(called, [inputs[i] for i in argnums])
         return tape.back(list(heads), once=True)
@@ -113,12 +120,13 @@ class _Runnable:
     """A program that is given its inputs and gives its results, in one thread at a time."""
 
     def __init__(self, trace: ProgramTrace, results: list[ndarray]) -> None:
-        if trace.class_numbers:
-            raise Untraceable("class numbers among its arguments")
         shared = worth_sharing(trace.work)
         if shared and onednn.library() is None and runtime.installed():
             raise Untraceable("it is large, and there is no oneDNN for programs")
         self._memories = trace.memories
+        at = {id(m): i for i, m in enumerate(trace.memories)}
+        # Which inputs are class numbers, and of how many classes.
+        self._classes = [(at[id(v.memory)], n) for v, n in trace.class_numbers.items()]
         with runtime.one_thread(not shared):
             self._program = Program(trace, results, [None] * len(results), shared)
         self._alone = self._program.has_threads and not shared
@@ -127,13 +135,20 @@ class _Runnable:
         ]
         self._lock = threading.Lock()
 
+    def takes(self, values: Any) -> bool:
+        """Say whether whole numbers among the inputs are float32's, and those of classes exist."""
+        for v in values:
+            if v.dtype.kind in "iu" and v.size and not -_WHOLE <= v.min() <= v.max() <= _WHOLE:
+                return False
+        return all(values[i].min() >= 0 and values[i].max() < n for i, n in self._classes)
+
     def __call__(self, values: Any) -> list[numpy.ndarray]:
         program = self._program
         with self._lock:
             for memory, value, elsewhere in zip(
                 self._memories, values, self._elsewhere, strict=True
             ):
-                if elsewhere and value.flags.c_contiguous:
+                if elsewhere and value.dtype == _FLOAT and value.flags.c_contiguous:
                     program.read_from(memory, value.ctypes.data)
                     continue
                 memory[...] = value
