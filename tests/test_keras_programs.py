@@ -223,3 +223,39 @@ def test_handwriting_is_trained_by_a_layer_that_adds_the_ctc_loss():
     reader = keras.Model(model.inputs[0], model.get_layer("logits").output)
     decoded, _ = ops.ctc_decode(reader.predict(data["image"], verbose=0), np.full(16, 12))
     assert decoded.shape == (1, 16, 12)
+
+
+def test_a_target_network_is_a_clone_that_follows_slowly():
+    def first(x):
+        return ops.transpose(x, (0, 2, 3, 1))
+
+    network = keras.Sequential(
+        [
+            keras.Input((4, 8, 8)),
+            layers.Lambda(lambda x: first(x), output_shape=(8, 8, 4)),
+            layers.Conv2D(4, 3, strides=2, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(3),
+        ]
+    )
+    target = keras.models.clone_model(network)
+    target.set_weights(network.get_weights())
+    states = RANDOM.rand(8, 4, 8, 8).astype("float32")
+    actions, rewards = RANDOM.randint(0, 3, 8), RANDOM.rand(8)
+    wanted = rewards + 0.9 * ops.amax(target.predict(states, verbose=0), axis=1)
+    chosen = ops.one_hot(actions, 3)
+    optimizer = keras.optimizers.Adam(0.01, clipnorm=1.0)
+    huber = keras.losses.Huber()
+    losses = []
+    for _ in range(20):
+        loss, gradients = network.value_and_gradients(
+            lambda: huber(wanted, ops.sum(ops.multiply(network(states), chosen), axis=1))
+        )
+        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+        losses.append(float(loss))
+    assert losses[-1] < losses[0] / 2
+    before = target.get_weights()
+    for slow, fast in zip(target.variables, network.variables, strict=True):
+        slow.assign(fast * 0.25 + slow * 0.75)
+    for old, new, fast in zip(before, target.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_allclose(new, 0.25 * fast + 0.75 * old, rtol=1e-5, atol=1e-7)

@@ -7,6 +7,7 @@ from typing import Any
 
 from minpy.autograd.containers import flatten
 from minpy.layers.core.input_layer import InputLayer
+from minpy.layers.core.lambda_layer import Lambda
 from minpy.layers.layer import Layer
 from minpy.layers.symbolic import KerasTensor
 
@@ -93,6 +94,8 @@ def _copier(clone_function: Any, recursive: bool) -> Callable[[Layer], Layer]:
 
 
 def _copy(layer: Layer) -> Layer:
+    if type(layer) is Lambda:
+        return layer.clone()
     if _needs_custom(layer):
         return type(layer).from_config(layer.get_config())
     from minpy.layers.serialization import deserialize, serialize

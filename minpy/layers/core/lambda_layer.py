@@ -83,6 +83,12 @@ class Lambda(Layer):
         map_shapes(shapes.append, input_shape)
         return (shapes[0][0], *((shape,) if isinstance(shape, int) else shape))
 
+    def clone(self) -> Lambda:
+        """Return an equal layer with the same functions, which need no name for that."""
+        return type(self)(
+            self.function, self._given_shape, self.mask, self.arguments, **super().get_config()
+        )
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer; functions by their names."""
         config = super().get_config()
