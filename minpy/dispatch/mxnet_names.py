@@ -1,14 +1,15 @@
 """What ``minpy.numpy`` of 0.3.4 had beyond NumPy of today.
 
-Statistics of operations, MXNet's names, and names that NumPy 1.24 removed, such as ``np.int``.
+Statistics of operations, MXNet's operators, and names that NumPy 1.24 removed, such as ``np.int``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from minpy import runtime
 from minpy.array import as_ndarray, ndarray, numpy_value
-from minpy.dispatch import policy
+from minpy.dispatch import mxnet_operators, policy
 from minpy.policy import current_policy, reset_operation_counts, set_global_policy
 
 __all__ = [
@@ -28,6 +29,8 @@ def find(name: str) -> Any:
     """Return what a name of ``minpy.numpy`` stood for in 0.3.4, or None."""
     if name in __all__ and name != "find":
         return globals()[name]
+    if name in mxnet_operators.NAMES and runtime.available():
+        return mxnet_operators.operator(name)
     return _REMOVED.get(name)
 
 
