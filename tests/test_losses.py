@@ -16,6 +16,8 @@ import minpy
 import minpy.numpy as np
 from minpy import losses
 from minpy.errors import ShapeError
+from minpy.layers import Dense
+from minpy.models import Sequential
 
 EXPECTED = json.loads(pathlib.Path(__file__).with_name("keras_values.json").read_text())["losses"]
 SAMPLEWISE = [case for case in EXPECTED if "none" in case[3]]
@@ -264,3 +266,29 @@ def test_arguments_stand_where_keras_has_them():
         "axis": -1,
     }
     assert losses.Huber(0.5, "sum").options == {"delta": 0.5}
+
+
+@pytest.mark.parametrize("name", ["crossentropy", "ce"])
+@pytest.mark.parametrize("jit", [True, False])
+def test_crossentropy_means_the_one_that_the_shapes_say(name, jit):
+    x = numpy.cos(numpy.arange(24.0)).reshape(8, 3).astype("float32")
+    labels = numpy.arange(8) % 4
+    cases = [
+        (1, "sigmoid", (labels > 1).astype("float32"), "binary_crossentropy"),
+        (4, "softmax", labels, "sparse_categorical_crossentropy"),
+        (4, "softmax", labels[:, None], "sparse_categorical_crossentropy"),
+        (4, "softmax", numpy.eye(4, dtype="float32")[labels], "categorical_crossentropy"),
+    ]
+    for units, activation, y, meant in cases:
+        logs = []
+        for loss in (name, meant):
+            minpy.random.seed(0)
+            model = Sequential([Dense(units, activation=activation)])
+            model.compile("sgd", loss, metrics=[loss], jit=jit)
+            model.fit(x, y, verbose=0, shuffle=False, epochs=2)
+            logs.append(list(model.evaluate(x, y, verbose=0)))
+        numpy.testing.assert_allclose(logs[0], logs[1], rtol=1e-6)
+    model = Sequential([Dense(2, activation="softmax")])
+    model.compile("sgd", name, jit=jit)
+    with pytest.raises(ValueError, match="expected class numbers from 0 to 1"):
+        model.fit(x, labels, verbose=0)

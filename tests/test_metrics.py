@@ -318,3 +318,32 @@ def test_weights_that_fit_no_sample_are_an_error():
 def test_a_wrong_argument_is_named(make, text):
     with pytest.raises(ValueError, match=text):
         make()
+
+
+def test_f_scores_take_one_weight_for_all_and_one_for_each_class():
+    y = numpy.array([[1, 0], [0, 1], [1, 1]])
+    p = numpy.array([[0.9, 0.2], [0.8, 0.7], [0.3, 0.9]])
+    weights = numpy.array([[1.0, 2.0], [3.0, 1.0], [2.0, 2.0]])
+    plain, same, each = (metrics.F1Score(threshold=0.5) for _ in range(3))
+    plain.update_state(y, p)
+    same.update_state(y, p, 0.5)
+    each.update_state(y, p, weights)
+    numpy.testing.assert_allclose(same.result(), plain.result())
+    expected = []
+    for column in range(2):
+        w, t, q = weights[:, column], y[:, column], p[:, column] > 0.5
+        right = (w * t * q).sum()
+        expected.append(2 * right / (2 * right + (w * (1 - t) * q).sum() + (w * t * ~q).sum()))
+    numpy.testing.assert_allclose(each.result(), expected)
+
+
+@pytest.mark.parametrize("told", [{"beta": None}, {"beta": "1"}, {"beta": 0}, {"beta": True}])
+def test_f_scores_want_a_positive_number(told):
+    with pytest.raises(ValueError, match="beta > 0"):
+        metrics.FBetaScore(**told)
+
+
+@pytest.mark.parametrize("threshold", ["0.5", 2, 0, True])
+def test_f_scores_want_a_threshold_that_probabilities_can_pass(threshold):
+    with pytest.raises(ValueError, match="above 0 and at most 1"):
+        metrics.F1Score(threshold=threshold)

@@ -20,6 +20,7 @@ from minpy.losses.crossentropy import (
     categorical_crossentropy,
     categorical_focal_crossentropy,
     categorical_generalized_cross_entropy,
+    crossentropy,
     kl_divergence,
     poisson,
     sparse_categorical_crossentropy,
@@ -114,7 +115,8 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Any
     Parameters
     ----------
     identifier
-        A name, a configuration as `serialize` returns it, a `Loss`, a loss class, or a function of
+        A name (``'crossentropy'`` and ``'ce'`` choose theirs by the shapes), a configuration as
+        `serialize` returns it, a `Loss`, a loss class, or a function of
         ``(y_true, y_pred)`` that returns a loss for each sample.
     custom_objects
         Classes and functions of your own, by name.
@@ -130,6 +132,8 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Any
     >>> get('mse')
     MeanSquaredError(name='mean_squared_error', reduction='sum_over_batch_size')
     """
+    if isinstance(identifier, str) and identifier.lower() in ("ce", "crossentropy"):
+        return FunctionLoss(crossentropy)
     return _as_loss(_table.get(identifier, custom_objects))
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
     "categorical_generalized_cross_entropy",
+    "crossentropy",
     "kl_divergence",
     "poisson",
     "sparse_categorical_crossentropy",
@@ -471,3 +472,46 @@ BinaryCrossentropy = loss_class(binary_crossentropy, "BinaryCrossentropy")
 BinaryFocalCrossentropy = loss_class(binary_focal_crossentropy, "BinaryFocalCrossentropy")
 KLDivergence = loss_class(kl_divergence, "KLDivergence")
 Poisson = loss_class(poisson, "Poisson")
+
+
+# --- 'crossentropy' -------------------------------------------------------------------------------
+
+
+def _by_shape(true: tuple[int | None, ...], predicted: tuple[int | None, ...]) -> Any:
+    """Return the function that 'crossentropy' means for targets and predictions of these shapes."""
+    if len(predicted) < 2 or predicted[-1] == 1:
+        return binary_crossentropy
+    if len(true) < len(predicted) or true[-1] == 1:
+        return sparse_categorical_crossentropy
+    return categorical_crossentropy
+
+
+def crossentropy(y_true: Any, y_pred: Any) -> Any:
+    """Cross-entropy of probabilities: binary, categorical or sparse, as the shapes say.
+
+    Binary for one output a sample, sparse for labels, categorical for one-hot rows: what
+    ``compile`` understands by ``'crossentropy'`` and ``'ce'``.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        As of the function that is meant.
+
+    Examples
+    --------
+    >>> import minpy.numpy as np
+    >>> crossentropy(np.array([1]), np.array([[0.25, 0.75]]))
+    array([0.288])
+    """
+    y_true, y_pred = as_ndarray(y_true), as_ndarray(y_pred)
+    return _by_shape(y_true.shape, y_pred.shape)(y_true, y_pred)
+
+
+def _check_by_shape(y_true: numpy.ndarray, shape: tuple | None) -> None:
+    if shape is not None:
+        check = getattr(_by_shape(y_true.shape, shape), "check_targets", None)
+        if check is not None:
+            check(y_true, shape)
+
+
+crossentropy.check_targets = _check_by_shape

@@ -14,6 +14,7 @@ from minpy.losses import (
     categorical_crossentropy,
     categorical_focal_crossentropy,
     categorical_hinge,
+    crossentropy,
     hinge,
     huber,
     kl_divergence,
@@ -200,6 +201,8 @@ def get(
         if y_true_shape is None or y_pred_shape is None:
             return AccuracyByShape(identifier)
         return kind_of_accuracy(y_true_shape, y_pred_shape)(identifier)
+    if isinstance(identifier, str) and identifier.lower() in ("ce", "crossentropy"):
+        return MeanMetricWrapper(crossentropy, identifier)
     return _as_metric(_table.get(identifier, custom_objects))
 
 

@@ -52,11 +52,13 @@ class FBetaScore(Metric):
                 f"{type(self).__name__}: expected average to be None, 'micro', 'macro' or "
                 f"'weighted', got {average!r}"
             )
-        if beta <= 0:
-            raise ValueError(f"{type(self).__name__}: expected beta > 0, got {beta}")
-        if threshold is not None and not 0 < threshold <= 1:
+        if not isinstance(beta, float | int) or isinstance(beta, bool) or not beta > 0:
+            raise ValueError(f"{type(self).__name__}: expected a number beta > 0, got {beta!r}")
+        number = isinstance(threshold, float | int) and not isinstance(threshold, bool)
+        if threshold is not None and not (number and 0 < threshold <= 1):
             raise ValueError(
-                f"{type(self).__name__}: expected threshold above 0 and at most 1, got {threshold}"
+                f"{type(self).__name__}: expected a threshold above 0 and at most 1, or None, got "
+                f"{threshold!r}"
             )
         self.average = average
         self.beta = beta
@@ -76,7 +78,8 @@ class FBetaScore(Metric):
             positive = y_pred > self.threshold
         true = y_true.astype(numpy.float64)
         positive = positive.astype(numpy.float64)
-        weights = 1.0 if sample_weight is None else value_of(sample_weight)[:, None]
+        weights = numpy.ones(()) if sample_weight is None else value_of(sample_weight)
+        weights = weights[:, None] if weights.ndim == 1 else weights
         axis = None if self.average == "micro" else 0
         self.true_positives = self.true_positives + (weights * positive * true).sum(axis)
         self.false_positives = self.false_positives + (weights * positive * (1 - true)).sum(axis)
