@@ -493,3 +493,10 @@ def test_a_product_of_another_shape_can_t_be_written_to_its_first_factor(left, r
         with pytest.raises(ValueError, match="matmul"):
             x @= xp.ones(right)
         assert x.tolist() == numpy.ones(left).tolist()
+
+
+def test_masks_go_into_a_masked_array_given_as_out():
+    first = numpy.ma.array([1.0, 2.0], mask=[True, False])
+    out = numpy.ma.zeros(2)
+    assert np.add(first, first, out=out) is out
+    assert out.mask.tolist() == [True, False] and out[1] == 4

@@ -179,7 +179,11 @@ class Fallback(Primitive):
         outs = outs if type(outs) is tuple else (outs,)
         written = any(type(o) is ndarray for o in outs)
         if written:
-            del kwargs["out"]
+            # Where the memory is needed as it is, the function writes to a copy of it.
+            spare = tuple(
+                read_value(o).copy() if type(o) is ndarray and not is_free(o) else o for o in outs
+            )
+            kwargs["out"] = spare if type(kwargs["out"]) is tuple else spare[0]
         arrays = list(arrays_in((args, kwargs)))
         result = self.kernel(*plain(args), **plain(kwargs))
         self.ran_numpy += 1
@@ -192,8 +196,8 @@ class Fallback(Primitive):
         if written:
             results = result if type(result) is tuple else (result,)
             made = tuple(
-                wrapped(r, CPU) if o is None else overwrite(o, as_ndarray(r), by=self.name)
-                for o, r in zip(outs, results, strict=True)
+                wrapped(r, CPU) if o is None else o if s is o else overwrite(o, as_ndarray(s))
+                for o, s, r in zip(outs, spare, results, strict=True)
             )
             return made if type(result) is tuple else made[0]
         if result is numpy.ma.nomask and self.name in _RETURN_MASKS:

@@ -119,7 +119,9 @@ class Function(Primitive):
 
     def _written(self, out: Any, args: tuple, kwargs: dict) -> Any:
         """Return `out` after NumPy, which knows what shapes and dtypes will do, has written it."""
-        self.kernel(*plain(self._arrays(args)), out=plain(out), **plain(kwargs))
+        if not any(isinstance(a, MaskedArray) for a in args):  # which NumPy knows
+            args = self._arrays(args)
+        self.kernel(*plain(args), out=plain(out), **plain(kwargs))
         self.ran_numpy += 1
         return out[0] if type(out) is tuple and len(out) == 1 else out
 
