@@ -260,7 +260,7 @@ def causes() -> dict[str, str]:
     for line in CAUSES.read_text().splitlines():
         if line.startswith("# "):
             cause = line[2:]
-        elif line.strip():
+        elif line and not line.startswith("## "):
             found[line.strip()] = cause
     return found
 
