@@ -8,6 +8,8 @@ import threading
 
 import numpy
 import pytest
+from hypothesis import given, settings
+from test_inplace import run, steps
 
 import minpy
 import minpy.numpy as np
@@ -210,6 +212,37 @@ def test_boolean_arguments():
         numpy.testing.assert_allclose(float(found), expected, rtol=1e-6)
         slope = minpy.grad(compiled)(x, np.array(mask))
         assert slope.tolist() == numpy.array(mask, float).tolist()
+
+
+class _Single:
+    """minpy.numpy, whose arrays of numbers are float32."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def array(self, values):
+        return np.array(numpy.asarray(values, "float32"))
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps)
+@pytest.mark.filterwarnings("ignore:.*operation by operation")
+def test_programs_that_write_leave_what_numpy_leaves(program):
+    compiled = minpy.jit(lambda x: run(program, x, _Single()))
+    for scale in (1.0, 0.5, 1.5):
+        x = (numpy.linspace(0.3, 1.4, 12).reshape(3, 4) * scale).astype("float32")
+        found = compiled(np.array(x))
+        expected = run(program, x.astype("float64"), numpy)
+        for f, e in zip(found, expected, strict=True):
+            numpy.testing.assert_allclose(f.asnumpy(), e, rtol=2e-5, atol=1e-6)
+
+    def total(f):
+        return lambda x: sum(np.sum(y * y) for y in f(x))
+
+    slope = minpy.grad(total(compiled))(np.array(x))
+    wanted = minpy.grad(total(lambda x: run(program, x, _Single())))(np.array(x))
+    scale = numpy.abs(wanted.asnumpy()).max() + 1
+    numpy.testing.assert_allclose(slope.asnumpy(), wanted.asnumpy(), rtol=1e-4, atol=1e-5 * scale)
 
 
 def test_nothing_of_mxnet_is_needed():

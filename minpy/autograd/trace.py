@@ -56,6 +56,9 @@ class Trace:
         """Run `operation` on arguments at least one of which belongs to this trace."""
         raise NotImplementedError
 
+    def release(self) -> None:
+        """Let go of what only an open trace holds."""
+
     def boxed(self, ans: ndarray, record: Any, args: tuple) -> ndarray:
         """Return what the next lower level has as an operation's result, with a record."""
         out = _new(ndarray)
@@ -131,4 +134,5 @@ def open_trace(kind: type[Trace], token: Any = None) -> Iterator[Any]:
         yield trace
     finally:
         trace.alive = False
+        trace.release()
         _local.depth -= 1

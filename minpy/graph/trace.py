@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 import traceback
+import weakref
 from typing import Any
 
 import numpy
 
 from minpy import runtime
-from minpy.array import is_tracked, ndarray, numpy_value
-from minpy.autograd.trace import Trace, box
+from minpy.array import capture, is_tracked, ndarray, numpy_value
+from minpy.autograd.trace import Token, Trace, box
 from minpy.primitives import Primitive
 
 __all__ = [
     "SAME_ELEMENTS",
+    "Recording",
     "SymbolTrace",
     "Untraceable",
     "count_work",
@@ -93,7 +95,29 @@ def worth_sharing(work: int) -> bool:
     return work >= _WORTH_SHARING
 
 
-class SymbolTrace(Trace):
+class Recording(Trace):
+    """A trace of operations that will be run again.
+
+    Until it is closed, what writes into an array that it has read leaves that memory as it is and
+    gives the array new memory: the operations before the write are to find what they found.
+    """
+
+    __slots__ = ("_open",)
+
+    def __init__(self, level: int, token: Any) -> None:
+        self._open: Token | None = Token()
+        super().__init__(level, weakref.ref(self._open))
+
+    def keep(self, array: ndarray) -> None:
+        """Keep the memory of an array as it is until the trace is closed."""
+        capture(array, self.token)
+
+    def release(self) -> None:
+        """Let writes into the arrays that were read be seen again."""
+        self._open = None
+
+
+class SymbolTrace(Recording):
     """Builds a graph of the operations that its arrays go through.
 
     Attributes
@@ -141,6 +165,8 @@ class SymbolTrace(Trace):
                     "it uses an array that an enclosing derivative follows, and that isn't one of "
                     "its arguments"
                 )
+            if type(value) is ndarray:
+                self.keep(value)
             array = numpy_value(value) if type(value) is ndarray else numpy.asarray(value)
             if not runtime.supports(array.dtype):
                 raise Untraceable(f"MXNet has no dtype {array.dtype}")

@@ -16,10 +16,10 @@ import numpy
 
 from minpy import runtime
 from minpy.array import is_tracked, ndarray, numpy_value
-from minpy.autograd.trace import Trace, box
+from minpy.autograd.trace import box
 from minpy.graph.native import onednn
 from minpy.graph.native.instructions import BINARY
-from minpy.graph.trace import SAME_ELEMENTS, Untraceable, count_work, refuse_reading
+from minpy.graph.trace import SAME_ELEMENTS, Recording, Untraceable, count_work, refuse_reading
 from minpy.primitives import Primitive
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Operation:
     on_host: bool = False  # whether it has no instruction
 
 
-class ProgramTrace(Trace):
+class ProgramTrace(Recording):
     """Records the operations that its arrays go through, in order.
 
     Attributes
@@ -161,6 +161,7 @@ class ProgramTrace(Trace):
                 if array._box.trace is not self:
                     raise Untraceable("it uses an array that an enclosing derivative follows")
                 return array._box
+            self.keep(array)
             array = numpy_value(array)
         return constant(array)
 
