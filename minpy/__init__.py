@@ -41,6 +41,7 @@ __version__ = "1.0.0.dev0"
 _LAZY = (
     "activations",
     "array_variants",
+    "backend",
     "callbacks",
     "checkpoint",
     "constraints",
@@ -80,6 +81,14 @@ _KERAS = {
     "Sequential": "minpy.models",
     "Variable": "minpy.layers.parameter",
 }
+
+# Names that minpy up to 0.3.4 had here, not in ``__all__``.
+_POLICIES = (
+    "AutoBlacklistPolicy",
+    "OnlyMXNetPolicy",
+    "OnlyNumPyPolicy",
+    "PreferMXNetPolicy",
+)
 
 __all__ = [
     "autograd",
@@ -132,6 +141,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"minpy.{name}")
     if name in _KERAS:
         return getattr(importlib.import_module(_KERAS[name]), name)
+    if name in _POLICIES:
+        return getattr(importlib.import_module("minpy.dispatch.policy"), name)
     raise AttributeError(f"module 'minpy' has no attribute {name!r}")
 
 

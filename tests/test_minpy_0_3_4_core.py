@@ -711,3 +711,10 @@ def test_the_array_of_mxnets_behind_an_array():
     assert type(nd) is mxnet.nd.NDArray
     nd.wait_to_read()
     assert nd.asnumpy().tolist() == [1.0, 2.0]
+
+
+def test_policies_are_reached_from_minpy_itself():
+    for name in ("AutoBlacklistPolicy", "OnlyMXNetPolicy", "OnlyNumPyPolicy", "PreferMXNetPolicy"):
+        assert getattr(minpy, name) is getattr(policy, name)
+    with pytest.raises(AttributeError, match="no attribute 'OtherPolicy'"):
+        minpy.OtherPolicy  # noqa: B018
