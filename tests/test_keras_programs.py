@@ -259,3 +259,51 @@ def test_a_target_network_is_a_clone_that_follows_slowly():
         slow.assign(fast * 0.25 + slow * 0.75)
     for old, new, fast in zip(before, target.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_allclose(new, 0.25 * fast + 0.75 * old, rtol=1e-5, atol=1e-7)
+
+
+def test_one_array_is_the_target_of_the_one_output_that_has_a_loss():
+    inputs = keras.Input((6,), dtype="int32")
+    hidden = layers.Embedding(9, 8)(inputs)
+    model = keras.Model(inputs, [layers.Dense(9, name="logits")(hidden), hidden])
+    crossentropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.05), loss=[crossentropy, None], metrics=[["acc"], None])
+    x = RANDOM.randint(0, 9, (32, 6))
+    history = model.fit(x, (x + 1) % 9, epochs=20, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0] / 5
+    assert history["logits_acc"][-1] > 0.95
+    assert model.jit_status == "compiled"
+
+
+def test_a_codebook_learns_through_straight_through_gradients_compiled():
+    class VectorQuantizer(layers.Layer):
+        def __init__(self, codes, size, **kwargs):
+            super().__init__(**kwargs)
+            self.codes, self.size = codes, size
+            start = keras.initializers.RandomUniform(seed=1)(shape=(size, codes))
+            self.embeddings = keras.Variable(start, trainable=True, name="embeddings")
+
+        def call(self, x):
+            flat = ops.reshape(x, (-1, self.size))
+            distances = ops.sum(self.embeddings**2, axis=0) - 2 * ops.matmul(flat, self.embeddings)
+            chosen = ops.one_hot(ops.argmin(distances, axis=1), self.codes)
+            quantized = ops.reshape(
+                ops.matmul(chosen, ops.transpose(self.embeddings)), ops.shape(x)
+            )
+            self.add_loss(0.25 * ops.mean((ops.stop_gradient(quantized) - x) ** 2))
+            self.add_loss(ops.mean((quantized - ops.stop_gradient(x)) ** 2))
+            return x + ops.stop_gradient(quantized - x)
+
+    x = RANDOM.rand(32, 4, 4, 1).astype("float32")
+    histories = []
+    for jit in ("auto", False):
+        keras.utils.set_random_seed(5)
+        inputs = keras.Input((4, 4, 1))
+        h = layers.Conv2D(4, 2, strides=2, padding="same")(inputs)
+        h = VectorQuantizer(8, 4, name="quantizer")(h)
+        model = keras.Model(inputs, layers.Conv2DTranspose(1, 2, strides=2, padding="same")(h))
+        model.compile(keras.optimizers.Adam(0.01), "mse", jit=jit)
+        histories.append(model.fit(x, x, epochs=10, shuffle=False, verbose=0).history["loss"])
+        assert (model.jit_status == "compiled") == (jit == "auto")
+    assert histories[0][-1] < histories[0][0] * 0.85
+    np.testing.assert_allclose(histories[0], histories[1], rtol=1e-4)
+    assert [w.path for w in model.get_layer("quantizer").weights] == ["embeddings"]

@@ -296,3 +296,15 @@ def test_axes_are_lists_too():
 def test_a_triangular_system_is_solved():
     a, b = numpy.tril(RNG.rand(3, 3)) + numpy.eye(3), RNG.rand(3, 2)
     numpy.testing.assert_allclose(a @ ops.linalg.solve_triangular(a, b, lower=True), b)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_blocks_of_pixels_become_channels_and_come_back(data_format):
+    x = RNG.rand(2, 4, 6, 3).astype("float32")
+    given = x if data_format == "channels_last" else numpy.moveaxis(x, -1, 1)
+    deep = numpy.asarray(ops.space_to_depth(given, 2, data_format))
+    seen = deep if data_format == "channels_last" else numpy.moveaxis(deep, 1, -1)
+    numpy.testing.assert_array_equal(seen[:, 1, 2], x[:, 2:4, 4:6].reshape(2, -1))
+    numpy.testing.assert_array_equal(ops.depth_to_space(deep, 2, data_format), given)
+    with pytest.raises(ShapeError, match="don't make blocks"):
+        ops.depth_to_space(given, 2, data_format)

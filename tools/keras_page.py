@@ -131,8 +131,8 @@ REASONS |= {
         ops.view_as_real ops.polar""",
     "`minpy.layers` has it as a layer": "ops.adaptive_average_pool ops.adaptive_max_pool",
     "`minpy.make_jvp`": "ops.jvp",
-    "reshape, transpose, take and sums of `minpy.numpy` do": """ops.depth_to_space
-        ops.space_to_depth ops.extract_sequences ops.fold ops.unfold ops.rearrange ops.cdist
+    "reshape, transpose, take and sums of `minpy.numpy` do": """ops.extract_sequences
+        ops.fold ops.unfold ops.rearrange ops.cdist
         ops.psnr ops.segment_max ops.segment_min ops.segment_prod""",
     "`minpy.scipy.linalg`": "ops.cholesky_inverse ops.lu_factor",
     "`array.view(dtype)`": "ops.view",
@@ -162,7 +162,6 @@ ARGUMENTS |= {
     "follow_links": "links to files are followed, links to folders aren't",
     "format": "a `minpy.data.Dataset` comes back",
     "preferred_backend": "a `minpy.data.Dataset` comes back",
-    "utils.verbose": "nothing is printed",
 }
 # Those that so many lack that their rows don't say so, only the table of arguments.
 EVERYWHERE = {

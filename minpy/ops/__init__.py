@@ -15,11 +15,21 @@ array([[-1., 1.]])
 from __future__ import annotations
 
 import minpy.numpy as _np
-from minpy.ops import arrays, control, image, labels, networks, reductions, spectra
+from minpy.ops import (
+    arrays,
+    control,
+    image,
+    labels,
+    networks,
+    rearranging,
+    reductions,
+    spectra,
+)
 from minpy.ops.arrays import *
 from minpy.ops.control import *
 from minpy.ops.labels import *
 from minpy.ops.networks import *
+from minpy.ops.rearranging import *
 from minpy.ops.reductions import *
 from minpy.ops.spectra import *
 
@@ -95,6 +105,7 @@ __all__ = sorted(
         "nn",
         "numpy",
         *networks.__all__,
+        *rearranging.__all__,
         *reductions.__all__,
         "solve_triangular",
         *spectra.__all__,

@@ -268,8 +268,9 @@ def one_hot(
     if sparse:
         raise ValueError("one_hot: arrays are dense; leave sparse away")
     x = as_ndarray(x)
-    classes = np.arange(num_classes).astype("int64")
-    made = np.expand_dims(x.astype("int64"), -1) == classes
+    # Compared as floats, which graphs have: numbers of classes are exact in them.
+    whole = x if x.dtype.kind in "iu" else x.astype("int64")
+    made = np.expand_dims(whole.astype("float32"), -1) == np.arange(num_classes, dtype="float32")
     made = made.astype(_float(dtype))
     return made if axis in (-1, x.ndim) else np.moveaxis(made, -1, axis)
 

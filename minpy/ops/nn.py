@@ -4,5 +4,7 @@ import minpy.ops as _ops
 
 _BESIDE = ("moments", "multi_hot", "normalize", "one_hot")
 
-__all__ = sorted({*_BESIDE, *_ops.labels.__all__, *_ops.networks.__all__})
+__all__ = sorted(
+    {*_BESIDE, *_ops.labels.__all__, *_ops.networks.__all__, *_ops.rearranging.__all__}
+)
 globals().update({name: getattr(_ops, name) for name in __all__})

@@ -191,6 +191,7 @@ def image_dataset_from_directory(
     subset: str | None = None,
     interpolation: str = "bilinear",
     data_format: str | None = None,
+    verbose: bool = True,
 ) -> Any:
     """Return batches of the images of a folder that has a folder a class.
 
@@ -222,6 +223,8 @@ def image_dataset_from_directory(
         As that of `Dataset.from_image_folder`.
     data_format : {'channels_first', 'channels_last'}, optional
         `minpy.config.image_data_format` if not given.
+    verbose : bool
+        Kept for Keras' sake: nothing is printed.
 
     Returns
     -------
