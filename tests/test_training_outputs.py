@@ -7,7 +7,7 @@ import pytest
 
 import minpy.numpy as np
 from minpy import losses, random
-from minpy.callbacks import LambdaCallback
+from minpy.callbacks import Callback, LambdaCallback
 from minpy.layers import Dense, Input
 from minpy.models import Model, Sequential, load_model
 
@@ -67,7 +67,7 @@ def test_an_output_without_a_loss_needs_no_target():
     model = two_outputs("dict")
     model.compile("sgd", loss={"a": "mse"})
     found = model.evaluate(X, {"a": A}, verbose=0, return_dict=True)
-    assert list(found) == ["loss", "a_loss"]
+    assert list(found) == ["loss"]  # as Keras has it: the only one is the loss
     model.fit(X, {"a": A}, verbose=0)
 
 
@@ -291,7 +291,8 @@ def test_targets_of_a_dict_of_outputs_find_theirs_by_name():
 def test_one_output_in_a_dict_takes_an_array_of_targets(loss):
     _, y = few_samples()
     for given in (y, {"a": y}, [y]):
-        assert fitted("dict of one", given, loss=loss) == ["loss", "a_loss"]
+        got = fitted("dict of one", given, loss=loss, metrics={"a": ["mae"]})
+        assert got == ["loss", "mae"]  # as Keras has it: no output's name where there is one
 
 
 @pytest.mark.parametrize("loss", ["mse", {"first": "mse"}, {"first": ["mse"]}, ["mse"], [["mse"]]])
@@ -326,3 +327,73 @@ def test_a_weighted_metric_has_a_name_of_its_own_where_it_is_told_unweighted_too
     numpy.testing.assert_allclose(logs["mae"], errors.mean(), rtol=1e-5)
     expected = (errors * weights).sum() / weights.sum()
     numpy.testing.assert_allclose(logs["weighted_mae"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("y", ["array", "list of one"])
+def test_targets_are_those_of_the_outputs_that_have_a_loss(y):
+    x, target = few_samples()
+    model = named_outputs("list")
+    model.compile("sgd", [None, "mse"], metrics={"second": ["mae"]})
+    given = target if y == "array" else [target]
+    model.fit(x, given, verbose=0)
+    logs = model.evaluate(x, given, verbose=0, return_dict=True)
+    errors = model.predict(x, verbose=0)[1] - target
+    numpy.testing.assert_allclose(logs["loss"], (errors**2).mean(), rtol=1e-5)
+    numpy.testing.assert_allclose(logs["second_mae"], abs(errors).mean(), rtol=1e-5)
+
+
+# --- what callbacks see, and stop -----------------------------------------------------------------
+
+
+class Watch(Callback):
+    def __init__(self, stop=None):
+        super().__init__()
+        self.seen, self.stop, self.sizes = [], stop, []
+
+    def note(self, what, step):
+        self.seen.append((what, step))
+        if self.stop is not None and what == "end" and len(self.seen) // 2 == self.stop:
+            self.model.stop_training = True
+            self.model.stop_evaluating = self.model.stop_predicting = True
+
+    on_train_batch_begin = on_test_batch_begin = on_predict_batch_begin = (
+        lambda self, step, logs=None: self.note("begin", step)
+    )
+    on_train_batch_end = on_test_batch_end = lambda self, step, logs=None: self.note("end", step)
+
+    def on_predict_batch_end(self, step, logs=None):
+        self.sizes.append(len(logs["outputs"][0]))
+        self.note("end", step)
+
+
+def endless():
+    x, y = few_samples()
+    while True:
+        yield x, y
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_callbacks_see_several_steps_as_one_whatever_the_data_and_the_method(method):
+    x, y = few_samples()
+    model = named_outputs("list of one")
+    model.compile("sgd", "mse", steps_per_execution=3)
+    for source in ("arrays", "generator"):
+        watch = Watch()
+        if source == "arrays":
+            given = (x,) if method == "predict" else (x, y)
+            getattr(model, method)(*given, batch_size=2, verbose=0, callbacks=[watch])
+        else:
+            batches = ((x[i : i + 2], y[i : i + 2]) for i in range(0, 8, 2))
+            getattr(model, method)(batches, verbose=0, callbacks=[watch])
+        assert watch.seen == [("begin", 0), ("end", 2), ("begin", 3), ("end", 3)]
+        assert watch.sizes == ([6, 2] if method == "predict" else [])
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_a_callback_ends_a_loop_over_endless_data(method):
+    model = named_outputs("list of one")
+    model.compile("sgd", "mse")
+    for _ in range(2):  # the second is not stopped by what stopped the first
+        watch = Watch(stop=3)
+        getattr(model, method)(endless(), verbose=0, callbacks=[watch])
+        assert watch.seen[-1] == ("end", 2)

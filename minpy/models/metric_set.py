@@ -11,7 +11,7 @@ from minpy import metrics as metric_table
 from minpy.array import ndarray, numpy_value
 from minpy.autograd.containers import map_leaves
 from minpy.data.batch import Batch
-from minpy.models.outputs import Outputs, output_names, parts_of, per_output
+from minpy.models.outputs import Outputs, output_names, parts_of, per_output, targets_of
 from minpy.models.tracked_metrics import CompiledMetrics, LossTracker
 
 __all__ = ["MetricSet"]
@@ -132,7 +132,10 @@ class MetricSet(Mapping):
 
     def _update_each(self, y: Any, predictions: Any, weights: Any, masks: dict) -> None:
         names = self._names
-        predicted, targets = parts_of(predictions, names, "predictions"), _by_name(y, names)
+        predicted, targets = (
+            parts_of(predictions, names, "predictions"),
+            _by_name(y, names, self._model),
+        )
         if isinstance(weights, Mapping | list | tuple):
             weights = per_output(weights, names, "sample_weight")
         else:
@@ -149,7 +152,9 @@ class MetricSet(Mapping):
         if self._names is None:
             shapes = [(None if y is None else numpy.shape(_only(y)), numpy.shape(predictions))]
         else:
-            targets = [None] * len(self._names) if y is None else _by_name(y, self._names)
+            targets = (
+                [None] * len(self._names) if y is None else _by_name(y, self._names, self._model)
+            )
             predicted = parts_of(predictions, self._names, "predictions")
             shapes = [
                 (None if t is None else numpy.shape(t), numpy.shape(p))
@@ -174,7 +179,7 @@ class MetricSet(Mapping):
                 for spec in specs:
                     metric = metric_table.get(spec, *shapes[i])
                     name = spec if isinstance(spec, str) else metric.name
-                    before = "" if names is None else f"{names[i]}_"
+                    before = "" if names is None or len(names) == 1 else f"{names[i]}_"
                     if weighted and before + name in unweighted:
                         name = f"weighted_{name}"
                     output = None if names is None else i
@@ -257,11 +262,17 @@ def _masked(weights: Any, mask: Any) -> Any:
     return weights.reshape(weights.shape + (1,) * (mask.ndim - weights.ndim)) * mask
 
 
-def _by_name(y: Any, names: list[str]) -> list[Any]:
-    """Return the targets of each output, None for those of a dict that has none."""
+def _by_name(y: Any, names: list[str], model: Any) -> list[Any]:
+    """Return the targets of each output, None for those that have none."""
     if isinstance(y, Mapping):
         return [y.get(n) for n in names]
-    return parts_of(y, names, "y")
+    if isinstance(y, list | tuple) and len(y) == len(names):
+        return list(y)
+    used = model._losses_of(names)
+    if not used:
+        return parts_of(y, names, "y")
+    found = dict(zip(used, targets_of(y, names, used), strict=True))
+    return [found.get(n) for n in names]
 
 
 def _only(y: Any) -> Any:

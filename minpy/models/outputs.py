@@ -20,6 +20,7 @@ __all__ = [
     "output_names",
     "parts_of",
     "per_output",
+    "targets_of",
 ]
 
 
@@ -31,7 +32,7 @@ class Outputs(NamedTuple):
     predictions
         The model's output.
     parts
-        The loss of each output, where there are several.
+        The loss of each output that has one, where several have.
     added
         Name → number, of what layers reported with ``add_metric``.
     masks
@@ -168,7 +169,7 @@ class OutputLosses:
         else:
             given = per_output(self._given, names, "loss")
             used = self.outputs_with_one(names)
-            targets = _targets(y, names, used)
+            targets = targets_of(y, names, used)
         found = dict(zip(names, zip(given, shapes, strict=True), strict=True))
         for name, target in zip(used, targets, strict=True):
             loss, shape = found[name]
@@ -200,7 +201,7 @@ class OutputLosses:
         used = self.outputs_with_one(names)
         if not used:
             raise ValueError(f"loss: none of the outputs {names} has one")
-        targets = dict(zip(used, _targets(y, names, used), strict=True))
+        targets = dict(zip(used, targets_of(y, names, used), strict=True))
         weights = [sample_weight] * len(names)
         if isinstance(sample_weight, Mapping | list | tuple):
             weights = per_output(sample_weight, names, "sample_weight")
@@ -211,7 +212,8 @@ class OutputLosses:
             if loss is None:
                 continue
             part = as_ndarray(loss(targets[name], p, sample_weight=w))
-            parts.append(part)
+            if len(used) > 1:
+                parts.append(part)
             term = part if factor is None else part * factor
             total = term if total is None else total + term
         return total
@@ -231,12 +233,14 @@ class OutputLosses:
         return value if factor is None else value * factor
 
 
-def _targets(y: Any, names: list[str], used: list[str]) -> list[Any]:
+def targets_of(y: Any, names: list[str], used: list[str]) -> list[Any]:
     """Return the targets of the outputs that have a loss: others need none."""
     if isinstance(y, Mapping):
         return parts_of(y, used, "y")
     if isinstance(y, list | tuple) and len(y) == len(used):
         return list(y)
+    if len(used) == 1 and not isinstance(y, list | tuple):
+        return [y]
     everything = dict(zip(names, parts_of(y, names, "y"), strict=True))
     return [everything[n] for n in used]
 

@@ -50,6 +50,8 @@ class Trainer(TrainingSteps):
         if "_parameters" not in self.__dict__:
             super()._prepare()
             self.stop_training = False
+            self.stop_evaluating = False
+            self.stop_predicting = False
             self.history: Any = None
 
     # --- fit ------------------------------------------------------------------------------------
@@ -207,7 +209,7 @@ class Trainer(TrainingSteps):
                 if counted is not None:
                     self._metrics.set_state(counted)
                 found: Mapping[str, float] = self._metrics
-                done = start
+                done = told = start
                 with closing(data.batches(self._epochs_done, start)) as batches:
                     left = None if steps is None else max(0, steps - start)
                     for step, batch in enumerate(islice(batches, left), start):
@@ -219,9 +221,14 @@ class Trainer(TrainingSteps):
                             if callbacks:  # may look at the weights
                                 self._bring_back()
                             run.on_train_batch_end(step, found)
+                            told = done
                         interrupt.check()
                         if self.stop_training:
                             break
+                if told < done:  # the data ended in the middle of an execution
+                    if callbacks:
+                        self._bring_back()
+                    run.on_train_batch_end(done - 1, found)
                 if done < (steps or 1) and not self.stop_training:
                     ran_out(
                         steps or 1,
@@ -271,23 +278,33 @@ class Trainer(TrainingSteps):
     ) -> dict[str, float]:
         self._metrics.reset()
         found: Mapping[str, float] = self._metrics
-        done = 0
+        done, every = 0, self._steps_per_execution
+        last = _fewer(data.steps, steps)
+        self.stop_evaluating = False
         run.on_test_begin()
         with closing(data.batches()) as batches:
+            told = 0
             for step, batch in enumerate(islice(batches, steps)):
                 done = step + 1
-                run.on_test_batch_begin(step)
+                if step % every == 0:
+                    run.on_test_batch_begin(step)
                 found = self._count_test(batch)
-                run.on_test_batch_end(step, found)
+                if done % every == 0 or done == last:
+                    run.on_test_batch_end(step, found)
+                    told = done
                 if interrupt is not None:
                     interrupt.check()
+                if self.stop_evaluating:
+                    break
+            if told < done:
+                run.on_test_batch_end(done - 1, found)
         if not done:
             raise ValueError(
                 "there is no batch to evaluate: the data set was used up by the validations "
                 "before; a generator must yield validation_steps batches for each, or repeat"
             )
-        asked = _fewer(data.steps, steps) or done
-        if done < asked:
+        asked = last or done
+        if done < asked and not self.stop_evaluating:
             ran_out(asked, done, "loss and metrics are of these; a generator must yield as many", 4)
         logs = dict(found)
         run.on_test_end(logs)
@@ -363,21 +380,31 @@ class Trainer(TrainingSteps):
             steps=_fewer(data.steps, steps),
         )
         whole = Predictions()
-        left, done = data.samples, 0
+        left, done, every = data.samples, 0, self._steps_per_execution
+        last = _fewer(data.steps, steps)
+        since: list[list[numpy.ndarray]] = []  # what the batches of an execution gave
+        self.stop_predicting = False
         with closing(data), run, self._back_on_host(), closing(data.batches()) as batches:
             run.on_predict_begin()
             for step, batch in enumerate(islice(batches, steps)):
-                run.on_predict_batch_begin(step)
+                if step % every == 0:
+                    run.on_predict_batch_begin(step)
                 leaves, unflatten = flatten(self._predict(batch))
                 self._check_length(leaves, batch.size)
                 if left is not None and steps is not None:
                     left = min(left, steps * batch.size) if step == 0 else left
                 whole.add(leaves, left)
+                since.append(leaves)
                 done = step + 1
-                run.on_predict_batch_end(step, {"outputs": leaves})
-            asked = _fewer(data.steps, steps) or 0
-            if done < asked:
-                ran_out(asked, done, "there are predictions for these only")
+                if done % every == 0 or done == last:
+                    run.on_predict_batch_end(step, {"outputs": _together(since)})
+                    since = []
+                if self.stop_predicting:
+                    break
+            if since:
+                run.on_predict_batch_end(done - 1, {"outputs": _together(since)})
+            if done < (last or 0) and not self.stop_predicting:
+                ran_out(last, done, "there are predictions for these only")
             run.on_predict_end()
         joined = whole.joined()
         return unflatten(joined)
@@ -459,6 +486,13 @@ class Trainer(TrainingSteps):
             return declared_names(self), [tensor.shape for tensor in self.outputs]
         shape = self.output_shape
         return None, [shape if is_shape(shape) else None]
+
+
+def _together(parts: list[list[numpy.ndarray]]) -> list[numpy.ndarray]:
+    """Return the outputs of several batches, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return [numpy.concatenate(leaves) for leaves in zip(*parts, strict=True)]
 
 
 def _fewer(first: int | None, second: int | None) -> int | None:
