@@ -307,3 +307,54 @@ def test_a_codebook_learns_through_straight_through_gradients_compiled():
     assert histories[0][-1] < histories[0][0] * 0.85
     np.testing.assert_allclose(histories[0], histories[1], rtol=1e-4)
     assert [w.path for w in model.get_layer("quantizer").weights] == ["embeddings"]
+
+
+def test_positions_of_a_short_table_are_looked_up_for_lengths_not_known_yet():
+    class PositionalEmbedding(layers.Layer):
+        def __init__(self, length, words, size, **kwargs):
+            super().__init__(**kwargs)
+            self.words = layers.Embedding(words, size)
+            self.positions = layers.Embedding(length, size)
+
+        def call(self, inputs):
+            positions = ops.arange(0, ops.shape(inputs)[-1], 1)
+            return self.words(inputs) + self.positions(positions)
+
+        def compute_mask(self, inputs, mask=None):
+            return ops.not_equal(inputs, 0)
+
+    inputs = keras.Input((None,), dtype="int64")
+    x = PositionalEmbedding(10, 12, 8)(inputs)
+    x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True))
+    model = keras.Model(inputs, layers.Dense(12)(x))
+    assert tuple(model.output_shape) == (None, None, 12)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
+    model.compile(keras.optimizers.Adam(0.02), loss, metrics=["accuracy"])
+    x = np.arange(1, 11) + RANDOM.randint(0, 2, (32, 1))
+    history = model.fit(x[:, :-1], x[:, 1:], epochs=15, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0] / 4
+    assert model.jit_status == "compiled"
+    with pytest.raises(IndexError, match="table of 10 rows"):
+        model.predict(np.ones((1, 11), int), verbose=0)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_comparisons_of_integers_are_parts_of_compiled_steps(dtype):
+    class Comparisons(layers.Layer):
+        def call(self, x):
+            first, second = x[:, :3], x[:, 3:]
+            found = [first == second, first != second, first < second, first >= second]
+            found += [first > 1, first <= 1, first != 3, ops.greater(2, first), ops.equal(0, first)]
+            return ops.concatenate([ops.cast(each, "float32") for each in found], axis=1)
+
+    x = RANDOM.randint(0, 4, (40, 6)).astype(dtype)
+    y = RANDOM.rand(40, 1)
+    histories = []
+    for jit in ("auto", False):
+        inputs = keras.Input((6,), dtype=dtype)
+        outputs = layers.Dense(1, kernel_initializer="ones")(Comparisons()(inputs))
+        model = keras.Model(inputs, outputs)
+        model.compile(keras.optimizers.SGD(0.01), "mse", jit=jit)
+        histories.append(model.fit(x, y, epochs=2, shuffle=False, verbose=0).history["loss"])
+        assert (model.jit_status == "compiled") == (jit == "auto")
+    np.testing.assert_allclose(histories[0], histories[1], rtol=1e-5)

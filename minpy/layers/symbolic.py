@@ -21,6 +21,8 @@ __all__ = ["KerasTensor", "Node", "is_symbolic", "symbolic_leaves", "zeros_like"
 # What a None in a shape is while a layer is tried out on zeros: the batch, and other axes. The two
 # trials differ in it, so that axes which depend on it are told from those that don't.
 _TRIALS = ({"batch": 2, "other": 16}, {"batch": 3, "other": 24})
+# The other axes again, where those are beyond a table (of positions, mostly) that has fewer rows.
+_SHORT_TRIALS = ({"batch": 2, "other": 2}, {"batch": 3, "other": 3})
 
 KerasHistory = namedtuple("KerasHistory", ["operation", "node_index", "tensor_index"])
 
@@ -326,11 +328,11 @@ def map_symbolic(function: Callable[[KerasTensor], Any], value: Any) -> Any:
 # --- shapes by trial ------------------------------------------------------------------------------
 
 
-def zeros_like(tensor: KerasTensor, trial: int = 0) -> ndarray:
+def zeros_like(tensor: KerasTensor, trial: int = 0, trials: tuple = _TRIALS) -> ndarray:
     """Return zeros that stand for a symbolic tensor, with small numbers where it has None."""
     from minpy.array import wrap
 
-    lengths = _TRIALS[trial]
+    lengths = trials[trial]
     shape = [
         (lengths["other"] if axis else lengths["batch"]) if n is None else n
         for axis, n in enumerate(tensor.shape)
@@ -349,13 +351,23 @@ def outputs_by_trial(function: Callable[..., Any], args: tuple, kwargs: dict) ->
     """
     tensors = list(symbolic_leaves((args, kwargs)))
     unknown = any(None in t.shape for t in tensors)
-    results = []
-    for trial in range(2 if unknown else 1):
 
-        def zeros(tensor: KerasTensor, trial: int = trial) -> ndarray:
-            return zeros_like(tensor, trial)
+    def tried(trials: tuple) -> list[Any]:
+        results = []
+        for trial in range(2 if unknown else 1):
 
-        results.append(function(*map_symbolic(zeros, args), **map_symbolic(zeros, kwargs)))
+            def zeros(tensor: KerasTensor, trial: int = trial) -> ndarray:
+                return zeros_like(tensor, trial, trials)
+
+            results.append(function(*map_symbolic(zeros, args), **map_symbolic(zeros, kwargs)))
+        return results
+
+    try:
+        results = tried(_TRIALS)
+    except IndexError:
+        if not any(None in t.shape[1:] for t in tensors):
+            raise
+        results = tried(_SHORT_TRIALS)
 
     def symbolic(*found: Any) -> KerasTensor:
         if type(found[0]) is not ndarray:

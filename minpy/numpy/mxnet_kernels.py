@@ -19,6 +19,7 @@ from minpy.runtime import Unsupported
 __all__ = [
     "NUMBER",
     "binary",
+    "comparison",
     "exp2",
     "inverted",
     "keeps_dtype",
@@ -34,6 +35,7 @@ __all__ = [
 NUMBER = bool | int | float | numpy.generic
 
 _FLOATS = frozenset(["float16", "float32", "float64"])
+_INTEGERS = frozenset(["int32", "int64"])
 
 Kernel = Callable[..., Any]
 
@@ -121,6 +123,32 @@ def binary(op: str, scalar: str | None = None, reflected: str | None = None) -> 
     return kernel
 
 
+def comparison(op: str, reflected: str | None = None) -> Kernel:
+    """Make the kernel of a comparison: of floats, and of integers of one dtype or with a number.
+
+    Parameters
+    ----------
+    op, reflected
+        As of `binary`.
+    """
+    of_floats = binary(op, reflected=reflected)
+    scalars = (f"{op}_scalar", reflected or f"{op}_scalar")
+
+    def kernel(F: Any, x: Any, y: Any, **options: Any) -> Any:
+        arrays = [a for a in (x, y) if not isinstance(a, NUMBER)]
+        dtypes = {numpy.dtype(getattr(a, "dtype", "object")).name for a in arrays}
+        if options or not dtypes <= _INTEGERS:
+            return of_floats(F, x, y, **options)
+        for name, array, number in zip(scalars, (x, y), (y, x), strict=True):
+            if type(number) is int and abs(number) < 2**31:
+                return F(name, array, scalar=repr(float(number)), is_int=True)
+        if len(dtypes) > 1 or isinstance(x, NUMBER) or isinstance(y, NUMBER):
+            return of_floats(F, x, y)  # which says what it takes
+        return F(op, x, y)
+
+    return kernel
+
+
 def _is_bool(x: Any) -> bool:
     return numpy.dtype(getattr(x, "dtype", "object")) == bool
 
@@ -199,6 +227,8 @@ def reduction(op: str, empty: bool = True) -> Kernel:
             raise Unsupported(f"{op} takes no empty arrays")
         if axis is not None and not isinstance(axis, int):
             axis = tuple(axis)
+        if not x.shape and axis in (0, -1):  # which NumPy takes of a number
+            axis = None
         return F(op, x, axis=axis, keepdims=bool(keepdims))
 
     return kernel
