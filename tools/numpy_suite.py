@@ -68,7 +68,10 @@ EDITS = {
 def _plain(value: Any) -> Any:
     """Return nested tuples, lists and dicts with NumPy arrays in the place of minpy's."""
     import minpy.numpy as np
+    from minpy.array import makes_array_of_ours
 
+    if makes_array_of_ours(value):
+        value = value.__array__()
     if type(value) is np.ndarray:
         return value.asnumpy() if value.ndim else value.asnumpy()[()]
     if type(value) in (tuple, list):
