@@ -39,6 +39,12 @@ What holds everywhere:
 
 - Images are `channels_first` unless `data_format` or `minpy.config` says otherwise; axes of
   channels follow.
+- `import minpy as keras` gives `keras.Model`, `keras.layers`, `keras.ops`, ...; a program in
+  Keras' layout of images begins with `keras.config.set_image_data_format("channels_last")`.
+- Keras' way to gradients is its backend's. Here a `train_step` calls
+  `self.value_and_gradients(function)`, which any model has, and `optimizer.apply_gradients`.
+- `layer.kernel` is an array that takes `assign`, `assign_add` and `assign_sub`; `layer.weights`
+  are the weights themselves, with `trainable` and `path`.
 - Layers compute on minpy arrays. There is one backend, so no names that choose or hide one.
 - `*`: from there on by keyword only.
 - The operations that NumPy has too are NumPy's: by place they take what Keras' do, by name what
