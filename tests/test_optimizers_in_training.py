@@ -77,6 +77,25 @@ def test_training_goes_down_and_compiled_is_eager(name):
     numpy.testing.assert_allclose(losses[0], losses[-1], rtol=2e-3)
 
 
+_EACH = [
+    name
+    for name, value in vars(optimizers).items()
+    if isinstance(value, type)
+    and issubclass(value, optimizers.Optimizer)
+    and name not in ("LossScaleOptimizer", "MultiOptimizer", "Optimizer")
+]
+
+
+@pytest.mark.parametrize("name", _EACH)
+def test_twenty_steps_compiled_are_those_operation_by_operation(name):
+    compiled, eager = (model_with(getattr(optimizers, name)(0.002), jit) for jit in ("auto", False))
+    for model in (compiled, eager):
+        fit(model, epochs=-(-20 // -(-len(X) // 8)))
+        assert model.optimizer.iterations >= 20
+    for one, other in zip(compiled.get_weights(), eager.get_weights(), strict=True):
+        numpy.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-5)
+
+
 def test_only_the_kernels_of_hidden_layers_follow_muon():
     model = model_with(optimizers.Muon(0.02, exclude_layers=["dense_2|dense_1$"]))
     model.train_on_batch(X[:8], Y[:8])
