@@ -214,7 +214,8 @@ def _seeded(kind: type) -> type:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         kind.__init__(self, *map(_seed, args), **{k: _seed(v) for k, v in kwargs.items()})
 
-    own = {"__init__": __init__, "__doc__": kind.__doc__, "__module__": __name__}
+    doc = f"As `numpy.random.{kind.__name__}`; the seed may be a minpy array."
+    own = {"__init__": __init__, "__doc__": doc, "__module__": __name__}
     return _Seeded(kind.__name__, (kind,), own)
 
 
