@@ -110,6 +110,13 @@ def test_sums_and_means(axis, keepdims):
         numpy.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("axis", [None, 0, -1, ()])
+def test_sums_of_a_number(axis):
+    for f in (np.sum, np.max, np.min, np.prod):
+        found = run_as_program(lambda x, f=f: f(np.sum(x * x), axis=axis), X)
+        numpy.testing.assert_allclose(found, numpy.square(X).sum(), rtol=1e-6)
+
+
 def test_products_of_matrices_that_lie_either_way():
     a, b = some(6, 4), some(6, 5)
     for f in (lambda a, b: np.dot(a.T, b), lambda a, b: b.T @ a, lambda a, b: (a.T @ b).T):

@@ -169,6 +169,8 @@ def _watched(trace: ProgramTrace) -> list[tuple[numpy.ndarray, numpy.ndarray]]:
         for value in operation.given:
             if not isinstance(value, Value) or value.source is None:
                 continue
+            if not value.source.flags.writeable:  # broadcast: made by the function itself
+                continue
             if value.source.size > _WORTH_COMPARING:
                 raise Untraceable(f"an enclosing array of {value.source.dtype}")
             found[id(value.source)] = value.source, value.source.copy()

@@ -327,7 +327,7 @@ def _filled(p: Program, out: Value, *args: Any, **kwargs: Any) -> None:
 
 
 def _axes(x: Value, axis: Any) -> list[int]:
-    if axis is None:
+    if axis is None or not x.shape:  # NumPy takes axis 0 of a number
         return list(range(len(x.shape)))
     given = axis if isinstance(axis, tuple | list) else (axis,)
     return sorted(int(i) % len(x.shape) for i in given)
