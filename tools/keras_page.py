@@ -47,6 +47,11 @@ What holds everywhere:
   are the weights themselves, with `trainable` and `path`.
 - Layers compute on minpy arrays. There is one backend, so no names that choose or hide one.
 - `*`: from there on by keyword only.
+- `compile(loss=…)` takes a loss for each output, none for several in a container together.
+- `steps_per_epoch` of arrays cuts each epoch short; the next begins anew and not where it ended.
+- With `steps_per_execution` the end of a shorter last execution names the last step there was.
+- Where Keras 3.16 computes otherwise than 3.15 (`Tversky`'s `alpha` and `beta` are exchanged,
+  `R2Score` counts rows, `ignore_class` in metrics), 3.15 holds.
 - The operations that NumPy has too are NumPy's: by place they take what Keras' do, by name what
   NumPy's do.
 """
