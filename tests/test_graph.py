@@ -242,6 +242,17 @@ def test_results_are_not_overwritten_by_the_next_call():
     numpy.testing.assert_array_equal(first.asnumpy(), kept)
 
 
+@pytest.mark.filterwarnings("ignore:.*operation by operation")
+def test_a_number_written_to_stays_one():
+    def f(x):
+        x *= 2.0
+        x[...] = x + 1
+        return x
+
+    found = minpy.jit(f)(np.array(3.0))
+    assert (found.shape, float(found)) == ((), 7.0)
+
+
 def test_integers_can_not_be_differentiated_through_a_graph_either():
     f = minpy.jit(lambda x: np.sum(x * 1.0))
     with pytest.raises(DifferentiationError, match="int"):

@@ -247,6 +247,8 @@ def _updated(
 
 
 def _mx_updated(F: Any, base: Any, value: Any, operation: Primitive, args: tuple, kwargs: dict):
+    if not base.shape:
+        raise runtime.Unsupported("MXNet's results of writing have one axis at least")
     if F.symbolic or operation is not getitem or not isinstance(args[0], slice | tuple | int):
         return _mx_updated_anywhere(F, base, value, operation, args, kwargs)
     slices = _Slices(args[0], base.shape)
