@@ -165,7 +165,6 @@ ARGUMENTS = {
     "overwrite_with_gradient": _QUANTIZED,
     "zipped": "one file holds everything",
     "max_shard_size": "one file holds everything",
-    "safe_mode": "files never run code",
 }
 ARGUMENTS |= {
     "crop_to_aspect_ratio": "images are stretched to the size",
