@@ -125,6 +125,7 @@ def test_a_captured_array_that_is_differentiated_is_refused():
         minpy.grad(f)(X)
 
 
+@pytest.mark.usefixtures("by_program_and_by_graph")
 def test_a_checkpointed_function_compiles():
     pytest.importorskip("mxnet")
     f = minpy.jit(lambda x: np.sum(ours.checkpoint(np.tanh)(x)))

@@ -61,6 +61,7 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("by_program_and_by_graph")
 @pytest.mark.parametrize("case", CASES)
 def test_a_compiled_function_gives_the_same_values_and_gradients(case):
     function, *arrays = CASES[case]
@@ -77,6 +78,7 @@ def test_a_compiled_function_gives_the_same_values_and_gradients(case):
         np.testing.assert_allclose(a.asnumpy(), b.asnumpy(), rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.usefixtures("by_program_and_by_graph")
 def test_dropout_in_a_graph_is_a_function_of_seed_and_step():
     x = mnp.ones((40, 40))
     compiled = minpy.jit(lambda x: F.dropout(F.dropout(x, 0.5), 0.2))
@@ -88,6 +90,7 @@ def test_dropout_in_a_graph_is_a_function_of_seed_and_step():
     assert compiled.jit_status == "compiled"
 
 
+@pytest.mark.usefixtures("by_program_and_by_graph")
 def test_the_gradient_of_dropout_in_a_graph_uses_the_masks_of_its_value():
     x = mnp.array(some(30, 30))
     compiled = minpy.jit(lambda x: F.dropout(x, 0.5) ** 2)

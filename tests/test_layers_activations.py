@@ -75,6 +75,7 @@ def test_sparsemax_is_the_nearest_point_among_probabilities():
     minpy.check_grads(lambda x: activations.sparsemax(x) ** 2)(x)
 
 
+@pytest.mark.usefixtures("by_program_and_by_graph")
 @pytest.mark.skipif(NEEDS_MXNET, reason="mxnet is not installed")
 def test_sparsemax_can_be_part_of_a_graph():
     x = mnp.array(np.random.default_rng(0).standard_normal((5, 4, 6)).astype("float32"))

@@ -177,6 +177,7 @@ def heads_by_formula(q, k, v, mask, factor):
 SIZES = [(2, 5, 7, 3, 4, 6), (2, 64, 64, 2, 32, 32), (1, 33, 65, 2, 17, 40), (2, 1, 1, 1, 1, 1)]
 
 
+@pytest.mark.usefixtures("by_program_and_by_graph")
 @pytest.mark.parametrize("mask_axes", [None, (1, 1, 0, 0), (1, 0, 1, 0), (0, 1, 1, 1)])
 @pytest.mark.parametrize("sizes", SIZES)
 def test_heads_by_machine_code_by_numpy_and_in_a_graph_are_the_formula(

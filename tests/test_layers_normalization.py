@@ -38,6 +38,7 @@ def test_derivatives_to_second_order_are_those_of_finite_differences(name):
     minpy.check_grads(lambda *a: mnp.tanh(function(*a)), tol=1e-4, rtol=1e-4)(some(2, 4, 6), g, b)
 
 
+@pytest.mark.usefixtures("by_program_and_by_graph")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["layer", "root mean square", "group"])
 def test_the_compiled_loops_the_simple_steps_and_the_graph_agree(name, dtype, monkeypatch):

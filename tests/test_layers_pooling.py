@@ -47,6 +47,7 @@ def test_configurations_make_equal_layers(case):
     check_configuration(case)
 
 
+@pytest.mark.usefixtures("by_program_and_by_graph")
 @pytest.mark.skipif(not runtime.available(), reason="graphs are MXNet's")
 @pytest.mark.parametrize(
     ("pool", "extra"), [(max_pool, {}), (avg_pool, {}), (avg_pool, {"count_include_pad": True})]

@@ -278,6 +278,7 @@ def test_a_parameter_without_a_rule_is_an_error_and_not_zero(call, name):
             minpy.grad(call)(1.5)
 
 
+@pytest.mark.usefixtures("by_program_and_by_graph")
 @pytest.mark.parametrize("name", ["erf", "erfinv", "gamma", "expit"])
 def test_what_mxnet_has_is_compiled(name):
     pytest.importorskip("mxnet")
