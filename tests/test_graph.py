@@ -10,6 +10,7 @@ import pytest
 
 import minpy
 import minpy.numpy as np
+from minpy import runtime
 from minpy.errors import DifferentiationError
 from minpy.layers import functions
 
@@ -109,6 +110,10 @@ CASES = {
 }
 
 
+# What programs refuse: results of float64, class numbers that no argument holds.
+ONLY_GRAPHS = ("astype", "cross-entropy")
+
+
 def total(function):
     """Return a function whose gradient weighs every element of the results differently."""
 
@@ -126,6 +131,8 @@ def total(function):
 
 @pytest.mark.parametrize("name", CASES)
 def test_graphs_give_the_values_and_gradients_of_the_operations(name):
+    if name in ONLY_GRAPHS and not runtime.available():
+        pytest.skip("graphs are MXNet's")
     function, *args = CASES[name]
     compiled = minpy.jit(function)
     with warnings.catch_warnings():
