@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 import minpy.numpy as np
-from minpy import grad
+from minpy import grad, regularizers
 from minpy.layers import (
     BatchNormalization,
     Dense,
@@ -108,6 +108,23 @@ def test_add_weight_takes_keras_order_and_names_weights_by_their_attributes():
     )
     assert [w.path for w in layer.weights] == ["w", "b", "own"]
     assert [w.path for w in layer.non_trainable_weights] == ["b"]
+
+
+def test_add_weight_takes_all_of_keras_arguments_by_place():
+    layer = Layer()
+    weight = layer.add_weight(
+        (2, 3), "ones", "float64", False, True, regularizers.L2(0.5), "nonneg", "none", "own"
+    )
+    assert (weight.name, weight.shape, weight.dtype) == ("own", (2, 3), "float64")
+    assert not weight.trainable
+    assert (weight.regularizer.l2, type(weight.constraint).__name__) == (0.5, "NonNeg")
+    scalar = layer.add_weight((), "ones", name="scalar")
+    assert (scalar.name, scalar.shape, float(scalar.value)) == ("scalar", (), 1.0)
+
+
+def test_add_weight_given_a_name_twice_says_so():
+    with pytest.raises(TypeError, match="name by place and by name"):
+        Layer().add_weight("a", (2,), name="b")
 
 
 def test_weights_in_a_list_take_part_in_derivatives():

@@ -67,6 +67,30 @@ class _Members(dict):
         return super().setdefault(name, default)
 
 
+# By place, where the name comes first.
+_NAME_FIRST = ("name", "shape", "initializer", "dtype", "trainable", "regularizer", "constraint")
+
+
+def _name_may_come_first(add_weight: Any) -> Any:
+    """Return an ``add_weight`` that takes ``name, shape, …`` by place besides ``shape, …``."""
+
+    @functools.wraps(add_weight)
+    def taking(self: LayerTree, *args: Any, **options: Any) -> Parameter:
+        named = args and isinstance(args[0], str)
+        if named or (len(args) > 1 and args[0] is None and isinstance(args[1], int | tuple | list)):
+            given = dict(zip(_NAME_FIRST, args, strict=False))
+            twice = given.keys() & options.keys()
+            if twice or len(args) > len(_NAME_FIRST):
+                raise TypeError(
+                    f"{self}: add_weight got {', '.join(sorted(twice)) or 'too much'} by place"
+                    + (" and by name" if twice else f"; the last is {_NAME_FIRST[-1]!r}")
+                )
+            return add_weight(self, **given, **options)
+        return add_weight(self, *args, **options)
+
+    return taking
+
+
 class LayerTree:
     """Something with weights, and things of its kind inside: what is an attribute belongs to it."""
 
@@ -154,47 +178,53 @@ class LayerTree:
 
     # --- weights --------------------------------------------------------------------------------
 
+    @_name_may_come_first
     def add_weight(
         self,
-        name: str | None = None,
-        shape: Any = (),
-        initializer: Any = "glorot_uniform",
+        shape: Any = None,
+        initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
+        autocast: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
+        aggregation: str = "none",
+        name: str | None = None,
+        *,
         fans: tuple[int, int] | None = None,
         transposed: bool = False,
-        autocast: bool = True,
-        aggregation: str = "none",
     ) -> Parameter:
         """Make a weight.
 
         Parameters
         ----------
-        name
-            Unique in the layer; that of the attribute which holds it, if not given.
         shape
-            Length of each axis. It may come first, as in Keras: ``add_weight((3, 4), 'zeros')``.
+            Length of each axis. The name may come before it: ``add_weight('kernel', (3, 4))``.
         initializer
-            A name, an `Initializer`, or a function of shape and dtype.
+            A name, an `Initializer`, or a function of shape and dtype; ``'glorot_uniform'``, or
+            zeros of integers and booleans, if not given.
         dtype
             Element type; the layer's if not given.
         trainable
             Whether the optimizer changes it.
         regularizer, constraint
             Names or functions of the value.
+        autocast, aggregation
+            Kept for Keras' sake: what is computed has the weight's dtype, and there are no replicas
+            whose weights would become one.
+        name
+            Unique in the layer; that of the attribute which holds it, if not given.
         fans
             Fan-in and fan-out, where the shape alone doesn't tell.
         transposed
             Whether a matrix lies in memory by columns; see `Parameter`.
-        autocast, aggregation
-            Kept for Keras' sake: what is computed has the weight's dtype, and there are no replicas
-            whose weights would become one.
+
+        Raises
+        ------
+        ShapeError
+            If an axis has a negative length.
         """
         self._prepare()
-        if not (name is None or isinstance(name, str)):
-            name, shape, initializer = None, name, initializer if shape == () else shape
         if shape is None:
             shape = ()
         if initializer is None:
