@@ -63,6 +63,9 @@ def machine_line(results: dict[str, Any]) -> str:
 def together(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return runs as one: the cases of all in the order of the workloads, the rest of the first.
 
+    Where two runs have the same case, the first counts; the second adds the libraries that the
+    first doesn't have.
+
     Raises
     ------
     ValueError
@@ -74,7 +77,12 @@ def together(runs: list[dict[str, Any]]) -> dict[str, Any]:
             if run["machine"][fact] != first["machine"][fact]:
                 raise ValueError(f"runs of different machines can't be put together ({fact})")
     known = list(WORKLOADS)
-    cases = {(c["workload"], c["batch"]): c for run in runs for c in run["cases"]}
+    cases: dict[tuple[str, int], dict[str, Any]] = {}
+    for run in runs:
+        for case in run["cases"]:
+            at = case["workload"], case["batch"]
+            before = cases.get(at, {}).get("entries", {})
+            cases[at] = {**case, "entries": {**case["entries"], **before}}
     first["cases"] = sorted(cases.values(), key=lambda c: (known.index(c["workload"]), c["batch"]))
     peers: dict[str, Any] = {}
     for run in runs:

@@ -449,5 +449,11 @@ def test_runs_of_one_machine_are_put_together():
         ("cnn", 32),
         ("cnn", 128),
     ]
+    first, second = run("cnn", 32), run("cnn", 32)
+    second["cases"][0]["entries"]["torch"] = {"train_ms": [3.0]}
+    second["cases"][0]["entries"]["minpy"] = {"train_ms": [9.0]}
+    (case,) = together([first, second])["cases"]
+    assert case["entries"]["minpy"] == first["cases"][0]["entries"]["minpy"]
+    assert case["entries"]["torch"] == {"train_ms": [3.0]}
     with pytest.raises(ValueError, match="different machines"):
         together([run("cnn", 128), run("mlp", 512, cores=8)])
