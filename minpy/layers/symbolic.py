@@ -82,6 +82,10 @@ class KerasTensor:
         Length of each axis, None where it isn't known: the batch axis, first, mostly.
     dtype
         Element type.
+    sparse, ragged
+        Must be False: arrays are dense.
+    record_history
+        Kept for Keras' sake.
     name
         For messages; that of the layer it came from if not given.
 
@@ -97,7 +101,21 @@ class KerasTensor:
     # NumPy's binary operators give way to ours.
     __array_priority__ = 2000.0
 
-    def __init__(self, shape: Any, dtype: Any = "float32", name: str | None = None) -> None:
+    sparse = ragged = False
+
+    def __init__(
+        self,
+        shape: Any,
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+    ) -> None:
+        if sparse or ragged:
+            raise ValueError(
+                "KerasTensor: expected sparse and ragged to be False; arrays are dense"
+            )
         self.shape = tuple(None if n is None else int(n) for n in shape)
         self.dtype = numpy.dtype(dtype)
         self._name = name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minpy.errors import ShapeError
+from minpy.layers.calls import signature_of
 from minpy.layers.functions.contraction import batch_product
 from minpy.layers.functions.dropout import dropout
 from minpy.layers.functions.masks import both, causal_mask
@@ -12,11 +13,28 @@ from minpy.layers.functions.probabilities import softmax
 from minpy.layers.layer import Layer
 from minpy.layers.regularization.seeded import checked_seed, step_seed
 from minpy.numpy.elementwise import tanh, where
-from minpy.numpy.shaping import expand_dims
+from minpy.numpy.shaping import expand_dims, reshape
 
 __all__ = ["AdditiveAttention", "Attention"]
 
 _MODES = ("dot", "concat")
+
+
+def _product(x: Any, y: Any, transposed: bool = False) -> Any:
+    """Return the products of the matrices in the last two axes, the second perhaps transposed."""
+    if x.ndim == 3:
+        return batch_product(x, y, False, transposed)
+    stacks = [reshape(m, (-1, *m.shape[-2:])) for m in (x, y)]
+    made = batch_product(*stacks, False, transposed)
+    return reshape(made, (*x.shape[:-2], *made.shape[1:]))
+
+
+def output_and_scores(layer: Layer, plain: Any, args: tuple, kwargs: dict) -> Any:
+    """Return what a symbolic call gives: `plain` tells it unless scores are asked for too."""
+    given = {**dict(zip(signature_of(type(layer)).names, args, strict=False)), **kwargs}
+    if given.get("return_attention_scores"):
+        return layer._run_on_zeros(args, kwargs)
+    return plain(*args, **kwargs)
 
 
 class Attention(Layer):
@@ -80,12 +98,14 @@ class Attention(Layer):
             raise ShapeError(
                 f"{who}: expected a list [query, value] or [query, value, key], got {shape}"
             )
-        if any(len(s) != 3 for s in shape):
+        if len({len(s) for s in shape}) != 1 or len(shape[0]) < 3:
             raise ShapeError(
-                f"{who}: expected a list of arrays (batch, length, features), got shapes {shape}"
+                f"{who}: expected a list of arrays (batch, length, features), or with as many more "
+                f"axes behind the batch's, got shapes {shape}"
             )
         query, value, key = shape[0], shape[1], shape[-1]
-        if query[-1] != key[-1] or (value[1] != key[1] and None not in (value[1], key[1])):
+        keys = value[-2], key[-2]
+        if query[-1] != key[-1] or (keys[0] != keys[1] and None not in keys):
             raise ShapeError(
                 f"{who}: expected query and key of equal depth, and as many values as keys; "
                 f"got query {query}, value {value}, key {key}"
@@ -101,7 +121,7 @@ class Attention(Layer):
 
     def _scores(self, query: Any, key: Any) -> Any:
         if self.score_mode == "dot":
-            scores = batch_product(query, key, False, True)
+            scores = _product(query, key, True)
             return scores if self.scale is None else scores * self.scale
         sums = expand_dims(query, -2) + expand_dims(key, -3)
         if self.scale is not None:
@@ -127,7 +147,7 @@ class Attention(Layer):
         training
             Whether dropout takes place.
         return_attention_scores
-            Whether the weights, (batch, queries, keys), are returned too.
+            Whether the weights, (batch, queries, keys), are returned too, as dropout left them.
         use_causal_mask
             Whether a query sees no key that is later than itself.
         """
@@ -144,8 +164,9 @@ class Attention(Layer):
             scores = where(seen, scores, scores - far)
         weights = softmax(scores)
         rate = self.dropout if training else 0.0
-        dropped = dropout(weights, rate, "train", step_seed(self.seed)) if rate else weights
-        out = batch_product(dropped, value, False, False)
+        if rate:
+            weights = dropout(weights, rate, "train", step_seed(self.seed))
+        out = _product(weights, value)
         if query_mask is not None:
             out = where(expand_dims(query_mask, -1), out, 0.0)
         return (out, weights) if return_attention_scores else out
@@ -161,6 +182,10 @@ class Attention(Layer):
         """Return the output's mask: the query's."""
         self._check_mask(mask)
         return None if mask is None else mask[0]
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return symbolic tensors for the output, and for the weights where they are asked for."""
+        return output_and_scores(self, super().compute_output_spec, args, kwargs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""

@@ -138,12 +138,6 @@ class GroupQueryAttention(ProjectedAttention):
         out = reshape(transpose(out, (0, 3, 1, 2, 4)), (batch, queries, heads, depth))
         return out, reshape(weights, (batch, heads, queries, key.shape[1]))
 
-    def compute_output_shape(
-        self, query_shape: Any, value_shape: Any = None, key_shape: Any = None
-    ) -> Any:
-        """Return the shape of the output."""
-        return query_shape
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {

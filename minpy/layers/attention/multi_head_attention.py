@@ -86,7 +86,7 @@ class MultiHeadAttention(ProjectedAttention):
                 raise ValueError(
                     f"MultiHeadAttention: expected {name} to be a positive number, got {value!r}"
                 )
-        if isinstance(output_shape, int):
+        if output_shape is not None and not isinstance(output_shape, list | tuple):
             output_shape = (output_shape,)
         if output_shape is not None and not all(is_count(n) for n in output_shape):
             raise ValueError(
@@ -198,8 +198,9 @@ class MultiHeadAttention(ProjectedAttention):
     def compute_output_shape(
         self, query_shape: Any, value_shape: Any = None, key_shape: Any = None
     ) -> Any:
-        """Return the shape of the output."""
-        return (*query_shape[:-1], *(self._told_shape or (query_shape[-1],)))
+        """Return the shape of the output; as many values as keys are expected."""
+        plain = super().compute_output_shape(query_shape, value_shape, key_shape)
+        return (*plain[:-1], *(self._told_shape or plain[-1:]))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

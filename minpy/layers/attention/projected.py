@@ -8,6 +8,7 @@ from typing import Any
 from minpy import constraints, initializers, regularizers
 from minpy.array import as_ndarray
 from minpy.errors import ShapeError
+from minpy.layers.attention.attention import output_and_scores
 from minpy.layers.core.einsum_dense import EinsumDense
 from minpy.layers.functions.masks import (
     both,
@@ -83,7 +84,7 @@ class ProjectedAttention(Layer):
         key_shape = value_shape if key_shape is None else key_shape
         shapes = {"query": query_shape, "value": value_shape, "key": key_shape}
         for name, shape in shapes.items():
-            if len(shape) < 3 or shape[-1] is None:
+            if not isinstance(shape, list | tuple) or len(shape) < 3 or shape[-1] is None:
                 raise ShapeError(
                     f"{who}: expected {name} of shape (batch, length, features), got {shape}"
                 )
@@ -200,6 +201,24 @@ class ProjectedAttention(Layer):
             attended = multiply(attended, self.gate_dense(query))
         out = self.output_dense(attended)
         return (out, weights) if return_attention_scores else out
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return symbolic tensors for the output, and for the weights where they are asked for."""
+        return output_and_scores(self, super().compute_output_spec, args, kwargs)
+
+    def compute_output_shape(
+        self, query_shape: Any, value_shape: Any = None, key_shape: Any = None
+    ) -> Any:
+        """Return the shape of the output.
+
+        Raises
+        ------
+        ShapeError
+            If there aren't as many values as keys.
+        """
+        if value_shape is not None:
+            self._check_inputs(query_shape, value_shape, key_shape)
+        return (*query_shape[:-1], query_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy
@@ -28,7 +29,7 @@ class InputLayer(Layer):
     batch_shape
         The shape with the batch axis, in the place of `shape` and `batch_size`.
     input_tensor
-        A symbolic tensor whose shape and dtype it has.
+        A symbolic tensor whose shape and dtype it has, and which is its output if no layer made it.
     optional
         Whether None may be given in its place; the layers behind then get None.
     name
@@ -58,11 +59,16 @@ class InputLayer(Layer):
         for what, given in (("sparse", sparse), ("ragged", ragged)):
             if given:
                 raise ValueError(f"Input: {what}=True isn't there; arrays are dense")
+        if "input_shape" in kwargs and shape is None and batch_shape is None:
+            warnings.warn("InputLayer: input_shape is now called shape", stacklevel=2)
+            shape = kwargs.pop("input_shape")
         if input_tensor is not None:
-            batch_shape = input_tensor.shape if batch_shape is None else batch_shape
-            dtype = input_tensor.dtype if dtype is None else dtype
+            _check_tensor(input_tensor, shape, batch_size, dtype, batch_shape)
+            shape, batch_size, batch_shape = None, None, input_tensor.shape
+            dtype = input_tensor.dtype
         super().__init__(name=name, dtype=dtype, **kwargs)
         self.optional = bool(optional)
+        self.sparse = self.ragged = False
         if batch_shape is not None:
             if shape is not None or batch_size is not None:
                 raise ValueError("Input: give shape and batch_size, or batch_shape, not both")
@@ -84,7 +90,9 @@ class InputLayer(Layer):
         self._declared_shape = (self.batch_size, *self.shape)
         self.input_shape = self.output_shape = self._declared_shape
         self.built = True
-        Node(self, (), {}, KerasTensor(self._declared_shape, self.__dict__["dtype"]))
+        if input_tensor is None or input_tensor._node is not None:
+            input_tensor = KerasTensor(self._declared_shape, self.__dict__["dtype"])
+        Node(self, (), {}, input_tensor)
 
     _handles_masks = False
 
@@ -93,7 +101,7 @@ class InputLayer(Layer):
         """The shape with the batch axis."""
         return (self.batch_size, *self.shape)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Any = None) -> Any:
         """Return the input."""
         return x
 
@@ -111,6 +119,23 @@ class InputLayer(Layer):
         if self.optional:
             config["optional"] = True
         return config
+
+
+def _check_tensor(tensor: Any, shape: Any, batch_size: Any, dtype: Any, batch_shape: Any) -> None:
+    """Raise ValueError unless a tensor is symbolic, and as the other arguments say, if they do."""
+    if type(tensor) is not KerasTensor:
+        raise ValueError(
+            f"Input: expected input_tensor to be a symbolic tensor, got {type(tensor).__name__}"
+        )
+    told = {
+        "shape": (shape if shape is None else tuple(shape), tensor.shape[1:]),
+        "batch_size": (batch_size, tensor.shape[0]),
+        "batch_shape": (batch_shape if batch_shape is None else tuple(batch_shape), tensor.shape),
+        "dtype": (dtype if dtype is None else numpy.dtype(dtype), tensor.dtype),
+    }
+    for name, (given, has) in told.items():
+        if given is not None and given != has:
+            raise ValueError(f"Input: {name} is {given}, and that of input_tensor {has}")
 
 
 def Input(

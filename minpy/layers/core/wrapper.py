@@ -31,7 +31,7 @@ class Wrapper(Layer):
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
-            raise TypeError(f"{type(self).__name__}: expected a layer, got {layer!r}")
+            raise ValueError(f"{type(self).__name__}: expected a layer, got {layer!r}")
         super().__init__(**kwargs)
         self.layer = layer
 

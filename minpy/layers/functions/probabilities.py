@@ -12,7 +12,7 @@ from minpy.autograd.rules import defjvp, defvjp
 from minpy.host_operator import HostOperator
 from minpy.layers.functions.operands import as_float, is_float32, refuse_unsupported
 from minpy.numpy.elementwise import exp
-from minpy.numpy.shaping import swapaxes
+from minpy.numpy.shaping import reshape, swapaxes, transpose
 from minpy.primitives import Primitive, registry
 
 __all__ = ["log_softmax", "softmax", "sparsemax"]
@@ -126,7 +126,23 @@ def _checked_axis(by: str, x: ndarray, axis: int) -> int:
     return axis
 
 
-def softmax(x: Any, axis: int = -1) -> ndarray:
+def _along(operation: Primitive, by: str, x: ndarray, axis: Any) -> ndarray:
+    """Return what an operation gives along one axis, or along several as if they were one."""
+    if not isinstance(axis, list | tuple):
+        return operation(x, _checked_axis(by, x, axis))
+    if not axis:
+        raise ValueError(f"{by}: expected an axis or several, got {axis!r}")
+    axes = sorted({_checked_axis(by, x, a) % x.ndim for a in axis})
+    if len(axes) == 1:
+        return operation(x, axes[0])
+    order = (*(a for a in range(x.ndim) if a not in axes), *axes)
+    turned = transpose(x, order)
+    rows = reshape(turned, (*turned.shape[: x.ndim - len(axes)], -1))
+    out = reshape(operation(rows, -1), turned.shape)
+    return transpose(out, tuple(sorted(range(x.ndim), key=order.__getitem__)))
+
+
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> ndarray:
     """Return ``exp(x) / sum(exp(x))`` along an axis, for any x without overflow.
 
     Parameters
@@ -134,7 +150,7 @@ def softmax(x: Any, axis: int = -1) -> ndarray:
     x
         Logits, of any shape.
     axis
-        Along which the results sum to 1.
+        Along which the results sum to 1; several axes together if it is a tuple.
 
     Examples
     --------
@@ -144,12 +160,11 @@ def softmax(x: Any, axis: int = -1) -> ndarray:
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    x = as_float(x)
-    return softmax_op(x, _checked_axis("softmax", x, axis))
+    return _along(softmax_op, "softmax", as_float(x), axis)
 
 
-def log_softmax(x: Any, axis: int = -1) -> ndarray:
-    """Return the logarithm of `softmax`, computed without it.
+def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> ndarray:
+    """Return the logarithm of `softmax`, of the same arguments, computed without it.
 
     Examples
     --------
@@ -158,8 +173,7 @@ def log_softmax(x: Any, axis: int = -1) -> ndarray:
     >>> log_softmax(np.array([[0., 1000.]]))
     array([[-1000.,     0.]])
     """
-    x = as_float(x)
-    return log_softmax_op(x, _checked_axis("log_softmax", x, axis))
+    return _along(log_softmax_op, "log_softmax", as_float(x), axis)
 
 
 def sparsemax(x: Any, axis: int = -1) -> ndarray:

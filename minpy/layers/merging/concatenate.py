@@ -66,7 +66,10 @@ class Concatenate(Merge):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the masks one after the other; along the features, where one of them holds."""
-        if mask is None or all(m is None for m in mask):
+        if mask is None:
+            return None
+        self._check_masks(inputs, mask)
+        if all(m is None for m in mask):
             return None
         if self.axis % inputs[0].ndim == inputs[0].ndim - 1:
             found = super().compute_mask(inputs, mask)

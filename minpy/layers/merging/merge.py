@@ -82,17 +82,24 @@ class Merge(Layer):
         """Return the output's mask: where one of the inputs' masks holds; None if one has none."""
         if mask is None:
             return None
-        if not isinstance(mask, list | tuple) or len(mask) != len(inputs):
-            raise ValueError(
-                f"{type(self).__name__} {self.name!r}: expected a list of {len(inputs)} masks, one "
-                f"for each input, got {mask!r}"
-            )
+        self._check_masks(inputs, mask)
         if any(m is None for m in mask):
             return None
         found = mask[0]
         for m in mask[1:]:
             found = either(found, m)
         return found
+
+    def _check_masks(self, inputs: Any, mask: Any) -> None:
+        if not isinstance(inputs, list | tuple):
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: expected a list of inputs, got {inputs!r}"
+            )
+        if not isinstance(mask, list | tuple) or len(mask) != len(inputs):
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: expected a list of {len(inputs)} masks, one "
+                f"for each input, got {mask!r}"
+            )
 
 
 def _with_axes(x: Any, ndim: int) -> Any:
