@@ -122,6 +122,63 @@ def test_add_weight_takes_all_of_keras_arguments_by_place():
     assert (scalar.name, scalar.shape, float(scalar.value)) == ("scalar", (), 1.0)
 
 
+def test_integers_and_booleans_start_as_zeros():
+    layer = Layer()
+    assert not layer.add_weight((2,), dtype="int32").numpy().any()
+    assert not layer.add_weight((2,), dtype="bool", name="b").numpy().any()
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_weight_and_a_layer_inside_may_have_one_name(held):
+    class Outer(Layer):
+        def __init__(self):
+            super().__init__()
+            made = self.add_weight((1,), "ones", name="inner")
+            if held:
+                self.own = made
+            self.inner = Dense(2)
+
+    outer = Outer()
+    assert type(outer.inner) is Dense
+    assert [w.path for w in outer.weights] == ["inner"]
+    outer.inner.build((None, 3))
+    assert [w.path for w in outer.weights] == ["inner", "inner/kernel", "inner/bias"]
+    if held:
+        assert float(outer.own[0]) == 1.0
+
+
+def test_a_weight_made_in_call_is_refused():
+    class Growing(Layer):
+        def call(self, x):
+            self.w = self.add_weight((), "zeros")
+            return x + self.w
+
+    layer = Growing(name="growing")
+    with pytest.raises(ValueError, match="Growing 'growing': add_weight was called in call"):
+        layer(X)
+    assert not layer.weights
+
+
+def test_layers_inside_may_be_built_in_call():
+    class Lazy(Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = Dense(2)
+
+        def call(self, x):
+            return self.inner(x)
+
+    layer = Lazy()
+    layer(X)
+    assert len(layer.weights) == 2
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_trainable_is_true_or_false(value):
+    with pytest.raises(ValueError, match=f"expected trainable to be True or False, got {value!r}"):
+        Dense(2, trainable=value)
+
+
 def test_add_weight_given_a_name_twice_says_so():
     with pytest.raises(TypeError, match="name by place and by name"):
         Layer().add_weight("a", (2,), name="b")

@@ -17,6 +17,7 @@ class _CallContext(threading.local):
     losses: list[Any] | None = None
     metrics: dict[str, list[Any]] | None = None
     depth: int = 0
+    running: Any = None  # the layer that is being called, the innermost
     masks_seen_to: bool = False  # by the layer around: the ones inside needn't warn
 
 

@@ -113,6 +113,10 @@ class Layer(AddsLosses):
         self._prepare()
         self._named = name is not None
         self.name = name or snake_case(type(self).__name__)
+        if not isinstance(trainable, bool | numpy.bool_):
+            raise ValueError(
+                f"{type(self).__name__}: expected trainable to be True or False, got {trainable!r}"
+            )
         self._trainable = bool(trainable)
         self.dtype = numpy.dtype(settings.float_dtype if dtype is None else dtype)
         if not autocast:
@@ -215,12 +219,14 @@ class Layer(AddsLosses):
             call_context.masks_seen_to = True
         call_context.training = training
         call_context.depth += 1
+        outer, call_context.running = call_context.running, self
         try:
             outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 self._regularize(outputs)
         finally:
             call_context.depth -= 1
+            call_context.running = outer
             call_context.training = before
             call_context.masks_seen_to = seen_to
         if self._handles_masks:
@@ -414,6 +420,13 @@ class Layer(AddsLosses):
             tensor._masked = has
 
     # --- building -------------------------------------------------------------------------------
+
+    def _check_may_add_weights(self) -> None:
+        if call_context.running is self:
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: add_weight was called in call, where it "
+                "would make a new weight each time; make weights in build or __init__"
+            )
 
     def _build_for(self, tensors: dict[str, Any]) -> None:
         who = f"{type(self).__name__} {self.name!r}"

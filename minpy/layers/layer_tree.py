@@ -115,7 +115,9 @@ class LayerTree:
             self.__dict__.pop(name, None)
             return
         own = self.__dict__.get("_parameters")
-        if own is not None and name in own:
+        if own is not None and name in own and isinstance(value, LayerTree):
+            self._make_way(name)
+        elif own is not None and name in own:
             if value is None:
                 del own[name]
             else:
@@ -134,6 +136,17 @@ class LayerTree:
             self._track(name)
             return
         object.__setattr__(self, name, value)
+
+    def _make_way(self, name: str) -> None:
+        """Let a weight whose name is that of an attribute to come keep the name, not the place."""
+        weights = dict(self._parameters)
+        elsewhere = any(key != name and w is weights[name] for key, w in weights.items())
+        self._parameters.clear()
+        for key, weight in weights.items():
+            if key != name:
+                self._parameters[key] = weight
+            elif not elsewhere:
+                self._parameters[f"{name}."] = weight  # which no attribute is called
 
     def _track(self, name: str) -> None:
         """Know the layers that lie in a list, tuple or dict, an attribute of this name."""
@@ -223,8 +236,11 @@ class LayerTree:
         ------
         ShapeError
             If an axis has a negative length.
+        ValueError
+            If the layer is being called.
         """
         self._prepare()
+        self._check_may_add_weights()
         if shape is None:
             shape = ()
         if initializer is None:
@@ -248,6 +264,9 @@ class LayerTree:
         if unnamed:
             self.__dict__.setdefault("_unnamed", []).append(parameter)
         return parameter
+
+    def _check_may_add_weights(self) -> None:
+        """Raise ValueError where weights can't be made."""
 
     def add_variable(self, shape: Any, initializer: Any, *rest: Any, **options: Any) -> Parameter:
         """Make a weight: Keras' other name for `add_weight`."""
