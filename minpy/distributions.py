@@ -241,7 +241,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: int | None 
     inputs
         Of any shape.
     rate
-        The part, from 0 to below 1.
+        The part, from 0 to 1.
     noise_shape
         Shape of the mask, where elements along an axis of length 1 go together.
     seed
@@ -249,11 +249,11 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: int | None 
     """
     from minpy.random import uniform
 
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout: expected a rate from 0 to below 1, got {rate!r}")
+    if not 0 <= rate <= 1:
+        raise ValueError(f"dropout: expected a rate from 0 to 1, got {rate!r}")
     x = as_ndarray(inputs)
-    if not rate:
-        return x
+    if rate in (0, 1):
+        return x * (1.0 - rate)
     shape = x.shape if noise_shape is None else noise_shape
     shape = tuple(n if m is None else m for m, n in zip(shape, x.shape, strict=True))
     kept = uniform(shape, dtype=x.dtype, seed=seed) >= rate

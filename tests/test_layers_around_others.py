@@ -44,7 +44,7 @@ def test_a_wrapper_builds_trains_and_saves_the_layer_inside():
     assert layer(x).tolist() == [[6.0, 6.0]]
     again = deserialize(json.loads(json.dumps(serialize(layer))))
     assert again(x).tolist() == [[6.0, 6.0]]
-    with pytest.raises(TypeError, match="expected a layer"):
+    with pytest.raises(ValueError, match="expected a layer"):
         Doubled(3)
 
 

@@ -6,10 +6,10 @@ import numpy
 import pytest
 
 import minpy.numpy as np
-from minpy import activations, layers
+from minpy import activations, layers, random
 from minpy.layers import Input, InputLayer
 from minpy.layers.symbolic import KerasTensor
-from minpy.models import Model
+from minpy.models import Model, Sequential
 
 RNG = numpy.random.default_rng(3)
 
@@ -155,3 +155,117 @@ def test_symbolic_tensors_are_dense():
 def test_a_wrapper_is_around_a_layer():
     with pytest.raises(ValueError, match="expected a layer, got 'dense'"):
         layers.Wrapper("dense")
+
+
+def test_the_first_argument_may_be_named_inputs():
+    x = RNG.normal(size=(2, 3)).astype("float32")
+    layer = layers.Dense(2)
+    numpy.testing.assert_array_equal(layer(inputs=x).asnumpy(), layer(x).asnumpy())
+    assert layer(inputs=Input((3,))).shape == (None, 2)
+
+
+# --- integers -------------------------------------------------------------------------------------
+
+
+ON_FLOATS = [
+    (layers.Conv2D, {"filters": 2, "kernel_size": 2}, (2, 3, 4, 4)),
+    (layers.SeparableConv1D, {"filters": 2, "kernel_size": 2}, (2, 3, 4)),
+    (layers.MaxPooling2D, {}, (2, 3, 4, 4)),
+    (layers.AdaptiveAveragePooling1D, {"output_size": 2}, (2, 3, 4)),
+    (layers.LSTM, {"units": 2}, (2, 4, 3)),
+    (layers.BatchNormalization, {}, (4, 3)),
+    (layers.LayerNormalization, {}, (4, 3)),
+    (layers.RMSNormalization, {}, (4, 3)),
+    (layers.UnitNormalization, {}, (4, 3)),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "shape"), ON_FLOATS)
+def test_layers_that_compute_on_floats_take_integers(kind, options, shape):
+    x = RNG.integers(0, 5, shape) + 1
+    layer = kind(**options)
+    found, expected = layer(x), layer(x.astype("float32"))
+    assert found.dtype == "float32"
+    numpy.testing.assert_array_equal(found.asnumpy(), expected.asnumpy())
+
+
+def test_a_model_of_integers_trains_compiled_as_one_of_floats():
+    x = RNG.integers(0, 255, (8, 3, 4, 4)).astype("uint8")
+    y = RNG.normal(size=(8, 2)).astype("float32")
+    found = []
+    for dtype in ("uint8", "float32"):
+        stack = [
+            Input((3, 4, 4), dtype=dtype),
+            layers.Conv2D(2, 2, kernel_initializer="ones"),
+            layers.Flatten(),
+            layers.Dense(2, kernel_initializer="ones"),
+        ]
+        model = Sequential(stack)
+        model.compile("sgd", "mse")
+        model.optimizer.learning_rate = 1e-9
+        history = model.fit(x.astype(dtype), y, epochs=2, batch_size=4, shuffle=False, verbose=0)
+        assert model.jit_status == "compiled"
+        found.append(history.history["loss"])
+    numpy.testing.assert_allclose(*found, rtol=1e-5)
+
+
+# --- dropout, reshaping ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [layers.Dropout, layers.SpatialDropout1D])
+def test_everything_may_be_dropped(kind):
+    x = RNG.normal(size=(2, 3, 4)).astype("float32")
+    assert not kind(1.0)(x, training=True).asnumpy().any()
+    numpy.testing.assert_array_equal(kind(1.0)(x).asnumpy(), x)
+    assert not random.dropout(np.array(x), 1.0).asnumpy().any()
+
+
+@pytest.mark.parametrize("n", ["3", 3.5, [3], True])
+def test_steps_are_counted_in_whole_numbers(n):
+    with pytest.raises(TypeError, match="expected an integer number of steps"):
+        layers.RepeatVector(n)
+
+
+@pytest.mark.parametrize("size", [2.5, "2", True])
+def test_signals_are_made_larger_by_whole_factors(size):
+    with pytest.raises(TypeError, match="expected an integer size"):
+        layers.UpSampling1D(size)
+
+
+@pytest.mark.parametrize("kind", [layers.Cropping1D, layers.ZeroPadding1D])
+def test_a_signal_has_two_ends(kind):
+    with pytest.raises(ValueError, match="expected an integer or two of them"):
+        kind((1,))
+
+
+def test_weights_know_their_number_of_axes():
+    layer = layers.Dense(2)
+    layer.build((None, 3))
+    assert [w.ndim for w in layer.weights] == [2, 1]
+
+
+# --- normalization --------------------------------------------------------------------------------
+
+
+def test_a_mask_of_a_batch_normalization_broadcasts():
+    x = RNG.normal(size=(4, 2, 3, 2)).astype("float32")
+    mask = numpy.array([1, 0, 1, 1], bool).reshape(4, 1, 1)
+    layer = layers.BatchNormalization(axis=-1, momentum=0.0)
+    layer(x, training=True, mask=mask)
+    kept = x[mask.ravel()]
+    numpy.testing.assert_allclose(layer.moving_mean.asnumpy(), kept.mean((0, 1, 2)), atol=1e-6)
+    numpy.testing.assert_allclose(layer.moving_variance.asnumpy(), kept.var((0, 1, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [2, -3, [0, 99]])
+def test_layer_normalization_along_no_axis_is_refused_before_any_data(axis):
+    layer = layers.LayerNormalization(axis=axis)
+    for ask in (layer.compute_output_shape, layer.build):
+        with pytest.raises(ValueError, match="LayerNormalization 'layer_normalization'"):
+            ask((2, 4))
+
+
+@pytest.mark.parametrize("kind", [layers.LayerNormalization, layers.UnitNormalization])
+def test_normalized_axes_are_numbers(kind):
+    with pytest.raises(TypeError, match="expected axis to be a number or a list of them"):
+        kind(axis={"axis": -1})

@@ -153,7 +153,7 @@ def test_settings_and_inputs_that_make_no_sense_are_refused_before_a_weight_is_m
         assert not layer.weights
     with pytest.raises(ValueError, match="epsilon from 0, got -1"):
         layers.LayerNormalization(epsilon=-1)
-    with pytest.raises(ValueError, match="axis to be a number or a list of them, got 'last'"):
+    with pytest.raises(TypeError, match="axis to be a number or a list of them, got 'last'"):
         layers.LayerNormalization(axis="last")
     with pytest.raises(ValueError, match="positive number of groups, or -1, got 0"):
         layers.GroupNormalization(0)

@@ -14,7 +14,7 @@ from minpy.autograd.containers import map_leaves
 from minpy.layers.calls import masks_of
 from minpy.layers.symbolic import is_symbolic
 
-__all__ = ["cast", "numpy_to_array", "refuse_mixed", "to_array", "with_masks"]
+__all__ = ["as_floats", "cast", "numpy_to_array", "refuse_mixed", "to_array", "with_masks"]
 
 
 def with_masks(signature: Any, args: tuple, kwargs: dict) -> dict:
@@ -50,6 +50,13 @@ def cast(x: Any, dtype: numpy.dtype) -> Any:
     if isinstance(x, tuple | list | dict) and x:
         return map_leaves(lambda leaf: cast(leaf, dtype) if type(leaf) is ndarray else leaf, x)
     return x
+
+
+def as_floats(x: Any, dtype: numpy.dtype) -> Any:
+    """Return an array of integers, or a container of them, in a dtype; anything else as it is."""
+    if type(x) is ndarray:
+        return x.astype(dtype) if x.dtype.kind in "iub" else x
+    return map_leaves(lambda leaf: as_floats(leaf, dtype), x) if type(x) in (list, tuple) else x
 
 
 def refuse_mixed(values: dict[str, Any], who: str) -> None:

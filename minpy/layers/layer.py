@@ -25,7 +25,14 @@ from minpy.layers.calls import (
     shape_of,
     signature_of,
 )
-from minpy.layers.conversion import cast, numpy_to_array, refuse_mixed, to_array, with_masks
+from minpy.layers.conversion import (
+    as_floats,
+    cast,
+    numpy_to_array,
+    refuse_mixed,
+    to_array,
+    with_masks,
+)
 from minpy.layers.forward_pass import call_context, forward_pass
 from minpy.layers.layer_tree import snake_case
 from minpy.layers.parameter import collect_updates, settled
@@ -145,6 +152,8 @@ class Layer(AddsLosses):
     _convert_input_args = True
     # Whether masks are passed on here, or by the layers inside.
     _handles_masks = True
+    # Whether the layer computes on floats alone: integers become floats of its dtype.
+    _on_floats = False
     autocast = True
     activity_regularizer: Any = None
 
@@ -180,6 +189,8 @@ class Layer(AddsLosses):
             If the layer can't take inputs of such shapes.
         """
         signature = signature_of(type(self))
+        if not args and "inputs" in kwargs and "inputs" not in signature.names:
+            args = (kwargs.pop("inputs"),)  # the name of it in Keras' own layers
         if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
             return self._call_symbolically(signature, args, kwargs)
         if not args and not (kwargs and signature.names and signature.names[0] in kwargs):
@@ -246,6 +257,8 @@ class Layer(AddsLosses):
         dtype = self.__dict__["dtype"]
         if dtype.kind == "f":
             args = tuple([cast(a, dtype) for a in args])
+            if self._on_floats and args:
+                args = (as_floats(args[0], dtype), *args[1:])
             if kwargs:
                 kwargs = {name: cast(value, dtype) for name, value in kwargs.items()}
         return args, kwargs

@@ -133,6 +133,11 @@ class Parameter:
     def __minpy_array__(self) -> ndarray:
         return self.value  # followed by derivatives, which a NumPy array would not be
 
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._memory.ndim
+
     def assign(self, value: Any) -> Parameter:
         """Set the value, and return the weight.
 

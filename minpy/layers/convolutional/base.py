@@ -22,6 +22,7 @@ def positive(value: Any, what: str) -> int:
 class ConvolutionalLayer(KernelLayer):
     """A layer whose kernel is a window with `rank` axes that moves over its input."""
 
+    _on_floats = True
     rank: int
     _paddings: tuple[str, ...] = ("valid", "same")
 

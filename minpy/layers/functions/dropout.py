@@ -28,7 +28,7 @@ def dropout(
     x
         Float array of any shape.
     prob
-        The fraction that is dropped, from 0 to below 1: Keras' ``rate``.
+        The fraction that is dropped, from 0 to 1: Keras' ``rate``.
     mode
         ``'train'`` (or True); ``'test'`` (or False) returns `x` as it is.
     seed
@@ -60,11 +60,13 @@ def dropout(
     """
     if not isinstance(mode, str | bool) or mode not in _MODES:
         raise ValueError(f"dropout: expected mode 'train' or 'test', got {mode!r}")
-    if isinstance(prob, bool) or not 0 <= prob < 1:
-        raise ValueError(f"dropout: expected a probability from 0 to below 1, got {prob!r}")
+    if isinstance(prob, bool) or not 0 <= prob <= 1:
+        raise ValueError(f"dropout: expected a probability from 0 to 1, got {prob!r}")
     x = array_of_floats(x, "dropout")
     if not _MODES[mode] or prob == 0:
         return x
+    if prob == 1:
+        return x * 0.0
     shape = x.shape if noise_shape is None else shape_of_noise("dropout", x.shape, noise_shape)
     return x * random.dropout_mask(shape, prob, x.dtype, seed, x.context)
 

@@ -41,6 +41,7 @@ class Dot(Merge):
     (5, 3, 2)
     """
 
+    _on_floats = True
     _inputs = (2, 2)
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:

@@ -14,6 +14,7 @@ from minpy.errors import ShapeError
 from minpy.layers.functions import batchnorm, stop_gradient
 from minpy.layers.functions.layer_norm import back_from_the_end, to_the_end
 from minpy.layers.layer import Layer
+from minpy.numpy.broadcasting import broadcast_to
 from minpy.numpy.elementwise import maximum, minimum, sqrt
 from minpy.numpy.shaping import expand_dims, reshape
 
@@ -74,6 +75,7 @@ class BatchNormalization(Layer):
            [ 1.]])
     """
 
+    _on_floats = True
     supports_masking = True
 
     @also_by_place(
@@ -165,7 +167,8 @@ class BatchNormalization(Layer):
     def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         """Compute the output; while training, move the running statistics.
 
-        Where a mask (batch, …, without the channels) is False, numbers don't count in them.
+        Where a mask is False, numbers don't count in them: (batch, …, without the channels), or
+        what broadcasts to that.
         """
         axis = self._channel_axis(x.ndim)
         if (mask is not None or self.renorm) and training and self.trainable:
@@ -197,6 +200,9 @@ class BatchNormalization(Layer):
             var = (off * off).mean(others, keepdims=True)
         else:
             weights = expand_dims(mask, -1).astype(x.dtype)
+            whole = (*x.shape[:-1], 1)
+            if tuple(weights.shape) != whole:
+                weights = broadcast_to(weights, whole)
             # What Keras adds, to divide by where nothing is left in.
             count = weights.sum(others, keepdims=True) + 1e-7
             mean = (x * weights).sum(others, keepdims=True) / count

@@ -20,7 +20,7 @@ def _as_axis(axis: Any, who: str) -> Any:
         return axis
     if isinstance(axis, list | tuple) and axis and all(isinstance(a, int) for a in axis):
         return list(axis)
-    raise ValueError(f"{who}: expected axis to be a number or a list of them, got {axis!r}")
+    raise TypeError(f"{who}: expected axis to be a number or a list of them, got {axis!r}")
 
 
 def _lengths(layer: Layer, shape: Any) -> tuple[int, ...]:
@@ -101,6 +101,11 @@ class LayerNormalization(ScaleAndShift):
         gamma, beta = _in_order(self, x, self.gamma), _in_order(self, x, self.beta)
         return layer_norm(x, gamma, beta, self.axis, self.epsilon)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output: the input's, which must have the axes."""
+        checked_axes(f"LayerNormalization {self.name!r}", self.axis, len(input_shape))
+        return input_shape
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {**super().get_config(), "axis": self.axis}
@@ -128,6 +133,7 @@ class RMSNormalization(Layer):
     array([[1.2, 1.6, 0. , 0. ]])
     """
 
+    _on_floats = True
     supports_masking = True
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:

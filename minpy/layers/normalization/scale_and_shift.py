@@ -24,6 +24,7 @@ SCALE_AND_SHIFT = {name: default for name, (_, default) in _SETTINGS.items()}
 class ScaleAndShift(Layer):
     """A normalizing layer with weights gamma, if it scales, and beta, if it centers."""
 
+    _on_floats = True
     supports_masking = True
 
     def __init__(

@@ -27,13 +27,14 @@ class UnitNormalization(Layer):
     array([[0.6, 0.8]])
     """
 
+    _on_floats = True
     supports_masking = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         several = isinstance(axis, list | tuple) and len(axis) > 0
         if not isinstance(axis, int) and not (several and all(isinstance(a, int) for a in axis)):
-            raise ValueError(
+            raise TypeError(
                 f"UnitNormalization: expected axis to be a number or a list of them, got {axis!r}"
             )
         self.axis = axis if isinstance(axis, int) else list(axis)

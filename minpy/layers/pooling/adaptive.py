@@ -30,6 +30,7 @@ __all__ = [
 
 
 class _AdaptivePooling(Layer):
+    _on_floats = True
     rank: int
 
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:

@@ -28,6 +28,7 @@ __all__ = [
 
 
 class _Pooling(Layer):
+    _on_floats = True
     rank: int
     _function: Any = None
 

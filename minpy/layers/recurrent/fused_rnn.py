@@ -51,6 +51,7 @@ _OF_THE_LAYER = (
 class FusedRNN(RNN):
     """An `RNN` over a cell of its own, by the cell's whole-sequence function where that applies."""
 
+    _on_floats = True
     cell_class: Any = None
     cell_name = "cell"
 

@@ -65,10 +65,8 @@ class Dropout(SeededLayer):
         self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(seed=seed, **kwargs)
-        if isinstance(rate, bool) or not 0 <= rate < 1:
-            raise ValueError(
-                f"{type(self).__name__}: expected a rate from 0 to below 1, got {rate!r}"
-            )
+        if isinstance(rate, bool) or not 0 <= rate <= 1:
+            raise ValueError(f"{type(self).__name__}: expected a rate from 0 to 1, got {rate!r}")
         self.rate = float(rate)
         self.noise_shape = checked_noise_shape(noise_shape, type(self).__name__)
 

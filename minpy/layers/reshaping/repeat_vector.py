@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
+
 from minpy.layers.layer import Layer, expect_axes
 from minpy.numpy.broadcasting import broadcast_to
 
@@ -29,9 +31,11 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        if not isinstance(n, int | numpy.integer) or isinstance(n, bool):
+            raise TypeError(f"RepeatVector: expected an integer number of steps, got {n!r}")
+        if n < 1:
             raise ValueError(f"RepeatVector: expected a positive number of steps, got {n!r}")
-        self.n = n
+        self.n = int(n)
 
     def check_input(self, shape: Any) -> None:
         """Raise `ShapeError` unless the input is a batch of vectors."""

@@ -91,6 +91,11 @@ class UpSampling1D(_UpSampling):
 
     rank = 1
 
+    def __init__(self, size: int = 2, data_format: str | None = None, **kwargs: Any) -> None:
+        if not isinstance(size, int | numpy.integer | list | tuple) or isinstance(size, bool):
+            raise TypeError(f"UpSampling1D: expected an integer size, got {size!r}")
+        super().__init__(size, data_format, **kwargs)
+
 
 class UpSampling2D(_UpSampling):
     """Makes images larger by whole factors.

@@ -25,10 +25,17 @@ def edges(value: Any, rank: int, what: str) -> Pads:
     """
     if rank == 1 and isinstance(value, list | tuple) and len(value) == 2:
         value = (value,)
+    elif rank == 1 and isinstance(value, list | tuple) and not _is_pair(value):
+        raise ValueError(f"{what}: expected an integer or two of them, got {value!r}")
     if isinstance(value, str):
         raise ValueError(f"{what}: expected integers from 0, got {value!r}")
     ones = (1,) * rank
     return padding(value, ones, ones, ones, what)
+
+
+def _is_pair(value: Any) -> bool:
+    """Say whether there is a pair, and nothing else, in a list: what a configuration holds."""
+    return len(value) == 1 and isinstance(value[0], list | tuple)
 
 
 class _ZeroPadding(Layer):
