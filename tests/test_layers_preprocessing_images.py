@@ -95,11 +95,22 @@ def test_a_layer_with_a_seed_repeats_itself_from_the_first_call_on(make):
 def test_nothing_changes_at_test_time(make):
     x = numbers((6, 2, 7, 8))
     layer = make()
-    found = numpy.asarray(layer(x))
+    found = numpy.asarray(layer(x, training=False))
     if isinstance(layer, layers.RandomCrop):
         assert found.shape == (6, 2, 4, 5)
     else:
         numpy.testing.assert_array_equal(found, x)
+        numpy.testing.assert_array_equal(Sequential([make()]).predict(x, verbose=0), x)
+
+
+def test_images_change_where_nobody_says_that_this_is_no_training(make):
+    # as in Keras: augmenting a data set, looking at what a layer does
+    x = numbers((6, 2, 7, 8))
+    with random.scope(1, 0):
+        wanted = numpy.asarray(make()(x, training=True))
+    for layer in (make(), Sequential([make()])):
+        with random.scope(1, 0):
+            numpy.testing.assert_array_equal(numpy.asarray(layer(x)), wanted)
 
 
 def test_images_differ_from_one_another_and_layouts_agree(make):

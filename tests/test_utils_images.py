@@ -86,7 +86,7 @@ def test_a_smart_resize_cuts_and_does_not_stretch():
         (lambda: random.gamma((2,), -1.0), ValueError, "above 0"),
         (lambda: random.binomial((2,), 3, 1.5), ValueError, "from 0 to 1"),
         (lambda: random.categorical([1.0], 2), ShapeError, "batch, classes"),
-        (lambda: random.dropout(np.ones(2), 1.0), ValueError, "rate"),
+        (lambda: random.dropout(np.ones(2), 1.5), ValueError, "rate"),
         (lambda: random.SeedGenerator(-1), ValueError, "from 0"),
     ],
 )

@@ -25,17 +25,20 @@ class CallSignature:
         Of the positional arguments, without ``self``.
     takes_training, takes_mask
         Whether there are arguments of these names.
+    needs_training
+        Whether `training` has no default.
     masks
         Argument → that of its mask: ``query`` → ``query_mask``.
     """
 
-    __slots__ = ("masks", "names", "takes_mask", "takes_training")
+    __slots__ = ("masks", "names", "needs_training", "takes_mask", "takes_training")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         parameters = list(inspect.signature(function).parameters.values())[1:]
         every = {p.name for p in parameters}
         self.names = tuple(p.name for p in parameters if p.kind in _POSITIONAL)
         self.takes_training = "training" in every
+        self.needs_training = any(p.name == "training" and p.default is p.empty for p in parameters)
         self.takes_mask = "mask" in every
         self.masks = {name: f"{name}_mask" for name in every if f"{name}_mask" in every}
 

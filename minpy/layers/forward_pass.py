@@ -13,7 +13,7 @@ __all__ = ["added_metrics", "call_context", "forward_pass"]
 class _CallContext(threading.local):
     """What holds for a whole forward pass: training or not, and the loss terms that layers add."""
 
-    training: bool = False
+    training: bool | None = None  # None where nobody has said
     losses: list[Any] | None = None
     metrics: dict[str, list[Any]] | None = None
     depth: int = 0

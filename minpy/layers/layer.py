@@ -212,7 +212,7 @@ class Layer(AddsLosses):
         before = call_context.training
         if training is None:
             training = before
-        if signature.takes_training:
+        if signature.takes_training and (training is not None or signature.needs_training):
             kwargs["training"] = training
         previous = None
         if self._handles_masks:

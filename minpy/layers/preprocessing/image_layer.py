@@ -74,14 +74,20 @@ class ImageLayer(Layer):
 class RandomImageLayer(ImageLayer):
     """A layer that changes images at random while training, each one otherwise.
 
-    What it draws follows from the seed and the step of the model that trains. Called outside of
-    any, its n-th call draws from `seed` and n if it has a seed, else from minpy's global seed.
+    Called on data without `training`, outside of ``evaluate`` and ``predict``, it changes them too:
+    that is how a data set is augmented. What it draws follows from the seed and the step of the
+    model that trains. Called outside of any, its n-th call draws from `seed` and n if it has a
+    seed, else from minpy's global seed.
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         self._calls = 0
+
+    def call(self, x: Any, training: bool = True) -> Any:
+        """Compute the output."""
+        return super().call(x, training)
 
     def _changed(self, images: Any, training: bool) -> Any:
         if not training:

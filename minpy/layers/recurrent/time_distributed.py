@@ -53,7 +53,7 @@ class TimeDistributed(Layer):
         """Make the layer's weights."""
         self.layer._build_once((input_shape[0], *input_shape[2:]))
 
-    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Compute the layer's output for all steps."""
         if mask is not None and tuple(mask.shape[:2]) != tuple(inputs.shape[:2]):
             raise ShapeError(
