@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy
 
-from minpy import random, runtime
+from minpy import random
 from minpy.array import ndarray, numpy_value, wrap
 from minpy.autograd.reverse import record
 from minpy.autograd.trace import open_trace
 from minpy.graph.call import Call
-from minpy.graph.native import Program, ProgramTrace, aligned, onednn
-from minpy.graph.native.recording import Value
-from minpy.graph.trace import Untraceable, worth_sharing
+from minpy.graph.native import ProgramTrace, aligned
+from minpy.graph.runnable import Runnable, enclosing_arrays
+from minpy.graph.trace import Untraceable
 
 __all__ = ["ProgramCall"]
 
 _FLOAT = numpy.dtype("float32")
-# Elements of an argument from which it costs less to say where they are than to copy them.
-_WORTH_READING = 30_000
-# Elements of an enclosing array of another dtype that are compared at each call.
-_WORTH_COMPARING = 64
-
-
-# The whole numbers up to here are float32's.
-_WHOLE = 2**24
 
 
 class ProgramCall(Call):
@@ -44,9 +35,9 @@ class ProgramCall(Call):
             if r.dtype != _FLOAT:
                 raise Untraceable(f"a result of {r.dtype}; programs give float32")
         self._shapes = [r.shape for r in results]
-        self._watched = _watched(trace)
-        self._runnable = _Runnable(trace, results)
-        self._backward: dict[tuple, tuple[_Runnable, list[int | None]] | None] = {}
+        self._watched = enclosing_arrays(trace)
+        self._runnable = Runnable(trace, results)
+        self._backward: dict[tuple, tuple[Runnable, list[int | None]] | None] = {}
 
     @property
     def current(self) -> bool:
@@ -103,7 +94,7 @@ class ProgramCall(Call):
         _, tape = record(called, [inputs[i] for i in argnums])
         return tape.back(list(heads), once=True)
 
-    def _trace_back(self, argnums: tuple, values: list) -> tuple[_Runnable, list[int | None]]:
+    def _trace_back(self, argnums: tuple, values: list) -> tuple[Runnable, list[int | None]]:
         """Make the program of the gradients by some of the arguments."""
         with open_trace(ProgramTrace) as trace:
             inputs = [trace.input(wrap(v.copy()), aligned(v.shape)) for v in values]
@@ -113,65 +104,4 @@ class ProgramCall(Call):
             results = [g for g in gradients if g is not None]
             numbers = iter(range(len(results)))
             places = [None if g is None else next(numbers) for g in gradients]
-            return _Runnable(trace, results), places
-
-
-class _Runnable:
-    """A program that is given its inputs and gives its results, in one thread at a time."""
-
-    def __init__(self, trace: ProgramTrace, results: list[ndarray]) -> None:
-        shared = worth_sharing(trace.work)
-        if shared and onednn.library() is None and runtime.installed():
-            raise Untraceable("it is large, and there is no oneDNN for programs")
-        self._memories = trace.memories
-        at = {id(m): i for i, m in enumerate(trace.memories)}
-        # Which inputs are class numbers, and of how many classes.
-        self._classes = [(at[id(v.memory)], n) for v, n in trace.class_numbers.items()]
-        with runtime.one_thread(not shared):
-            self._program = Program(trace, results, [None] * len(results), shared)
-        self._alone = self._program.has_threads and not shared
-        self._elsewhere = [
-            m.size >= _WORTH_READING and self._program.reads_anywhere(m) for m in self._memories
-        ]
-        self._lock = threading.Lock()
-
-    def takes(self, values: Any) -> bool:
-        """Say whether whole numbers among the inputs are float32's, and those of classes exist."""
-        for v in values:
-            if v.dtype.kind in "iu" and v.size and not -_WHOLE <= v.min() <= v.max() <= _WHOLE:
-                return False
-        return all(values[i].min() >= 0 and values[i].max() < n for i, n in self._classes)
-
-    def __call__(self, values: Any) -> list[numpy.ndarray]:
-        program = self._program
-        with self._lock:
-            for memory, value, elsewhere in zip(
-                self._memories, values, self._elsewhere, strict=True
-            ):
-                if elsewhere and value.dtype == _FLOAT and value.flags.c_contiguous:
-                    program.read_from(memory, value.ctypes.data)
-                    continue
-                memory[...] = value
-                if elsewhere:
-                    program.read_from(memory, memory.ctypes.data)
-            if self._alone:
-                with runtime.one_thread():
-                    program.run()
-            else:
-                program.run()
-            return [r.copy() for r in program.results]
-
-
-def _watched(trace: ProgramTrace) -> list[tuple[numpy.ndarray, numpy.ndarray]]:
-    """Return the enclosing arrays that the program has copies of, beside what they were."""
-    found: dict[int, tuple[numpy.ndarray, numpy.ndarray]] = {}
-    for operation in trace.operations:
-        for value in operation.given:
-            if not isinstance(value, Value) or value.source is None:
-                continue
-            if not value.source.flags.writeable:  # broadcast: made by the function itself
-                continue
-            if value.source.size > _WORTH_COMPARING:
-                raise Untraceable(f"an enclosing array of {value.source.dtype}")
-            found[id(value.source)] = value.source, value.source.copy()
-    return list(found.values())
+            return Runnable(trace, results), places

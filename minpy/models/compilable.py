@@ -35,6 +35,7 @@ class Compilable(Layer):
             self._steps_per_execution = 1
             self._loss_parts: list[Any] = []
             self._step: Any = None  # what runs the steps; made when they begin
+            self._own_gradients: Any = None  # what makes the gradients of steps of one's own
 
     def compile(
         self,
@@ -115,7 +116,7 @@ class Compilable(Layer):
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
-        self._step = None
+        self._step = self._own_gradients = None
 
     @property
     def optimizer(self) -> Any:
@@ -134,6 +135,8 @@ class Compilable(Layer):
     @property
     def jit_status(self) -> str:
         """``'compiled'``, or why the last step ran operation by operation."""
+        if self._own_gradients is not None:  # of a training step of one's own
+            return self._own_gradients.status
         return "not run yet" if self._step is None else self._step.status
 
     @property
@@ -143,7 +146,7 @@ class Compilable(Layer):
 
     @run_eagerly.setter
     def run_eagerly(self, value: bool) -> None:
-        self._jit, self._step = not value, None
+        self._jit, self._step, self._own_gradients = not value, None, None
 
     @property
     def jit_compile(self) -> bool:
@@ -152,7 +155,7 @@ class Compilable(Layer):
 
     @jit_compile.setter
     def jit_compile(self, value: str | bool) -> None:
-        self._jit, self._step = bool(value), None
+        self._jit, self._step, self._own_gradients = bool(value), None, None
 
     @property
     def metrics(self) -> list[Any]:

@@ -5,6 +5,7 @@ What can't be traced runs by the tape (`EagerStep`), with one warning that says 
 
 from __future__ import annotations
 
+import types
 import warnings
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy
 
 from minpy import random, runtime
 from minpy.array import as_ndarray, ndarray, wrap
+from minpy.autograd.containers import flatten
 from minpy.autograd.trace import open_trace
 from minpy.data.batch import Batch
 from minpy.graph import native
@@ -22,6 +24,7 @@ from minpy.models.flat_buffers import FlatBuffers
 from minpy.models.graph_replay import GraphReplay
 from minpy.models.program_replay import ProgramReplay
 from minpy.models.step import EagerStep
+from minpy.models.surroundings import Patience, Surroundings
 from minpy.numpy.shaping import transpose
 from minpy.policy import current_policy
 
@@ -49,11 +52,15 @@ class CompiledStep:
         self.status = "not traced yet"
         self._graphs: dict[tuple, GraphReplay | ProgramReplay | None] = {}
         self._weights: dict[str, Any] | None = None
+        self._surroundings: Surroundings | None = None
+        self._patience = Patience()
+        self._unsteady: str | None = None
 
     def gradients(
         self, batch: Batch, seed: int, step: int, scale: float = 1.0
     ) -> tuple[float, Any, list]:
         """Fill the gradient buffers; see `EagerStep.gradients`."""
+        self._look_around()
         try:
             replay = self._graphs[True, batch.signature]
         except KeyError:
@@ -68,6 +75,7 @@ class CompiledStep:
 
     def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
         """Return loss and predictions; see `EagerStep.evaluate`."""
+        self._look_around()
         try:
             replay = self._graphs[False, batch.signature]
         except KeyError:
@@ -76,10 +84,22 @@ class CompiledStep:
             return self.eager.evaluate(batch)
         return replay.evaluate(batch)
 
+    def _look_around(self) -> None:
+        """Forget what was traced once a number that the model's code reads is another."""
+        self._patience.runs += 1
+        change = None if self._surroundings is None else self._surroundings.change()
+        if change is not None:
+            self._graphs.clear()
+            self._surroundings = None
+            if self._patience.is_over():
+                self._unsteady = f"{change} is another at each step"
+
     def _replay(self, batch: Batch, training: bool) -> GraphReplay | ProgramReplay | None:
         """Trace a batch of a new signature; None where that can't be done."""
         replay = None
         try:
+            if self._unsteady is not None:
+                raise Untraceable(self._unsteady)
             installed = runtime.installed()
             replay = self._program(batch, training)
             if replay is None and installed and not runtime.available():
@@ -92,6 +112,10 @@ class CompiledStep:
             if runtime.available():  # otherwise it was said once that there are NumPy kernels only
                 self._warn()
         self._graphs[training, batch.signature] = replay
+        if self._unsteady is None:
+            told = flatten((self.model._compile_arguments or {}).get("loss"))[0]
+            functions = [f for f in told if isinstance(f, types.FunctionType)]
+            self._surroundings = Surroundings(functions, [self.model, *told])
         return replay
 
     def _warn(self) -> None:

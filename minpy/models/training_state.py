@@ -175,7 +175,8 @@ class TrainingState(Compilable):
     def __getstate__(self) -> dict[str, Any]:
         """Return what pickle and `copy.deepcopy` take along: no compiled code, no buffers."""
         slots = {} if self._buffers is None else self._slots_by_weight()
-        fresh = {"_step": None, "_buffers": None, "_ready_at": (-1, None, True)}
+        fresh = dict.fromkeys(("_step", "_own_gradients", "_buffers"))
+        fresh["_ready_at"] = (-1, None, True)
         return {**self.__dict__, **fresh, "_slots": slots}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

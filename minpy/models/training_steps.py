@@ -14,17 +14,15 @@ import numpy
 from minpy import random
 from minpy.array import as_ndarray, numpy_value
 from minpy.autograd.containers import map_leaves
-from minpy.autograd.reverse import record
 from minpy.data import Batch, unpack_x_y_sample_weight
 from minpy.data.streams import pack_x_y_sample_weight
-from minpy.errors import DifferentiationError, ShapeError
-from minpy.layers.forward_pass import added_metrics, forward_pass
-from minpy.layers.parameter import bound, collect_updates
+from minpy.errors import ShapeError
+from minpy.layers.forward_pass import added_metrics
 from minpy.models.data_checks import tell_of_nan
 from minpy.models.device_step import DeviceStep
 from minpy.models.outputs import Outputs, masks_of_outputs
+from minpy.models.own_gradients import OwnGradients
 from minpy.models.training_state import TrainingState
-from minpy.primitives import registry
 
 __all__ = ["TrainingSteps"]
 
@@ -151,8 +149,8 @@ class TrainingSteps(TrainingState):
 
         Notes
         -----
-        `value_and_gradients` and `apply_gradients` are what one's own is written with. It runs
-        operation by operation.
+        `value_and_gradients`, which compiles, and `apply_gradients` are what one's own is written
+        with; what else it does runs operation by operation.
 
         Examples
         --------
@@ -194,31 +192,28 @@ class TrainingSteps(TrainingState):
         Parameters
         ----------
         function
-            Takes nothing and uses the model, for a `train_step` of one's own.
+            Takes nothing and uses the model, for a `train_step` of one's own. It returns one
+            number, or a tuple of it and anything else: predictions, say.
 
         Returns
         -------
         value, gradients
-            The gradients in the order of `trainable_weights`, zeros for weights that have no part
-            in the value.
+            What the function returned; and the gradients, in the order of `trainable_weights`,
+            zeros for weights that have no part in the number.
+
+        Notes
+        -----
+        The function becomes a program, as models do in `fit`: it is traced at its first call, and
+        replayed when a function of the same code comes that captures arrays of the same shapes.
+        Other values that it captures, or reads from attributes and global variables, are looked at
+        each time: a new one means a new trace. What it does beside computing happens only then.
+        `jit_status` says which line kept it from being traced; ``compile(jit=False)`` runs it
+        operation by operation.
         """
-        trained = self.trainable_weights
-
-        def with_weights(weights: list[Any]) -> list[Any]:
-            with bound(trained, weights), forward_pass(training=True):
-                return [as_ndarray(function())]
-
-        with collect_updates() as updates:
-            (value,), tape = record(with_weights, [p.value for p in trained])
-        if value.size != 1:
-            raise DifferentiationError(
-                f"{self.name}: expected a function that returns one number, got shape {value.shape}"
-            )
-        found = tape.back([registry["ones_like"](value)], once=True)
-        for p, new in updates:
-            p.assign(numpy_value(as_ndarray(new)))
-        pairs = zip(trained, found, strict=True)
-        return value, [registry["zeros_like"](p.value) if g is None else g for p, g in pairs]
+        compiles = self._compiles()
+        if self._own_gradients is None:
+            self._own_gradients = OwnGradients(self)
+        return self._own_gradients(function, compiles)
 
     def apply_gradients(self, gradients: Any) -> None:
         """Let the optimizer do a step, for a `train_step` of one's own.
