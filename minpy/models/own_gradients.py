@@ -26,7 +26,7 @@ from minpy.graph.native import ProgramTrace, aligned
 from minpy.graph.runnable import Runnable, enclosing_arrays
 from minpy.graph.trace import Untraceable
 from minpy.layers.forward_pass import forward_pass
-from minpy.layers.parameter import Parameter, bound, collect_updates
+from minpy.layers.parameter import Parameter, bound, collect_updates, structure
 from minpy.models.surroundings import Patience, Surroundings, layers_among
 from minpy.policy import current_policy
 from minpy.primitives import registry
@@ -56,13 +56,14 @@ class OwnGradients:
         self.model = model
         self.status = "not run yet"
         self._programs: dict[Any, _ClosureProgram | None] = {}
+        self._known_weights: dict[tuple, Any] = {}
         self._patience: dict[types.CodeType, Patience] = {}
         self._last: dict[types.CodeType, Closure] = {}
         self._warned = False
 
     def __call__(self, function: Callable[[], Any], compiles: bool) -> tuple[Any, list[Any]]:
         """Return what the function returns, and the gradients; see `value_and_gradients`."""
-        trained = self.model.trainable_weights
+        trained = self._weights_of([self.model])[0]
         program = None
         if not compiles:
             self.status = "compile(jit=False), minpy.config.set_jit(False), or the policy"
@@ -74,6 +75,20 @@ class OwnGradients:
             if program is not None and program.takes(closure.arrays):
                 return program(closure.arrays)
         return self._one_by_one(function, trained)
+
+    def _weights_of(self, layers: list[Any]) -> tuple[list[Parameter], list[Parameter], Any]:
+        """Return the model's trained weights, those of all layers, and what tells them apart."""
+        key = (structure.version, *map(id, layers))
+        known = self._known_weights.get(key)
+        if known is None:
+            trained = self.model.trainable_weights
+            every = list({id(p): p for layer in layers for p in layer.weights}.values())
+            told = (tuple([(id(p), p.trainable) for p in every]), tuple(map(id, trained)))
+            if len(self._known_weights) >= _KEPT:  # of versions that won't come back
+                self._known_weights.clear()
+            # The layers are kept with them: an identity is one while the object lives.
+            known = self._known_weights[key] = (trained, every, told, layers)
+        return known[:3]
 
     # --- operation by operation -------------------------------------------------------------------
 
@@ -105,11 +120,10 @@ class OwnGradients:
         """Return the program of a function, None where there is none."""
         code = closure.function.__code__
         layers = layers_among(closure.functions, [self.model, *closure.objects])
-        weights = list({id(p): p for layer in layers for p in layer.weights}.values())
+        _, weights, told = self._weights_of(layers)
         key = (
             closure.key,
-            tuple([(id(p), p.trainable) for p in weights]),
-            tuple(map(id, trained)),
+            told,
             settings.float_dtype,
             settings.products,
         )

@@ -228,12 +228,13 @@ class TrainingSteps(TrainingState):
         ShapeError
             If one has another shape than its weight; nothing is changed then.
         """
-        trained, given = self.trainable_weights, list(gradients)
+        given = list(gradients)
+        self._ready_to_train()
+        trained = self._buffers.trained
         if len(given) != len(trained):
             raise ShapeError(
                 f"{self.name}: apply_gradients expected {len(trained)} gradients, got {len(given)}"
             )
-        self._ready_to_train()
         plain = [_plain(g) for g in given]
         for p, g in zip(trained, plain, strict=True):
             if g.shape != p.shape:

@@ -41,7 +41,14 @@ def _worth_it(x: Any, y: Any, transpose_x: bool, transpose_y: bool) -> bool:
     rows, inner = x.shape[::-1] if transpose_x else x.shape
     columns = y.shape[0] if transpose_y else y.shape[1]
     moved = (rows * inner if transpose_x else 0) + (0 if transpose_y else inner * columns)
+    if transpose_y and _lies_by_columns(y):  # as kernels of layers do
+        moved += inner * columns
     return _GAIN * rows * inner * columns > _CALL + _TRANSPOSITION * moved
+
+
+def _lies_by_columns(x: Any) -> bool:
+    """Say whether the columns of an array that no derivative follows lie one after the other."""
+    return type(x) is ndarray and x._box is None and x._np is not None and x._np.flags.fnc
 
 
 # --- the product ----------------------------------------------------------------------------------
@@ -105,10 +112,18 @@ _affine_map = Primitive(
     mxnet=_mx_affine,
     faster_on_mxnet=lambda x, w, b: _worth_it(x, w, False, False),
 )
+
+
+def _by_weights(ans: Any, x: Any, w: Any, b: Any) -> Any:
+    if _lies_by_columns(w):  # and so will its gradient, where it is wanted
+        return lambda g: registry["transpose"](product(g, x, True, False))
+    return lambda g: product(x, g, True, False)
+
+
 defvjp(
     _affine_map,
     lambda ans, x, w, b: lambda g: product(g, w, False, True),
-    lambda ans, x, w, b: lambda g: product(x, g, True, False),
+    _by_weights,
     lambda ans, x, w, b: lambda g: registry["sum"](g, 0),
 )
 defjvp(
