@@ -9,8 +9,8 @@ from importlib import metadata
 import numpy
 
 from minpy import config, context, mixed_precision, policy, runtime
-from minpy.graph.native import onednn
 from minpy.graph.native.blas import openblas_core
+from minpy.runtime import onednn
 
 __all__ = ["collect", "main"]
 

@@ -12,7 +12,7 @@ import os
 
 from minpy.config import settings
 from minpy.graph import native
-from minpy.graph.native import onednn
+from minpy.runtime import onednn
 
 __all__ = [
     "DTypePolicy",

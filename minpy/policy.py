@@ -3,7 +3,8 @@
 =============== ================================================================================
 ``auto``        The faster one for that operation on that device: on the CPU NumPy for
                 element-wise work, reductions and indexing and MXNet (oneDNN) for convolution,
-                pooling, normalisation and the like; on a GPU MXNet where it can. The default.
+                pooling, normalisation and the like; on a GPU MXNet where it can. Large products of
+                float32 matrices are oneDNN's, called directly. The default.
 ``prefer_mxnet``  MXNet where it has a kernel that takes the arguments, NumPy otherwise.
 ``only_mxnet``  MXNet; an operation that it can't do raises `PolicyError`.
 ``only_numpy``  NumPy; mxnet is not imported.
@@ -37,12 +38,27 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class _State:
-    __slots__ = ("listeners", "name", "operations")
+    __slots__ = ("_found_fast", "fast_ready", "listeners", "name", "operations", "takes_fast")
 
     def __init__(self) -> None:
         self.name = "auto" if runtime.installed() else "only_numpy"
+        # Whether kernels that are neither NumPy's nor MXNet's may run: where nobody chose.
+        self.takes_fast = True
+        self._found_fast = False  # whether they have been seen to run
+        self.fast_ready = False
         self.operations: dict[str, Any] = {}  # name -> Primitive, filled by minpy.primitive
         self.listeners: list[Callable[[str], None]] = []
+
+    def find_fast(self) -> None:
+        """Note that kernels which are neither NumPy's nor MXNet's run here."""
+        self._found_fast, self.fast_ready = True, self.takes_fast
+
+    def choose(self, name: str, takes_fast: bool) -> None:
+        """Put a policy in force."""
+        self.name, self.takes_fast = name, takes_fast
+        self.fast_ready = takes_fast and self._found_fast
+        for listener in self.listeners:
+            listener(name)
 
 
 state = _State()
@@ -76,11 +92,10 @@ def set_global_policy(policy: str) -> None:
         raise ValueError(f"set_global_policy: expected one of {', '.join(NAMES)}, got {policy!r}")
     if name in ("prefer_mxnet", "only_mxnet") and not runtime.available():
         raise PolicyError(f"policy {name!r} needs mxnet: {runtime.why_unavailable()}")
+    takes_fast = name == "auto"
     if name == "auto" and not runtime.installed():
         name = "only_numpy"
-    state.name = name
-    for listener in state.listeners:
-        listener(name)
+    state.choose(name, takes_fast)
 
 
 def current_policy() -> str:
@@ -99,12 +114,12 @@ def use_policy(policy: str) -> Iterator[None]:
     ...     minpy.current_policy()
     'only_numpy'
     """
-    before = state.name
+    before = state.name, state.takes_fast
     set_global_policy(policy)
     try:
         yield
     finally:
-        set_global_policy(before)
+        state.choose(*before)
 
 
 def wrap_policy(policy: str) -> Callable[[_F], _F]:

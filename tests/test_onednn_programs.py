@@ -15,7 +15,7 @@ import minpy
 import minpy.numpy as np
 from minpy import autograd, layers, random
 from minpy.autograd.trace import open_trace
-from minpy.graph.native import Program, ProgramTrace, aligned, available, onednn
+from minpy.graph.native import Program, ProgramTrace, aligned, available
 from minpy.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from minpy.layers.functions import (
     affine,
@@ -34,6 +34,7 @@ from minpy.layers.functions import (
 from minpy.layers.parameter import bound
 from minpy.losses import SparseCategoricalCrossentropy
 from minpy.models import Sequential
+from minpy.runtime import onednn
 
 pytestmark = pytest.mark.skipif(
     not available() or onednn.library() is None, reason="numba or oneDNN is missing"

@@ -12,7 +12,7 @@ import numpy
 import pytest
 
 from minpy import runtime
-from minpy.graph.native import onednn
+from minpy.runtime import onednn
 
 needs_mxnet = pytest.mark.skipif(not runtime.available(), reason="mxnet can't be used here")
 

@@ -9,9 +9,10 @@ import numpy
 
 from minpy import runtime
 from minpy.array import ndarray
-from minpy.graph.native import Program, ProgramTrace, aligned, onednn
+from minpy.graph.native import Program, ProgramTrace, aligned
 from minpy.graph.native.recording import Value
 from minpy.graph.trace import Untraceable, worth_sharing
+from minpy.runtime import onednn
 
 __all__ = ["Runnable", "enclosing_arrays"]
 

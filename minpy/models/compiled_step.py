@@ -109,7 +109,8 @@ class CompiledStep:
             self.status = "compiled"
         except Untraceable as reason:
             self.status = reason.explain()
-            if runtime.available():  # otherwise it was said once that there are NumPy kernels only
+            # Where there are NumPy's kernels only, that was said once.
+            if self._unsteady is not None or runtime.available():
                 self._warn()
         self._graphs[training, batch.signature] = replay
         if self._unsteady is None:

@@ -13,13 +13,14 @@ from minpy.autograd.reverse import record
 from minpy.autograd.trace import open_trace
 from minpy.config import settings
 from minpy.data.batch import Batch
-from minpy.graph.native import Program, ProgramTrace, aligned, onednn
+from minpy.graph.native import Program, ProgramTrace, aligned
 from minpy.graph.trace import Untraceable, worth_sharing
 from minpy.layers.layer import forward_pass
 from minpy.layers.parameter import Parameter, bound, collect_updates
 from minpy.models.flat_buffers import FlatBuffers
 from minpy.models.graph_replay import check_class_numbers
 from minpy.primitives import registry
+from minpy.runtime import onednn
 
 __all__ = ["ProgramReplay"]
 

@@ -32,6 +32,7 @@ from minpy.numpy.shaping import (
     transpose,
 )
 from minpy.primitives import link_view
+from minpy.runtime import sgemm
 
 __all__ = [
     "convolve",
@@ -65,7 +66,8 @@ def _like(g: Any, x: ndarray) -> Any:
 # FullyConnected 4.5 with the second operand turned round for it; 512: NumPy 2.0, oneDNN 1.5;
 # 256: NumPy 0.27, oneDNN 0.33.
 _WORTH_A_CALL = 64_000_000
-_FEW = 64 * 64
+# Operands of fewer elements have no product that is worth a call of anything.
+_FEW = int(sgemm.WORTH_A_CALL ** (2 / 3))
 
 
 def _are_matrices(x: Any, y: Any) -> bool:
@@ -138,6 +140,7 @@ def _matmul_vjp_y(ans: Any, x: Any, y: ndarray, **kw: Any) -> Any:
     return vjp
 
 
+matmul.fast = sgemm.product
 defvjp(matmul, _matmul_vjp_x, _matmul_vjp_y)
 def_linear(matmul, 0, 1)
 
@@ -198,6 +201,7 @@ def _dot_vjp_y(ans: Any, x: Any, y: ndarray) -> Any:
     return vjp
 
 
+dot.fast = sgemm.product
 defvjp(dot, _dot_vjp_x, _dot_vjp_y)
 def_linear(dot, 0, 1)
 

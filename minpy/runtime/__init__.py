@@ -1,9 +1,10 @@
-"""The one package that imports mxnet: sets its engine up, calls operators, shares memory.
+"""The engines: mxnet, which nothing else imports, set up and called; and a oneDNN of its own.
 
 It must not know about minpy's arrays, policies or derivatives: it deals in ``numpy.ndarray``,
 ``mxnet.nd.NDArray`` and operator names. From the ground up: `installation` (which mxnet there is),
 `loading` (the engine's set-up, the import), `memory` (arrays that NumPy and MXNet share),
-`openmp` (threads), `operators` (one at a time), `graphs` (many at once).
+`openmp` (threads), `operators` (one at a time), `graphs` (many at once). `onednn` is that library's
+C interface, `sgemm` its product of matrices.
 """
 
 from minpy.runtime.description import report

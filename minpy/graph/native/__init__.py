@@ -7,7 +7,7 @@ that share the work among threads.
 
 `recording` traces a step, `rewriting` makes fewer operations of it, `program` lays out memory and
 instructions by what `lowerings`, `images` and `attention` say of each operation; `kernels` is the
-loop, `instructions` its numbers, `blas` and `onednn` are the libraries that it calls.
+loop, `instructions` its numbers, `blas` a library that it calls; oneDNN is `minpy.runtime.onednn`.
 """
 
 from minpy.graph.native import attention, images, lowerings

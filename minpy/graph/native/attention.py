@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy
 
-from minpy.graph.native import onednn
 from minpy.graph.native.lowerings import lowers
-from minpy.graph.native.onednn import Layout
 from minpy.graph.native.program import Program
 from minpy.graph.native.recording import Value
 from minpy.graph.trace import Untraceable
+from minpy.runtime import onednn
+from minpy.runtime.onednn import Layout
 
 __all__: list[str] = []
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minpy.graph.native import onednn
 from minpy.graph.native.lowerings import lowers
-from minpy.graph.native.onednn import Layout, Recipe
 from minpy.graph.native.program import Program
 from minpy.graph.native.recording import ON_ONEDNN, Value
 from minpy.graph.trace import Untraceable
+from minpy.runtime import onednn
+from minpy.runtime.onednn import Layout, Recipe
 
 __all__: list[str] = []
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy
 
-from minpy.graph.native import onednn
 from minpy.graph.native.instructions import BINARY, OTHER, UNARY
-from minpy.graph.native.onednn import Layout
 from minpy.graph.native.program import Program
 from minpy.graph.native.recording import LOWERINGS, Value
 from minpy.graph.trace import Untraceable
+from minpy.runtime import onednn
+from minpy.runtime.onednn import Layout
 
 __all__ = ["lowers"]
 

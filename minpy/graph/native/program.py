@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy
 
-from minpy.graph.native import onednn
 from minpy.graph.native.blas import Sgemm, sgemm
 from minpy.graph.native.instructions import COLUMNS, OTHER, UNARY
-from minpy.graph.native.onednn import ARGUMENTS, Kernel, Layout, Recipe
 from minpy.graph.native.recording import (
     FLOAT,
     LOWERINGS,
@@ -28,6 +26,8 @@ from minpy.graph.native.recording import (
 )
 from minpy.graph.native.rewriting import rewritten
 from minpy.graph.trace import SAME_ELEMENTS, Untraceable
+from minpy.runtime import onednn
+from minpy.runtime.onednn import ARGUMENTS, Kernel, Layout, Recipe
 
 __all__ = ["Program", "available"]
 

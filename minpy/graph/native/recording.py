@@ -17,13 +17,13 @@ import numpy
 from minpy import runtime
 from minpy.array import is_tracked, ndarray, numpy_value
 from minpy.autograd.trace import box
-from minpy.graph.native import onednn
 from minpy.graph.native.instructions import BINARY
 from minpy.graph.trace import SAME_ELEMENTS, Recording, Untraceable, count_work, refuse_reading
 from minpy.primitives import Primitive
+from minpy.runtime import onednn
 
 if TYPE_CHECKING:
-    from minpy.graph.native.onednn import Layout
+    from minpy.runtime.onednn import Layout
 
 __all__ = ["LOWERINGS", "ON_ONEDNN", "Operation", "ProgramTrace", "Value", "aligned", "constant"]
 

@@ -18,6 +18,7 @@ from minpy.layers.functions.operands import (
     training,
 )
 from minpy.primitives import Primitive, registry
+from minpy.runtime import sgemm
 
 __all__ = ["affine", "flatten", "linear"]
 
@@ -75,6 +76,7 @@ def _mx_product(F: Any, x: Any, y: Any, transpose_x: bool, transpose_y: bool) ->
 product = Primitive(
     "matrix_product", _product, arrays=2, mxnet=_mx_product, faster_on_mxnet=_worth_it
 )
+product.fast = lambda x, y, tx, ty: sgemm.product(x.T if tx else x, y.T if ty else y)
 defvjp(
     product,
     lambda ans, x, y, tx, ty: (
@@ -97,6 +99,13 @@ def _affine(x: numpy.ndarray, w: numpy.ndarray, b: numpy.ndarray | None) -> nump
     return out
 
 
+def _fast_affine(x: numpy.ndarray, w: numpy.ndarray, b: numpy.ndarray | None) -> Any:
+    out = sgemm.product(x, w)
+    if out is not None and b is not None:
+        out += b
+    return out
+
+
 def _mx_affine(F: Any, x: Any, w: Any, b: Any) -> Any:
     refuse_unsupported(x, w, b)
     units = w.shape[1]
@@ -112,6 +121,7 @@ _affine_map = Primitive(
     mxnet=_mx_affine,
     faster_on_mxnet=lambda x, w, b: _worth_it(x, w, False, False),
 )
+_affine_map.fast = _fast_affine
 
 
 def _by_weights(ans: Any, x: Any, w: Any, b: Any) -> Any:

@@ -1,4 +1,4 @@
-"""oneDNN as a library of kernels: its C interface, as far as programs use it.
+"""oneDNN as a library of kernels: its C interface, as far as it is used here.
 
 MXNet's operators run on the oneDNN 2.4 that is linked into it and that nobody else can call; each
 of them takes and gives arrays in the plain layout, or converts them again and again. Here is a
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy
 
-from minpy.runtime import forked
+from minpy.runtime.openmp import forked
 
 __all__ = ["Kernel", "Layout", "OneDNN", "Recipe", "Refused", "library"]
 
