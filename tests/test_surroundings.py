@@ -162,3 +162,26 @@ def test_what_a_layer_counts_for_itself_is_no_reason_to_trace_again():
     model.fit(X, Y, batch_size=2, epochs=3, validation_data=(X, Y), verbose=0)
     assert layer.calls == before
     assert model.jit_status == "compiled"
+
+
+def test_names_that_code_has_for_something_else_are_not_looked_at(monkeypatch):
+    class Reporting(Layer):
+        def __init__(self):
+            super().__init__()
+            self.total = 0.0
+
+        def call(self, x):
+            return x.sum(axis=-1, keepdims=True) * 1.0  # `sum` is an attribute here
+
+        def report(self):  # which no forward pass calls
+            return self.total
+
+    layer = Reporting()
+    model = Sequential([Input((4,)), layer, Dense(1)])
+    model.compile("sgd", "mse")
+    for i in range(30):
+        monkeypatch.setitem(globals(), "sum", i)
+        layer.total += 1.0
+        model.train_on_batch(X, Y)
+        assert model.jit_status == "compiled"
+    assert layer.report() == 30

@@ -6,6 +6,8 @@ they are others. It must not know what runs.
 
 from __future__ import annotations
 
+import dis
+import functools
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -21,8 +23,8 @@ __all__ = ["Patience", "Surroundings", "layers_among"]
 _LIBRARIES = frozenset(["minpy", "numpy", "builtins", "abc", "typing", "collections", "scipy"])
 _NO_VALUES = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), numpy.generic)
-# What runs around the function, and not in it.
-_AROUND = frozenset(["__init__", "build", "compile", "fit", "train_step", "test_step"])
+# The methods that a forward pass and a loss begin with.
+_ENTRIES = frozenset(["__call__", "call", "forward", "loss", "compute_loss"])
 # Traces after which there have to be runs enough for each to have been worth it.
 _FEW_TRACES = 8
 _RUNS_A_TRACE = 20
@@ -40,26 +42,24 @@ class Surroundings:
         The user's. Those that layers among the objects have as attributes count too.
     objects
         Of those, and of the layers inside, the attributes that are looked at are those whose names
-        occur in the functions' code, or in that of the objects' classes.
+        occur in the functions' code, or in that of the methods which a forward pass may call.
     """
 
     def __init__(self, functions: Iterable[types.FunctionType], objects: Iterable[Any]) -> None:
         every = list(_with_layers_inside(objects))
         own = [o for o in every if _is_users(type(o))]
-        methods = (m for kind in dict.fromkeys(map(type, own)) for m in _methods(kind))
         held = (v for o in every if isinstance(o, LayerTree) for v in vars(o).values())
-        called = (v for v in held if isinstance(v, types.FunctionType))
-        found = list(_with_those_called([*functions, *methods, *called]))
-        names = {name for f in found for name in _names(f.__code__)}
+        called = [v for v in held if isinstance(v, types.FunctionType)]
+        found, attributes = _reached([*functions, *called], list(dict.fromkeys(map(type, own))))
         self._known: dict[tuple[Any, str], tuple] = {}
         for f in found:
-            for name in names & f.__globals__.keys():
+            for name in _names(f.__code__, _GLOBAL) & f.__globals__.keys():
                 self._remember(f.__globals__, name, name)
             for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
                 self._remember(_Cell(cell), name, name)
         seen: set[int] = set()
         for o in own:
-            self._look_into(o, names, type(o).__name__, seen, 0)
+            self._look_into(o, attributes, type(o).__name__, seen, 0)
 
     def _look_into(self, o: Any, names: set[str], where: str, seen: set[int], depth: int) -> None:
         attributes = getattr(o, "__dict__", None)
@@ -134,24 +134,36 @@ def layers_among(
     """Return the layers and models that functions capture or find under a global name."""
     found = [o for o in objects if isinstance(o, LayerTree)]
     for f in functions:
-        for name in _names(f.__code__):
+        for name in _names(f.__code__, _GLOBAL):
             value = f.__globals__.get(name)
             if isinstance(value, LayerTree):
                 found.append(value)
     return list({id(layer): layer for layer in found}.values())
 
 
-def _with_those_called(functions: list[Any]) -> Iterator[types.FunctionType]:
-    """Give functions, and those that they find under global names."""
-    seen: set[int] = set()
-    while functions:
-        f = functions.pop()
-        if id(f) in seen or (f.__module__ or "").partition(".")[0] in _LIBRARIES:
+def _reached(functions: list[Any], kinds: list[type]) -> tuple[list[types.FunctionType], set[str]]:
+    """Return all functions that some may call, and the names of the attributes that they read.
+
+    They may call what they find under global names, and methods of the given classes.
+    """
+    methods: dict[str, list[types.FunctionType]] = {}
+    for kind in kinds:
+        for name, method in _methods(kind):
+            methods.setdefault(name, []).append(method)
+    found: dict[int, types.FunctionType] = {}
+    attributes: set[str] = set()
+    waiting = [*functions, *(m for name in _ENTRIES for m in methods.get(name, ()))]
+    while waiting:
+        f = waiting.pop()
+        if id(f) in found or (f.__module__ or "").partition(".")[0] in _LIBRARIES:
             continue
-        seen.add(id(f))
-        yield f
-        found = (f.__globals__.get(name) for name in _names(f.__code__))
-        functions.extend(g for g in found if isinstance(g, types.FunctionType))
+        found[id(f)] = f
+        read = _names(f.__code__, _ATTRIBUTE)
+        attributes |= read
+        waiting.extend(m for name in read for m in methods.get(name, ()))
+        values = (f.__globals__.get(name) for name in _names(f.__code__, _GLOBAL))
+        waiting.extend(g for g in values if isinstance(g, types.FunctionType))
+    return list(found.values()), attributes
 
 
 def _with_layers_inside(objects: Iterable[Any]) -> Iterator[Any]:
@@ -166,23 +178,28 @@ def _is_users(kind: type) -> bool:
     return any(base.__module__.partition(".")[0] not in _LIBRARIES for base in kind.__mro__)
 
 
-def _methods(kind: type) -> Iterator[types.FunctionType]:
+def _methods(kind: type) -> Iterator[tuple[str, types.FunctionType]]:
     for base in kind.__mro__:
         if base.__module__.partition(".")[0] in _LIBRARIES:
             continue
         for name, value in vars(base).items():
-            if name in _AROUND:
-                continue
             value = getattr(value, "fget", None) or getattr(value, "__func__", value)
             if isinstance(value, types.FunctionType):
-                yield value
+                yield name, value
 
 
-def _names(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
+_GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
+_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR")
+
+
+@functools.lru_cache(maxsize=4096)
+def _names(code: types.CodeType, operations: tuple[str, ...]) -> frozenset[str]:
+    """Return the names that instructions of some kinds have, in a function and those in it."""
+    found = {i.argval for i in dis.get_instructions(code) if i.opname in operations}
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _names(constant)
+            found |= _names(constant, operations)
+    return frozenset(found)
 
 
 def _frozen(value: Any) -> Any:
