@@ -38,6 +38,7 @@ ROWS = X(4, 3, scale=3.0)
 PARTS = X(4, 3, kind="positive")
 CLASSES = X(4, kind="classes")
 MATRIX = X(3, 3, seed=5)
+SEGMENTS = numpy.array([3, 0, 1, 3, 2, 0, 3])
 
 # Of which nothing but the numbers is given. Keras' sparsemax gives rows of zeros for such numbers.
 ELEMENTWISE = """
@@ -119,7 +120,37 @@ CALLS = [
         [X(2, 3, 4, 2), X(2, 3, 4, 2, seed=2), X(2, 3, 4, 2, seed=3)],
         {"mask": X(2, 1, 3, 3, seed=4, kind="bool")},
     ),
+    *[(f"segment_{name}", [X(7, 2), SEGMENTS, 4], {}) for name in ("max", "min", "prod")],
+    ("segment_max", [X(7, kind="classes"), SEGMENTS, 4], {}),
+    ("segment_sum", [X(7, 2), SEGMENTS, 2], {}),
+    ("unfold", [X(2, 3, 5, 6), [2, 3]], {"dilation": [2, 1], "padding": [0, 1], "stride": [1, 2]}),
+    ("unfold", [X(1, 2, 4, 4), 2], {}),
+    ("fold", [X(2, 12, 9), [5, 6], 2], {"padding": [0, 1], "stride": [1, 2], "dilation": [2, 3]}),
+    ("fold", [X(1, 8, 9), 4, 2], {}),
+    ("cdist", [X(2, 4, 3), X(2, 5, 3, seed=2)], {}),
+    ("extract_sequences", [X(2, 11), 4, 3], {}),
+    ("stft", [X(2, 21), 6, 3, 8], {}),
+    ("stft", [X(21), 5, 2, 8, "hamming", False], {}),
+    ("stft", [X(21), 4, 2, 8], {"window": X(4, seed=2, kind="positive")}),
+    ("stft", [X(21), 4, 2, 8, None], {}),
+    ("istft", [[X(2, 7, 5), X(2, 7, 5, seed=2)], 6, 3, 8], {}),
+    ("istft", [[X(7, 5), X(7, 5, seed=2)], 6, 2, 8, 15, "hamming"], {}),
+    ("istft", [[X(7, 5), X(7, 5, seed=2)], 8, 4, 8, None, "hamming", False], {}),
+    ("view", [X(2, 3), "int32"], {}),
+    ("view_as_complex", [X(3, 2)], {}),
+    ("polar", [PARTS, ROWS], {}),
+    ("lu_factor", [X(2, 4, 4, seed=6)], {}),
+    ("cholesky_inverse", [numpy.array([[2.0, 0.0], [1.0, 3.0]], "float32")], {}),
+    ("cholesky_inverse", [numpy.array([[2.0, 1.0], [0.0, 3.0]], "float32"), True], {}),
+    ("psnr", [ROWS, X(4, 3, seed=2), 2.0], {}),
+    ("rearrange", [X(2, 4, 6, 3), "b (y h) (x w) c -> (b y x) h (w c)"], {"y": 2, "x": 3}),
+    ("adaptive_average_pool", [X(2, 5, 6, 3), [3, 2]], LAST),
+    ("adaptive_average_pool", [X(2, 3, 7), 3], FIRST),
+    ("adaptive_max_pool", [X(2, 5, 6, 3), [3, 2]], LAST),
+    ("adaptive_max_pool", [X(2, 3, 4, 4, 5), 2], FIRST),
 ]
+# Keras gives no derivative of these, or numbers that have none.
+WITHOUT_GRADIENT = ("argmax", "polar", "segment_prod", "view", "view_as_complex")
 
 
 def filled(value):
@@ -128,13 +159,15 @@ def filled(value):
         return value.made()
     if isinstance(value, list) and any(isinstance(part, list) for part in value):
         return numpy.array(value)
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(filled(part) for part in value) if isinstance(value, list) else value
 
 
 def flat(result):
-    """Return a result's arrays as float64."""
+    """Return a result's arrays as float64; of complex ones both parts."""
     parts = result if isinstance(result, tuple | list) else [result]
-    return [numpy.asarray(part, "float64") for part in parts]
+    parts = [numpy.asarray(part) for part in parts]
+    pairs = [[x.real, x.imag] if x.dtype.kind == "c" else [x] for x in parts]
+    return [numpy.asarray(x, "float64") for pair in pairs for x in pair]
 
 
 def main():
@@ -156,7 +189,7 @@ def main():
                 made = made[0] if isinstance(made, tuple | list) else made
                 return (made * numbers(made.shape, seed=9)).sum()
 
-            if name not in ("argmax",):
+            if name not in WITHOUT_GRADIENT:
                 case["gradient"] = listed(jax.grad(total)(given[0]))
         cases.append(case)
     text = json.dumps({"keras": keras.__version__, "cases": cases})

@@ -95,9 +95,8 @@ REASONS = {
         layers.RandomSharpness layers.RandomShear layers.Solarization""",
     "another library's code in a model: wrap it with `minpy.primitive` in a layer of your own": """
         layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper""",
-    "short-time Fourier transforms are `minpy.numpy.fft` in a layer of your own": """
-        layers.MelSpectrogram layers.STFTSpectrogram initializers.STFT initializers.stft
-        initializers.STFTInitializer""",
+    "short-time Fourier transforms are `minpy.ops.stft` in a layer of your own": """
+        layers.MelSpectrogram layers.STFTSpectrogram""",
     _BOXES: "layers.MaxNumBoundingBoxes utils.bounding_boxes",
     "code of Keras 2": "optimizers.legacy utils.legacy",
     "writes with Orbax, which is JAX'": "callbacks.OrbaxCheckpoint",
@@ -136,18 +135,6 @@ REASONS = {
     "`model.save`": "*.export",
     "a metric's state is in its `variables`": "*.metrics_variables",
     "only models are compiled": "Layer.compile",
-}
-REASONS |= {
-    "`minpy.numpy.fft`, of complex arrays": """ops.istft ops.stft ops.view_as_complex
-        ops.view_as_real ops.polar""",
-    "`minpy.layers` has it as a layer": "ops.adaptive_average_pool ops.adaptive_max_pool",
-    "`minpy.make_jvp`": "ops.jvp",
-    "reshape, transpose, take and sums of `minpy.numpy` do": """ops.extract_sequences
-        ops.fold ops.unfold ops.rearrange ops.cdist
-        ops.psnr ops.segment_max ops.segment_min ops.segment_prod""",
-    "`minpy.scipy.linalg`": "ops.cholesky_inverse ops.lu_factor",
-    "`array.view(dtype)`": "ops.view",
-    "a loop: `ops.scan`": "ops.associative_scan",
 }
 LEFT_OUT = {name: reason for reason, names in REASONS.items() for name in names.split()}
 DIFFERENT |= {

@@ -17,6 +17,7 @@ from minpy.initializers.initializer import Initializer, RandomInitializer, fans_
 from minpy.initializers.orthogonal import Orthogonal
 from minpy.initializers.random_values import RandomNormal, RandomUniform, TruncatedNormal
 from minpy.initializers.rules import RULES, Custom, Xavier
+from minpy.initializers.short_time_fourier import STFT
 from minpy.initializers.variance_scaling import (
     GlorotNormal,
     GlorotUniform,
@@ -45,6 +46,7 @@ _table = NameTable(
         LecunNormal,
         LecunUniform,
         Orthogonal,
+        STFT,
         Xavier,
         Custom,
     ],
@@ -54,6 +56,8 @@ _table = NameTable(
         "eye": "Identity",
         "IdentityInitializer": "Identity",
         "OrthogonalInitializer": "Orthogonal",
+        "STFTInitializer": "STFT",
+        "stft": "STFT",
         "normal": "RandomNormal",
         "uniform": "RandomUniform",
         "gaussian": "RandomNormal",
@@ -78,6 +82,7 @@ lecun_uniform = LecunUniform
 ones = Ones
 random_normal = RandomNormal
 random_uniform = RandomUniform
+STFTInitializer = stft = STFT
 truncated_normal = TruncatedNormal
 variance_scaling = VarianceScaling
 zeros = Zeros

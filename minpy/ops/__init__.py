@@ -20,17 +20,21 @@ from minpy.ops import (
     control,
     image,
     labels,
+    matrices,
     networks,
     rearranging,
     reductions,
+    segments,
     spectra,
 )
 from minpy.ops.arrays import *
 from minpy.ops.control import *
 from minpy.ops.labels import *
+from minpy.ops.matrices import *
 from minpy.ops.networks import *
 from minpy.ops.rearranging import *
 from minpy.ops.reductions import *
+from minpy.ops.segments import *
 from minpy.ops.spectra import *
 
 # Names of `minpy.numpy`, with NumPy's meaning.
@@ -104,9 +108,11 @@ __all__ = sorted(
         "linalg",
         "nn",
         "numpy",
+        *matrices.__all__,
         *networks.__all__,
         *rearranging.__all__,
         *reductions.__all__,
+        *segments.__all__,
         "solve_triangular",
         *spectra.__all__,
     }

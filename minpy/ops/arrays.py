@@ -39,13 +39,13 @@ __all__ = [
     "saturate_cast",
     "scatter",
     "scatter_update",
-    "segment_sum",
     "shape",
     "slice",
     "slice_update",
     "stop_gradient",
     "top_k",
     "unstack",
+    "view",
 ]
 
 
@@ -105,6 +105,28 @@ def cast(x: Any, dtype: Any) -> Any:
     array([1., 2.])
     """
     return (x if isinstance(x, KerasTensor) else as_ndarray(x)).astype(dtype)
+
+
+@operation
+def view(x: Any, dtype: Any = None) -> Any:
+    """Return the numbers that an array's bytes are in another element type.
+
+    Parameters
+    ----------
+    x
+        An array; its last axis grows or shrinks with the size of the type.
+    dtype
+        The type; that of `x` if not given.
+
+    Examples
+    --------
+    >>> from minpy import ops
+    >>> ops.view(ops.array([1.0], dtype='float32'), 'int32')
+    array([1065353216], dtype=int32)
+    """
+    x = as_ndarray(x)
+    wanted = x.dtype if dtype is None else numpy.dtype(dtype)
+    return x if wanted == x.dtype else as_ndarray(numpy.ascontiguousarray(x).view(wanted))
 
 
 @operation
@@ -401,29 +423,6 @@ def _placed(x: Any, places: numpy.ndarray, new: Any) -> Any:
     source[places] = x.size + numpy.arange(len(places))
     both = np.concatenate([np.reshape(x, (-1,)), np.reshape(new, (-1,)).astype(x.dtype)])
     return np.reshape(np.take(both, source), x.shape)
-
-
-@operation
-def segment_sum(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
-) -> Any:
-    """Return the sums of the parts along the first axis that have the same number.
-
-    Examples
-    --------
-    >>> from minpy import ops
-    >>> ops.segment_sum([1., 2., 3.], [0, 2, 0], 3)
-    array([4., 0., 2.])
-    """
-    data = as_ndarray(data)
-    numbers = numpy.asarray(segment_ids).astype(numpy.int64)
-    if numbers.shape != data.shape[:1]:
-        raise ShapeError(
-            f"segment_sum: expected one number for each of {data.shape[0]} parts, got "
-            f"{numbers.shape}"
-        )
-    count = int(numbers.max(initial=-1)) + 1 if num_segments is None else int(num_segments)
-    return scatter_add(data, (numbers,), (count, *data.shape[1:]))
 
 
 def _float(dtype: Any) -> Any:

@@ -17,9 +17,11 @@ from minpy.autograd.rules import defvjp_argnums
 from minpy.primitives import primitive
 
 __all__ = [
+    "associative_scan",
     "cond",
     "custom_gradient",
     "fori_loop",
+    "jvp",
     "map",
     "scan",
     "switch",
@@ -182,6 +184,122 @@ def scan(
         carried, output = f(carried, _part(xs, i))
         outputs.append(output)
     return carried, _together(outputs[::-1] if reverse else outputs)
+
+
+def associative_scan(
+    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
+) -> Any:
+    """Combine the parts along an axis, from the first to each, by an associative function.
+
+    Parameters
+    ----------
+    f
+        Of two such arrays or containers of them, part by part along `axis`; ``f(a, f(b, c))`` must
+        be ``f(f(a, b), c)``.
+    elems
+        Arrays, in containers if several.
+    reverse
+        Whether parts are combined from the last one on.
+    axis
+        Along which the parts are.
+
+    Returns
+    -------
+    array or container
+        As `elems`. It takes about ``2 log2(parts)`` calls of the function.
+
+    Notes
+    -----
+    G. Blelloch, "Prefix sums and their applications" (1990).
+
+    Examples
+    --------
+    >>> from minpy import ops
+    >>> ops.associative_scan(lambda a, b: a * b, ops.array([1., 2., 3., 4.]))
+    array([ 1.,  2.,  6., 24.])
+    """
+    from minpy import numpy as np
+
+    elems = map_leaves(as_ndarray, elems)
+    leaves, unflatten = flatten(elems)
+    if not leaves or len({leaf.shape[axis] for leaf in leaves}) != 1:
+        raise ValueError(
+            f"associative_scan: expected arrays of one length along axis {axis}, got shapes "
+            f"{[leaf.shape for leaf in leaves]}"
+        )
+
+    def cut(parts: list[Any], *bounds: Any) -> list[Any]:
+        return [part[(slice(None),) * (axis % part.ndim) + (slice(*bounds),)] for part in parts]
+
+    def combined(first: list[Any], second: list[Any]) -> list[Any]:
+        return [as_ndarray(x) for x in flatten(f(unflatten(first), unflatten(second)))[0]]
+
+    def joined(first: list[Any], second: list[Any]) -> list[Any]:
+        return [np.concatenate(pair, axis=axis) for pair in zip(first, second, strict=True)]
+
+    def scanned(parts: list[Any]) -> list[Any]:
+        count = parts[0].shape[axis]
+        if count < 2:
+            return parts
+        odd = scanned(combined(cut(parts, 0, count - 1, 2), cut(parts, 1, None, 2)))
+        even = cut(parts, 0, 1)
+        if count > 2:
+            even = joined(even, combined(cut(odd, 0, (count - 1) // 2), cut(parts, 2, None, 2)))
+        # Those at even and odd places, which lie one behind the other, in turn.
+        half = (count + 1) // 2
+        order = [i // 2 + half * (i % 2) for i in range(count)]
+        return [np.take(whole, order, axis=axis) for whole in joined(even, odd)]
+
+    if reverse:
+        leaves = [np.flip(leaf, axis) for leaf in leaves]
+    found = scanned(leaves)
+    return unflatten([np.flip(leaf, axis) for leaf in found] if reverse else found)
+
+
+def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
+    """Return a function's value and its derivative along tangents, forward.
+
+    Parameters
+    ----------
+    fun
+        Of as many arguments as there are primals.
+    primals, tangents
+        Tuples or lists: where the function is taken, and along what; the same shapes.
+    has_aux
+        Whether the function returns a pair, whose second is not derived.
+
+    Returns
+    -------
+    tuple
+        ``(value, tangent)``, or ``(value, tangent, aux)``.
+
+    Examples
+    --------
+    >>> from minpy import ops
+    >>> ops.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 10.0))
+    (array(6.), array(23.))
+    """
+    from minpy.autograd.operators import make_jvp
+
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple | list):
+            raise TypeError(f"jvp: expected {name} as a tuple or list, got {type(given).__name__}")
+    if len(primals) != len(tangents):
+        raise ValueError(
+            f"jvp: expected a tangent for each primal, got {len(primals)} primals and "
+            f"{len(tangents)} tangents"
+        )
+    aux: list[Any] = []
+
+    def function(given: Any) -> Any:
+        if not has_aux:
+            return fun(*given)
+        value, beside = fun(*given)
+        aux.append(beside)
+        return value
+
+    value, tangent = make_jvp(function)(map_leaves(as_ndarray, tuple(primals)))(tuple(tangents))
+    return (value, tangent, aux[-1]) if has_aux else (value, tangent)
 
 
 def map(f: Callable[[Any], Any], xs: Any) -> Any:

@@ -2,5 +2,7 @@
 
 import minpy.ops as _ops
 
-__all__ = sorted({*_ops._LINALG, "norm", "solve_triangular"} - {"slogdet"})
+_BESIDE = ("cholesky_inverse", "jvp", "lu_factor", "norm", "solve_triangular")
+
+__all__ = sorted({*_ops._LINALG, *_BESIDE} - {"slogdet"})
 globals().update({name: getattr(_ops, name) for name in __all__})

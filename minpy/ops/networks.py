@@ -18,6 +18,8 @@ from minpy.layers.images import from_channels_first, to_channels_first
 from minpy.ops.operation import operation
 
 __all__ = [
+    "adaptive_average_pool",
+    "adaptive_max_pool",
     "average_pool",
     "batch_normalization",
     "binary_crossentropy",
@@ -29,6 +31,7 @@ __all__ = [
     "gelu",
     "layer_normalization",
     "max_pool",
+    "psnr",
     "rms_normalization",
     "separable_conv",
     "sparse_categorical_crossentropy",
@@ -237,6 +240,46 @@ def average_pool(
     return from_channels_first(y, layout)
 
 
+def _adaptive(kind: str, inputs: Any, output_size: Any, data_format: str | None) -> Any:
+    from minpy.layers.pooling import adaptive
+
+    x = as_ndarray(inputs)
+    if x.ndim not in (3, 4, 5):
+        raise ShapeError(
+            f"adaptive pooling: expected a batch of signals, images or volumes, got shape {x.shape}"
+        )
+    layer = getattr(adaptive, f"Adaptive{kind}Pooling{x.ndim - 2}D")
+    return layer(output_size, _layout(data_format)).call(x)
+
+
+@operation
+def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
+    """Return the means of as many windows as the output shall have places; layouts as of `conv`.
+
+    Parameters
+    ----------
+    inputs
+        Signals, images or volumes.
+    output_size
+        A number, or one for each axis.
+    data_format
+        ``'channels_first'`` or ``'channels_last'``; `minpy.config`'s if not given.
+
+    Examples
+    --------
+    >>> from minpy import ops
+    >>> ops.adaptive_average_pool([[[0., 1., 2., 3., 4.]]], 2, 'channels_first')
+    array([[[1., 3.]]])
+    """
+    return _adaptive("Average", inputs, output_size, data_format)
+
+
+@operation
+def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
+    """Return the largest numbers of windows; arguments as of `adaptive_average_pool`."""
+    return _adaptive("Max", inputs, output_size, data_format)
+
+
 # --- norms ----------------------------------------------------------------------------------------
 
 
@@ -338,6 +381,33 @@ def dot_product_attention(
     if mask is not None:
         scores = np.where(as_ndarray(mask).astype("bool"), scores, lowest)
     return np.transpose(np.matmul(functions.softmax(scores, -1), value), (0, 2, 1, 3))
+
+
+# --- how alike signals are -----------------------------------------------------------------------
+
+
+@operation
+def psnr(x1: Any, x2: Any, max_val: Any) -> Any:
+    """Return the peak signal-to-noise ratio of two signals, in decibels.
+
+    Parameters
+    ----------
+    x1, x2
+        Signals of one shape.
+    max_val
+        The largest value that a signal may have.
+
+    Examples
+    --------
+    >>> from minpy import ops
+    >>> float(ops.psnr([0.0, 1.0], [0.1, 0.9], 1.0))
+    20.0
+    """
+    x1, x2 = as_ndarray(x1), as_ndarray(x2)
+    if x1.shape != x2.shape:
+        raise ShapeError(f"psnr: expected signals of one shape, got {x1.shape} and {x2.shape}")
+    noise = np.mean(np.square(x1 - x2))
+    return 20.0 * np.log10(as_ndarray(max_val).astype(noise.dtype)) - 10.0 * np.log10(noise)
 
 
 # --- losses ---------------------------------------------------------------------------------------
