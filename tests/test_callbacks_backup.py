@@ -12,6 +12,7 @@ import textwrap
 import numpy
 import pytest
 
+import minpy
 from minpy import optimizers
 from minpy.callbacks import (
     BackupAndRestore,
@@ -25,7 +26,7 @@ from minpy.callbacks import (
     SwapEMAWeights,
 )
 from minpy.errors import CheckpointMismatchError
-from minpy.layers import BatchNormalization, Dense, Dropout
+from minpy.layers import GRU, LSTM, BatchNormalization, Bidirectional, Dense, Dropout
 from minpy.models import Sequential
 from minpy.runtime import available
 
@@ -322,6 +323,70 @@ def test_backups_are_made_every_so_many_batches_however_many_a_call_stands_for(t
             run.on_train_batch_end(batch)
         run.on_epoch_end(epoch, {})
     assert saved == [(0, 6), (1, 0), (1, 6), (2, 0)]
+
+
+# --- what training goes on from beside weights and slots ------------------------------------------
+
+
+def cut_and_go_on(tmp_path, fit, moments):
+    """Train whole, and again and again until a run isn't cut; return both runs' results."""
+    whole = fit(tmp_path / "whole", [])
+    for moment in moments:
+        with pytest.raises(Cut):
+            fit(tmp_path / "cut", [CutAt(moment)])
+    return whole, fit(tmp_path / "cut", [])
+
+
+@pytest.mark.parametrize("jit", ["auto", False])
+def test_states_of_recurrent_layers_are_gone_on_from(tmp_path, jit):
+    x, y = X[:48].reshape(24, 2, 4), Y[:24]
+
+    def fit(folder, callbacks):
+        minpy.random.seed(5)
+        model = Sequential(
+            [
+                Bidirectional(LSTM(3, return_sequences=True, stateful=True), input_shape=(2, 4)),
+                GRU(2, stateful=True),
+                Dense(1),
+            ]
+        )
+        model.compile("adam", "mse", jit=jit)
+        callbacks = [BackupAndRestore(folder, save_freq=1), *callbacks]
+        history = model.fit(
+            x, y, batch_size=4, epochs=2, shuffle=False, verbose=0, callbacks=callbacks
+        )
+        return history.history, [w.tolist() for w in model.get_weights()]
+
+    whole, found = cut_and_go_on(tmp_path, fit, [4, 3, 6])
+    assert found == whole
+
+
+def test_a_generator_is_read_up_to_where_training_goes_on(tmp_path):
+    def batches(seed):
+        drawn = numpy.random.default_rng(seed)
+        while True:
+            rows = drawn.integers(0, 50, 8)
+            yield X[rows], Y[rows]
+
+    def fit(folder, callbacks):
+        minpy.random.seed(5)
+        model = Sequential([Dense(1, activation="sigmoid", input_shape=(4,))])
+        model.compile("adam", "binary_crossentropy")
+        callbacks = [BackupAndRestore(folder, save_freq=1), *callbacks]
+        history = model.fit(
+            batches(1),
+            steps_per_epoch=5,
+            epochs=4,
+            validation_data=batches(2),
+            validation_steps=2,
+            validation_freq=2,
+            verbose=0,
+            callbacks=callbacks,
+        )
+        return history.history, [w.tolist() for w in model.get_weights()]
+
+    whole, found = cut_and_go_on(tmp_path, fit, [4, 3, 12])
+    assert found == whole
 
 
 # --- processes that are killed --------------------------------------------------------------------

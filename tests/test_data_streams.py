@@ -218,6 +218,25 @@ def test_targets_beside_a_data_set_are_refused_and_batch_sizes_not_used():
         model().fit(in_batches(), batch_size=4, verbose=0)
 
 
+def test_a_generator_of_validation_data_is_read_as_far_as_asked_and_left_to_its_owner():
+    data = (batch for _ in range(9) for batch in in_batches())
+    made = model()
+    made.fit(X, Y, 8, epochs=2, validation_data=data, validation_steps=3, verbose=0)
+    assert not batch_threads()
+    numpy.testing.assert_array_equal(next(data)[0], X[8:16])  # the seventh batch
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_of_a_generator_only_what_nobody_has_read_is_skipped(begun):
+    data = in_batches()
+    if begun:
+        next(data)
+    source = source_of(data)
+    source.skip(2)
+    source.first()
+    assert next(batch.x[0, 0] for batch in source.batches()) == X[8 if begun else 16, 0]
+
+
 @pytest.mark.skipif(not runtime.available(), reason="mxnet is not installed")
 def test_mxnets_own_iterators_train_without_their_padding():
     mx = runtime.library()
@@ -249,3 +268,17 @@ def test_tensors_and_frames_of_other_libraries_are_taken_as_arrays():
     made = model()
     loss = made.fit(frame, pandas.DataFrame(Y), 8, epochs=2, shuffle=False, verbose=0)
     assert loss.history["loss"] == of_arrays()[0]
+
+
+def test_frames_may_have_columns_of_several_kinds_of_numbers():
+    pandas = pytest.importorskip("pandas")
+    kinds = {
+        "half": X[:, 0].astype("float64"),
+        "count": pandas.array([*range(39), None], dtype="Int64"),
+        "kind": numpy.arange(40) % 2 == 0,
+    }
+    batch = source_of(pandas.DataFrame(kinds), pandas.Series(Y[:, 0]), batch_size=40).first()
+    columns = [X[:, 0], [*range(39), numpy.nan], [1.0, 0.0] * 20]
+    numpy.testing.assert_array_equal(batch.x, numpy.array(columns, "float32").T)
+    with pytest.raises(TypeError, match="turn text into numbers first"):
+        source_of(pandas.DataFrame({**kinds, "name": ["a"] * 40}), Y)

@@ -161,6 +161,43 @@ def test_a_stateful_model_trains_compiled_as_it_does_eagerly():
         numpy.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("jit", ["auto", False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stateful_model_goes_on_while_it_predicts_and_is_evaluated(kind, jit):
+    x = wave(4, 6, 3)
+    model = models.Sequential([kind(3, stateful=True)])
+    model.compile("sgd", "mse", jit=jit)
+    model.predict(x[:, :2], verbose=0)
+    plain = kind(3, return_sequences=True)
+    plain(x)
+    plain.set_weights(model.get_weights())
+    whole = plain(x).asnumpy()
+    model.layers[0].reset_state()
+    for part in (0, 1):
+        found = model.predict(x[:, 2 * part : 2 * part + 2], verbose=0)
+        numpy.testing.assert_allclose(found, whole[:, 2 * part + 1], rtol=1e-5, atol=1e-6)
+    loss = model.evaluate(x[:, 4:], numpy.zeros((4, 3)), verbose=0)
+    assert loss == pytest.approx((whole[:, 5] ** 2).mean(), rel=1e-5)
+    with pytest.raises(ShapeError, match="from 4 samples, got a batch of 1"):
+        model.predict(x[:1], verbose=0)
+
+
+@pytest.mark.parametrize("jit", ["auto", False])
+def test_batches_of_another_size_after_a_reset_have_a_state_of_their_own(jit):
+    x, rest = wave(4, 6, 3), wave(2, 6, 3, shift=0.5)
+    model = models.Sequential([layers.GRU(3, stateful=True)])
+    model.compile("sgd", "mse", jit=jit)
+    layer = model.layers[0]
+    first = [model.predict(part, verbose=0) for part in (x[:, :3], x[:, 3:])]
+    layer.reset_state()
+    model.predict(rest, verbose=0)
+    assert layer.states[0].shape == (2, 3)
+    layer.reset_state()
+    again = [model.predict(part, verbose=0) for part in (x[:, :3], x[:, 3:])]
+    numpy.testing.assert_array_equal(layer.states[0].asnumpy(), again[1])
+    numpy.testing.assert_array_equal(first, again)
+
+
 # --- graphs ---------------------------------------------------------------------------------------
 
 

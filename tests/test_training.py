@@ -124,11 +124,16 @@ def test_sample_weights_and_class_weights_weigh_the_loss():
     assert history.history["loss"][0] == pytest.approx((each * weights).mean(), rel=1e-4)
 
 
-def test_a_class_without_weight_is_an_error():
-    x, y = classes()
-    model = compiled([Dense(3, input_shape=(4,))], "sparse_categorical_crossentropy")
-    with pytest.raises(ValueError, match=r"no weight for the classes \[2\]"):
-        model.fit(x, y, class_weight={0: 1.0, 1: 1.0}, verbose=0)
+def test_a_class_without_a_weight_counts_one_as_in_keras():
+    x, y = classes(30)
+    losses = []
+    for weights in ({1: 3.0}, {0: 1.0, 1: 3.0, 2: 1.0, 7: 5.0}):
+        minpy.random.seed(1)
+        model = compiled(
+            [Dense(3, activation="softmax", input_shape=(4,))], "sparse_categorical_crossentropy"
+        )
+        losses.append(model.fit(x, y, class_weight=weights, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
 
 
 @pytest.mark.parametrize("jit", ["auto", False])

@@ -16,11 +16,11 @@ _FILE = "backup.h5"
 class BackupAndRestore(Callback):
     """Make a training that was killed end as if it had never been.
 
-    The backup holds all that training goes on from: weights, the optimizer's slots and steps,
-    where in which epoch it was, the running loss and metrics, the seed, and the state of every
-    callback (history, best checkpoint, patience, …). Start the same program again, with the same
-    `backup_dir`: ``fit`` goes on after the last step that was backed up, and ends with the same
-    bits. When training has ended the backup is deleted.
+    The backup holds all that training goes on from: weights, the optimizer's slots and steps, the
+    states of stateful recurrent layers, where in which epoch it was, the running loss and metrics,
+    the seed, and the state of every callback (history, best checkpoint, patience, …). Start the
+    same program again, with the same `backup_dir`: ``fit`` goes on after the last step that was
+    backed up, and ends with the same bits. When training has ended the backup is deleted.
 
     Parameters
     ----------
@@ -43,9 +43,10 @@ class BackupAndRestore(Callback):
     Notes
     -----
     It may stand anywhere among the callbacks: it is called first when training begins and after
-    the others at every other hook, so that a backup holds what they have just decided. What the
-    backup can't hold: the state of generators of random numbers that you draw from yourself, and
-    that of a data source which doesn't start at a given batch (a generator).
+    the others at every other hook, so that a backup holds what they have just decided. A generator
+    that nobody has read yet, as in a program that is started again, is read up to where training
+    goes on. What the backup can't hold: the state of generators of random numbers that you draw
+    from yourself, and of a data source that changes with each epoch by itself.
 
     Examples
     --------

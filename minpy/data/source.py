@@ -57,6 +57,9 @@ class Source:
         if self.endless and steps is None:
             raise ValueError(f"the data set repeats without end; give {argument}")
 
+    def skip(self, count: int) -> None:
+        """Leave out what a training that this one goes on from has used up, a generator's."""
+
     def close(self) -> None:
         """End what runs in the background."""
 
@@ -161,7 +164,7 @@ def converted(value: Any, what: str) -> numpy.ndarray:
     for name in ("detach", "to_numpy", "asnumpy"):
         method = getattr(value, name, None)
         if callable(method):
-            value = method()
+            value = _of_frame(value) if name == "to_numpy" else method()
             if name == "detach":
                 value = value.cpu().numpy()
             break
@@ -169,6 +172,17 @@ def converted(value: Any, what: str) -> numpy.ndarray:
         return numpy.asarray(value)
     except ValueError as error:
         raise ValueError(f"{what}: {error}; samples must have equal shapes") from None
+
+
+def _of_frame(frame: Any) -> numpy.ndarray:
+    """Return a frame's or column's array; floats where it has several kinds of numbers."""
+    array = frame.to_numpy()
+    if array.dtype != object or not hasattr(frame, "dtypes"):
+        return array
+    kinds = [frame.dtype] if frame.ndim == 1 else list(frame.dtypes)
+    if any(kind.kind not in "biuf" for kind in kinds):
+        return array
+    return frame.to_numpy(dtype=settings.float_dtype, na_value=numpy.nan)
 
 
 def tidy(data: Any, what: str) -> Any:
@@ -185,20 +199,13 @@ def tidy(data: Any, what: str) -> Any:
 def class_weights(y: Any, weights: dict[int, float], given: Any = None) -> numpy.ndarray:
     """Turn weights of classes into weights of samples, times those that were given.
 
-    Raises
-    ------
-    ValueError
-        If a class has no weight.
+    A class without a weight counts 1, as in Keras.
     """
     labels = as_numpy(y, "y")
     if labels.ndim > 1 and labels.shape[-1] > 1:
         labels = labels.argmax(-1)
     labels = labels.reshape(-1).astype(int)
-    missing = sorted(set(labels.tolist()) - set(weights))
-    if missing:
-        raise ValueError(f"class_weight: no weight for the classes {missing}")
-    table = numpy.zeros(max(max(weights), int(labels.max())) + 1, settings.float_dtype)
+    found = numpy.ones(labels.shape, settings.float_dtype)
     for label, weight in weights.items():
-        table[label] = weight
-    found = table[labels]
+        found[labels == label] = weight
     return found if given is None else found * numpy.asarray(given, found.dtype)

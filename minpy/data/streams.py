@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import sys
@@ -97,7 +98,11 @@ class IterableBatches(Source):
         self._casting = casting
         self.once = isinstance(data, Iterator)
         self._waiting: list[Any] = []  # looked at, and not used yet
-        self._ended = False
+        # Of a generator one can tell whether anybody has begun to read it.
+        self._fresh = inspect.isgenerator(data) and (
+            inspect.getgeneratorstate(data) == inspect.GEN_CREATED
+        )
+        self._skipped = 0
         self._running: Iterator[Batch] | None = None
         with suppress(TypeError, AttributeError, NotImplementedError):
             self.steps = len(data)  # type: ignore[arg-type]
@@ -138,11 +143,16 @@ class IterableBatches(Source):
         """
         if self.once:
             if self._running is None:
-                self._running = self._ahead(0)
+                self._running = self._ahead(self._skipped)
             return _kept_open(self._running)
         if hasattr(self._data, "set_epoch"):  # a data set of ours shuffles by seed and epoch
             self._data.set_epoch(epoch, self.seed)
         return self._ahead(start)
+
+    def skip(self, count: int) -> None:
+        """Leave out the first batches of a generator that nobody has begun to read before."""
+        if self._fresh:
+            self._skipped = count
 
     def close(self) -> None:
         """End the thread that asks a generator for its next batches."""

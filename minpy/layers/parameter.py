@@ -59,6 +59,7 @@ class Parameter:
         "_memory",
         "_trainable",
         "constraint",
+        "in_use",
         "name",
         "path",
         "regularizer",
@@ -81,6 +82,7 @@ class Parameter:
         self.regularizer = regularizer
         self.constraint = constraint
         self.transposed = transposed
+        self.in_use = True  # until its layer has made another in its place
         _alive.add(self)
         self.move(numpy.array(value.T if transposed else value, order="C"))
 

@@ -62,7 +62,7 @@ class CompiledStep:
         """Fill the gradient buffers; see `EagerStep.gradients`."""
         self._look_around()
         try:
-            replay = self._graphs[True, batch.signature]
+            replay = self._traced(True, batch)
         except KeyError:
             with random.scope(seed, step):  # what the trace draws is drawn again by the step
                 replay = self._replay(batch, training=True)
@@ -77,12 +77,20 @@ class CompiledStep:
         """Return loss and predictions; see `EagerStep.evaluate`."""
         self._look_around()
         try:
-            replay = self._graphs[False, batch.signature]
+            replay = self._traced(False, batch)
         except KeyError:
             replay = self._replay(batch, training=False)
         if replay is None:
             return self.eager.evaluate(batch)
         return replay.evaluate(batch)
+
+    def _traced(self, training: bool, batch: Batch) -> GraphReplay | ProgramReplay | None:
+        """Return what was made for such batches; `KeyError` if nothing was, or it is outdated."""
+        key = training, batch.signature
+        replay = self._graphs[key]
+        if replay is not None and replay.outdated:
+            raise KeyError(key)
+        return replay
 
     def _look_around(self) -> None:
         """Forget what was traced once a number that the model's code reads is another."""

@@ -79,6 +79,11 @@ class FlatBuffers:
         """Say whether these are still the weights of the buffers, each in its place."""
         return _same(self.trained, trained) and _same(self.others, others)
 
+    def beside(self, parameters: list[Parameter]) -> list[Parameter]:
+        """Return those that are none of the weights: what layers remember, as a state."""
+        own = {id(p) for p in (*self.trained, *self.others)}
+        return [p for p in parameters if id(p) not in own]
+
     def rewrap(self) -> None:
         """Let every weight be seen in its place again, whatever was bound to it since.
 

@@ -53,6 +53,7 @@ class GraphReplay:
         heads += [runtime.symbolic("BlockGrad", _symbol(trace, a)) for a in rest]
         self._predictions = len(leaves)
         self._updated = [p for p, _ in updates]
+        self._states = buffers.beside(self._updated)
         self._graph = runtime.Graph(heads)
         self._alone = not worth_sharing(trace.work)
         self._buffers = [_buffer(a._inner) for a in inputs]
@@ -118,7 +119,16 @@ class GraphReplay:
 
     def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
         """Return loss and predictions; see `EagerStep.evaluate`."""
-        return self._read(self._run(batch, record=False))
+        results = self._run(batch, record=False)
+        first = int(self._has_loss) + self._predictions
+        for i, p in enumerate(self._updated):  # the state of a recurrent layer
+            p.assign(self._graph.view(results, first + i))
+        return self._read(results)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a layer keeps its state elsewhere by now: for another number of samples."""
+        return any(not p.in_use for p in self._states)
 
     def _read(self, results: list[Any]) -> tuple[float | None, Any]:
         start = int(self._has_loss)

@@ -131,6 +131,7 @@ class ProgramReplay:
         self._predictions = memory[start : start + len(leaves)]
         first = start + len(leaves)
         self._updates = [(p, memory[first + i]) for i, (p, _) in enumerate(updates)]
+        self._states = buffers.beside([p for p, _ in updates])
         values = {a._box: m for a, m in zip(inputs, self._inputs, strict=True)}
         self._class_numbers = [(values[v], n) for v, n in trace.class_numbers.items()]
         self.draws = [(value.memory, again) for value, again in trace.draws.items()]
@@ -181,4 +182,12 @@ class ProgramReplay:
 
     def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
         """Return loss and predictions; see `EagerStep.evaluate`."""
-        return self._run(batch), self._unflatten([a.copy() for a in self._predictions])
+        loss = self._run(batch)
+        for p, value in self._updates:  # the state of a recurrent layer
+            p.assign(value)
+        return loss, self._unflatten([a.copy() for a in self._predictions])
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a layer keeps its state elsewhere by now: for another number of samples."""
+        return any(not p.in_use for p in self._states)

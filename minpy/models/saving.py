@@ -14,7 +14,10 @@ from typing import Any
 import numpy
 
 from minpy import checkpoint, losses, metrics, optimizers
+from minpy.array import numpy_value
+from minpy.autograd.containers import flatten
 from minpy.errors import CheckpointError, CheckpointFormatError, CheckpointMismatchError
+from minpy.layers.recurrent.rnn import RNN
 from minpy.layers.serialization import deserialize, serialize
 from minpy.models.outputs import map_nested
 
@@ -67,6 +70,11 @@ def save_backup(
     """Write what training goes on from, without what the program that goes on makes itself."""
     sections, training = _state(model)
     sections["callbacks"] = dict(arrays)
+    sections["states"] = {
+        f"{i}/{k}": numpy_value(leaf)
+        for i, layer in _stateful(model)
+        for k, leaf in enumerate(flatten(layer.states or [])[0])
+    }
     metadata = {
         "kind": "backup",
         "optimizer": type(model._optimizer).__name__,
@@ -74,6 +82,12 @@ def save_backup(
         "backup": details,
     }
     checkpoint.write(path, sections, metadata)
+
+
+def _stateful(model: Any) -> list[tuple[int, Any]]:
+    """Return the recurrent layers that go on from the batch before, and their numbers."""
+    inside = enumerate(model._all_inside())
+    return [(i, layer) for i, layer in inside if isinstance(layer, RNN) and layer.stateful]
 
 
 def _state(model: Any) -> tuple[dict[str, dict[str, numpy.ndarray]], dict[str, Any]]:
@@ -198,7 +212,18 @@ def restore_backup(
     details = found.metadata["backup"]
     check(details)
     _apply(model, found, usable, _slots_of(found))
+    states = found.sections.get("states", {})
+    for i, layer in _stateful(model):
+        own = [states[name] for name in _in_order(states, f"{i}/")]
+        if own:
+            layer.reset_state(own)
     return details, found.sections.get("callbacks", {})
+
+
+def _in_order(names: Any, prefix: str) -> list[str]:
+    """Return the names that begin with a prefix, by the number behind it."""
+    own = [name for name in names if name.startswith(prefix)]
+    return sorted(own, key=lambda name: int(name.removeprefix(prefix)))
 
 
 def _slots_of(found: checkpoint.Checkpoint) -> dict[str, dict[str, numpy.ndarray]]:

@@ -9,7 +9,7 @@ weight.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import islice
 from typing import Any
 
@@ -106,7 +106,7 @@ class Trainer(TrainingSteps):
         shuffle
             Whether the samples come in another order each epoch, a function of seed and epoch.
         class_weight
-            Class number → weight of its samples in the loss.
+            Class number → weight of its samples in the loss; 1 for a class that isn't there.
         sample_weight
             Weight of each sample in the loss, or of each time step, of shape (samples, steps).
         initial_epoch
@@ -175,6 +175,8 @@ class Trainer(TrainingSteps):
             validation = self._validation(validation_data, validation_batch_size or batch_size)
             times = sum(_is_due(validation_freq, e) for e in range(initial_epoch, epochs))
             _check_lasts(validation, validation_steps, times)
+            if validation_steps is not None:
+                validation.limit = validation_steps * times
         every = self._steps_per_execution
         self._ready_for(data)
         self._told_of_nan = look_through(self, data, validation)
@@ -192,6 +194,7 @@ class Trainer(TrainingSteps):
         logs: dict[str, float] = {}
         with (
             closing(data),
+            closing(validation) if validation is not None else nullcontext(),
             flushed_denormals(),
             run,
             self._back_on_host(),
@@ -201,6 +204,12 @@ class Trainer(TrainingSteps):
             first_epoch, start, logs, counted = self._resume or (initial_epoch, 0, {}, None)
             self._resume = None
             data.seed = self._seed  # a restored one
+            if first_epoch > initial_epoch or start:
+                before = range(initial_epoch, first_epoch)
+                data.skip((steps or 0) * len(before) + start)
+                if validation is not None:
+                    often = sum(_is_due(validation_freq, epoch) for epoch in before)
+                    validation.skip((_fewer(validation.steps, validation_steps) or 0) * often)
             for epoch in range(first_epoch, epochs):
                 if self.stop_training:  # a resumed callback may have decided so before
                     break

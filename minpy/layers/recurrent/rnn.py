@@ -173,6 +173,8 @@ class RNN(Layer):
             parameter = Parameter(f"state_{i}", value, trainable=False)
             # Not among the weights, as in Keras: a file of weights fits any number of samples.
             made.append(parameter)
+        for parameter in self._state_parameters or ():
+            parameter.in_use = False  # a graph that was traced with it is not to be run again
         object.__setattr__(self, "_state_parameters", made)
 
     def reset_state(self, states: Any = None) -> None:
