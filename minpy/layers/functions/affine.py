@@ -34,6 +34,8 @@ __all__ = ["affine", "flatten", "linear"]
 #   128, 1600, 128        0.31    0.19         both
 #   1024, 1024, 1024      8.66    4.46         second operand
 _GAIN, _CALL, _TRANSPOSITION = 4.1e-12, 25e-6, 0.25e-9
+# Operands of fewer elements have no product that is worth a call of anything but NumPy's.
+_FEW = int(sgemm.WORTH_A_CALL ** (2 / 3))
 
 
 def _worth_it(x: Any, y: Any, transpose_x: bool, transpose_y: bool) -> bool:
@@ -74,7 +76,12 @@ def _mx_product(F: Any, x: Any, y: Any, transpose_x: bool, transpose_y: bool) ->
 
 # product(x, y, transpose_x, transpose_y): the product of two matrices, each as it is or transposed.
 product = Primitive(
-    "matrix_product", _product, arrays=2, mxnet=_mx_product, faster_on_mxnet=_worth_it
+    "matrix_product",
+    _product,
+    arrays=2,
+    mxnet=_mx_product,
+    faster_on_mxnet=_worth_it,
+    faster_from=_FEW,
 )
 product.fast = lambda x, y, tx, ty: sgemm.product(x.T if tx else x, y.T if ty else y)
 defvjp(
@@ -120,6 +127,7 @@ _affine_map = Primitive(
     arrays=3,
     mxnet=_mx_affine,
     faster_on_mxnet=lambda x, w, b: _worth_it(x, w, False, False),
+    faster_from=_FEW,
 )
 _affine_map.fast = _fast_affine
 
