@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-__all__ = ["NameTable", "register", "snake_case"]
+__all__ = ["NameTable", "nearest", "register", "snake_case"]
 
 # What users registered, of any kind: ``package>name`` → class or function, and back.
 _registered: dict[str, Any] = {}
@@ -37,6 +37,26 @@ def snake_case(name: str) -> str:
     name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
     name = re.sub(r"([A-Z])([A-Z][a-z])", r"\1_\2", name)
     return name.lower()
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the name that is probably meant, None if there is none.
+
+    A name that leaves words out or cuts them short comes before one that is spelt alike.
+
+    Examples
+    --------
+    >>> known = ['binary_crossentropy', 'sparse_categorical_crossentropy']
+    >>> nearest('sparse_crossentropy', known), nearest('binery_crossentropy', known)
+    ('sparse_categorical_crossentropy', 'binary_crossentropy')
+    """
+    known = list(known)
+    if len(name) > 2:
+        pattern = re.compile(".*_".join(f"{re.escape(word)}[^_]*" for word in name.split("_")))
+        longer = [k for k in known if pattern.fullmatch(k)]
+        if longer:
+            return min(longer, key=len)
+    return next(iter(difflib.get_close_matches(name, known, 1, 0.6)), None)
 
 
 def _key(name: str) -> str:
@@ -123,8 +143,8 @@ class NameTable:
         if found is not None:
             return found
         shown = [*self._names, *self._aliases, *(custom_objects or ())]
-        near = difflib.get_close_matches(self._spell(short), shown, 1, 0.6)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self._names)}"
+        near = nearest(self._spell(short), shown)
+        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(self._names)}"
         raise ValueError(
             f"unknown {self.kind} {name!r}; {hint} (Your own: pass it as an object, or by name in "
             "custom_objects.)"

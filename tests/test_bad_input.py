@@ -226,6 +226,9 @@ def test_losses_of_outputs_that_do_not_exist_are_told_by_compile():
     ("arguments", "nearest"),
     [
         ({"metrics": ["acuracy"]}, "did you mean 'accuracy'"),
+        ({"metrics": ["top_k_acc"]}, "did you mean 'top_k_categorical_accuracy'"),
+        ({"metrics": ["qqq"]}, "there are accuracy, binary_accuracy"),
+        ({"loss": "sparse_crossentropy"}, "did you mean 'sparse_categorical_crossentropy'"),
         ({"metrics": {"fc": ["rms_error"]}}, "did you mean 'rmse'"),
         ({"weighted_metrics": ["auuc"]}, "did you mean 'auc'"),
         ({"loss": "categorical_crosentropy"}, "did you mean 'categorical_crossentropy'"),
@@ -431,8 +434,59 @@ def test_arguments_that_are_no_counts_and_things_that_are_no_data():
     for name, value in [("epochs", 2.5), ("epochs", -1), ("steps_per_epoch", 0), ("epochs", None)]:
         refused(dense(), ValueError, f"{name}: expected a whole number", x=X, y=Y, **{name: value})
     refused(dense(), TypeError, "got a function; call it", x=lambda: iter([(X, Y)]))
+    for wrong in (0, "1", [1, 0], 1.5, True):
+        message = "validation_freq: expected a number of epochs"
+        refused(dense(), ValueError, message, x=X, y=Y, validation_freq=wrong)
+    batches = ((X, Y) for _ in range(3))
+    refused(dense(), ValueError, "give validation_data", x=batches, validation_split=0.5)
     unbatched = Dataset.from_tensor_slices((X, Y))
     refused(dense(), ValueError, r"x has 4, y has 2; put single samples into batches", x=unbatched)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        ([1.0, 2.0, 1.0], TypeError, r"got a list; of a list make dict\(enumerate\(weights\)\)"),
+        ({"cat": 2.0}, ValueError, "expected class numbers, got 'cat'"),
+        ({0: "2"}, ValueError, "expected a finite number for class 0, got '2'"),
+        ({0: numpy.nan}, ValueError, "expected a finite number for class 0, got nan"),
+    ],
+)
+def test_weights_of_classes_go_by_number(weights, error, message, stream):
+    y = numpy.zeros(len(X), int)
+    data = {"x": [(X, y)].__iter__()} if stream else {"x": X, "y": y}
+    refused(classifier(), error, message, class_weight=weights, **data)
+
+
+def test_weights_of_classes_are_for_one_output():
+    y = numpy.zeros(len(X), int)
+    for several in ([y, y], {"a": y, "b": y}):
+        refused(classifier(), ValueError, "give sample_weight", x=X, y=several, class_weight={0: 2})
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([[1, 3]], "labels from 1 to 2"),
+        ([[0, 1]], "0 is the blank"),
+        ([[1, 1, 2]], "needs 4 steps"),
+    ],
+)
+def test_all_labels_of_sequences_are_looked_at_before_the_first_step(labels, message):
+    model = Sequential([Input((3, 2)), Dense(3)])
+    model.compile("sgd", "ctc")
+    x = numpy.ones((6, 3, 2), "float32")
+    y = numpy.repeat([[1, 2, 0][: len(labels[0])]], 6, 0)
+    y[5] = labels[0]
+    refused(model, ValueError, message, x=x, y=y, batch_size=2)
+
+
+def test_an_argument_that_a_layer_does_not_have_suggests_the_nearest():
+    with pytest.raises(TypeError, match="'activaton'; did you mean 'activation'"):
+        Dense(3, activaton="relu")
+    with pytest.raises(TypeError, match="'trainble'; did you mean 'trainable'"):
+        Conv2D(2, 3, trainble=False)
 
 
 def test_a_metric_that_does_not_fit_leaves_the_weights_as_they_were():

@@ -318,7 +318,7 @@ def test_a_weighted_metric_has_a_name_of_its_own_where_it_is_told_unweighted_too
         metrics={"first": "mae", "second": ["mse"]},
         weighted_metrics={"first": ["mae"], "second": ["mae"]},
     )
-    assert got[3:] == ["first_mae", "second_mse", "first_weighted_mae", "second_mae"]
+    assert got[3:] == ["first_mae", "first_weighted_mae", "second_mae", "second_mse"]
     model = Sequential([Dense(1)])
     model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=["mae"])
     weights = numpy.arange(8.0)
@@ -397,3 +397,18 @@ def test_a_callback_ends_a_loop_over_endless_data(method):
         watch = Watch(stop=3)
         getattr(model, method)(endless(), verbose=0, callbacks=[watch])
         assert watch.seen[-1] == ("end", 2)
+
+
+def test_what_evaluate_lists_is_in_the_order_that_keras_has():
+    inputs = Input((3,))
+    model = Model(inputs, {"z": Dense(1, name="z")(inputs), "b": Dense(1, name="b")(inputs)})
+    model.compile(
+        "sgd", "mse", metrics={"z": ["mse", "mae"], "b": ["mae"]}, weighted_metrics={"z": ["mae"]}
+    )
+    x = rng.random((8, 3)).astype("float32")
+    y = {"z": x[:, :1], "b": x[:, 1:2]}
+    found = model.evaluate(x, y, verbose=0, return_dict=True)
+    # Keras 3.15: the losses by output, then the metrics by name.
+    names = ["loss", "z_loss", "b_loss", "b_mae", "z_mae", "z_mse", "z_weighted_mae"]
+    assert model.evaluate(x, y, verbose=0) == [found[name] for name in names]
+    assert len(set(found.values())) > 4

@@ -5,7 +5,7 @@ from minpy.data.batch import Batch, Layout
 from minpy.data.dataset import Dataset
 from minpy.data.prefetch import prefetched
 from minpy.data.source import Casting, Source, class_weights
-from minpy.data.sources import source_of
+from minpy.data.sources import refuse_stream, source_of
 from minpy.data.streams import PyDataset, unpack_x_y_sample_weight
 from minpy.data.validation_split import split_validation
 
@@ -19,6 +19,7 @@ __all__ = [
     "Source",
     "class_weights",
     "prefetched",
+    "refuse_stream",
     "source_of",
     "split_validation",
     "unpack_x_y_sample_weight",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,15 @@ from minpy.autograd.containers import flatten, leaves_with_paths
 from minpy.config import settings
 from minpy.data.batch import Batch
 
-__all__ = ["Casting", "Source", "as_numpy", "class_weights", "converted", "tidy"]
+__all__ = [
+    "Casting",
+    "Source",
+    "as_numpy",
+    "check_class_weight",
+    "class_weights",
+    "converted",
+    "tidy",
+]
 
 
 class Source:
@@ -196,12 +204,39 @@ def tidy(data: Any, what: str) -> Any:
     )
 
 
+def check_class_weight(weights: Any) -> None:
+    """Raise an error unless these are numbers by class number."""
+    if not isinstance(weights, Mapping):
+        raise TypeError(
+            "class_weight: expected a dict, class number → weight, got a "
+            f"{type(weights).__name__}; of a list make dict(enumerate(weights))"
+        )
+    for label, weight in weights.items():
+        if not isinstance(label, int | numpy.integer):
+            raise ValueError(
+                f"class_weight: expected class numbers, got {label!r}; targets are numbered "
+                "classes, and their weights go by the same numbers"
+            )
+        if not isinstance(weight, int | float | numpy.number) or not numpy.isfinite(weight):
+            raise ValueError(
+                f"class_weight: expected a finite number for class {label}, got {weight!r}"
+            )
+
+
 def class_weights(y: Any, weights: dict[int, float], given: Any = None) -> numpy.ndarray:
     """Turn weights of classes into weights of samples, times those that were given.
 
     A class without a weight counts 1, as in Keras.
     """
-    labels = as_numpy(y, "y")
+    check_class_weight(weights)
+    several = y.values() if isinstance(y, Mapping) else y if isinstance(y, list | tuple) else ()
+    several = [part for part in several if hasattr(part, "shape")]
+    if len(several) > 1:
+        raise ValueError(
+            "class_weight: expected the targets of one output, got those of "
+            f"{len(several)}; give sample_weight, an array for each output"
+        )
+    labels = as_numpy(several[0] if several else y, "y")
     if labels.ndim > 1 and labels.shape[-1] > 1:
         labels = labels.argmax(-1)
     labels = labels.reshape(-1).astype(int)

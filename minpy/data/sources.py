@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from minpy.data.arrays import ArrayBatches
-from minpy.data.source import Casting, Source, class_weights
+from minpy.data.source import Casting, Source, check_class_weight, class_weights
 from minpy.data.streams import (
     IterableBatches,
     MXNetBatches,
@@ -18,7 +18,7 @@ from minpy.data.streams import (
     is_mxnet_iterator,
 )
 
-__all__ = ["source_of"]
+__all__ = ["refuse_stream", "source_of"]
 
 
 def source_of(
@@ -56,6 +56,8 @@ def source_of(
     ValueError
         If targets or weights come with a data set that has its own.
     """
+    if class_weight is not None:
+        check_class_weight(class_weight)
     casting = Casting(keep_integers, class_weight)
     streams = is_mxnet_iterator(x) or isinstance(x, PyDataset | Iterator) or _yields_batches(x)
     if not streams:
@@ -80,6 +82,15 @@ def source_of(
         made = IterableBatches(x, casting)
     made.seed = seed
     return made
+
+
+def refuse_stream(x: Any) -> None:
+    """Raise `ValueError` if samples can't be taken off the end of something."""
+    if is_mxnet_iterator(x) or isinstance(x, PyDataset | Iterator) or _yields_batches(x):
+        raise ValueError(
+            f"validation_split: expected arrays, got a {type(x).__name__}, which has no end to "
+            "take samples off; give validation_data"
+        )
 
 
 def _yields_batches(x: Any) -> bool:

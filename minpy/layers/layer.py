@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import warnings
 import weakref
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import numpy
 from minpy import random, regularizers
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.containers import flatten, map_leaves
+from minpy.by_name import nearest
 from minpy.config import settings
 from minpy.errors import ShapeError
 from minpy.layers.added_losses import AddsLosses
@@ -52,6 +54,12 @@ __all__ = ["Layer", "expect_axes"]
 
 # The stack that a layer was put on, by layer: it makes its graph when somebody asks for tensors.
 stacks: weakref.WeakKeyDictionary[Layer, weakref.ref] = weakref.WeakKeyDictionary()
+
+
+def _arguments_of(kind: type) -> list[str]:
+    """Return the names of the arguments that a class and its bases are made with."""
+    made = (inspect.signature(c.__init__).parameters for c in kind.__mro__ if "__init__" in vars(c))
+    return [name for parameters in made for name in parameters if name not in ("self", "args")]
 
 
 class Layer(AddsLosses):
@@ -114,8 +122,11 @@ class Layer(AddsLosses):
         **unknown: Any,
     ) -> None:
         if unknown:
+            told = ", ".join(map(repr, unknown))
+            near = nearest(next(iter(unknown)), _arguments_of(type(self)))
             raise TypeError(
-                f"{type(self).__name__}: unknown argument {', '.join(map(repr, unknown))}"
+                f"{type(self).__name__}: unknown argument {told}"
+                + (f"; did you mean {near!r}?" if near else "")
             )
         self._prepare()
         self._named = name is not None

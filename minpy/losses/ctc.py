@@ -31,8 +31,9 @@ def ctc(y_true: Any, y_pred: Any) -> ndarray:
     ShapeError
         If the shapes don't fit.
     ValueError
-        If a label is no class, has a zero before its end, or is too long for the steps. In a
-        compiled step labels aren't looked at, and one that is too long counts nothing.
+        If a label is no class, has a zero before its end, or is too long for the steps. `fit` looks
+        at all labels that are arrays before its first step; in a compiled step they aren't looked
+        at, and one that is too long counts nothing.
 
     Notes
     -----
@@ -78,5 +79,12 @@ def _check(labels: numpy.ndarray, steps: int, classes: int) -> None:
             f"blank between equal ones), the logits have {steps}"
         )
 
+
+def _check_targets(y_true: numpy.ndarray, shape: tuple | None) -> None:
+    if shape is not None and len(shape) == 3 and y_true.ndim == 2 and None not in shape[1:]:
+        _check(y_true, *shape[1:])
+
+
+ctc.check_targets = _check_targets  # type: ignore[attr-defined]
 
 CTC = loss_class(ctc, "CTC")

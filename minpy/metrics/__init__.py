@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from minpy.by_name import NameTable
+from minpy.by_name import NameTable, snake_case
 from minpy.losses import (
     FunctionLoss,
     Loss,
@@ -157,6 +157,7 @@ _table = NameTable(
         "f1": "F1Score",
     },
     folder="minpy.metrics",
+    spell=lambda name: "accuracy" if name == "AccuracyByShape" else snake_case(name),
 )
 
 serialize = _table.serialize

@@ -6,6 +6,7 @@ Reads the data and the model's settings; changes neither.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 import numpy
@@ -13,7 +14,7 @@ import numpy
 from minpy.data import ArrayBatches, Batch, Source
 from minpy.data.finite import found_in_arrays, found_in_batch
 
-__all__ = ["check_counts", "check_targets", "look_through", "tell_of_nan"]
+__all__ = ["check_counts", "check_frequency", "check_targets", "look_through", "tell_of_nan"]
 
 _WITHOUT_NAN = (
     "a loss that is NaN makes all weights NaN: leave those samples out, or replace the numbers "
@@ -37,6 +38,18 @@ def check_counts(**given: tuple[Any, int]) -> None:
         whole = isinstance(value, int | numpy.integer) and not isinstance(value, bool)
         if not whole or value < lowest:
             raise ValueError(f"{name}: expected a whole number from {lowest} on, got {value!r}")
+
+
+def check_frequency(given: Any) -> None:
+    """Raise `ValueError` unless something says after which epochs to validate."""
+    several = isinstance(given, Collection) and not isinstance(given, str)
+    for value in given if several else [given]:
+        whole = isinstance(value, int | numpy.integer) and not isinstance(value, bool)
+        if not whole or value < 1:
+            raise ValueError(
+                "validation_freq: expected a number of epochs from 1 on, or a list of epochs, "
+                f"counted from 1, got {given!r}"
+            )
 
 
 def check_targets(model: Any, data: Source, what: str) -> None:

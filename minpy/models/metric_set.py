@@ -185,6 +185,8 @@ class MetricSet(Mapping):
                     output = None if names is None else i
                     self._metrics.append(_Entry(before + name, metric, weighted, output))
             unweighted = {entry.name for entry in self._metrics}
+        if names is not None and len(names) > 1:  # the order of what `evaluate` returns in Keras
+            self._metrics.sort(key=lambda entry: entry.name)
 
     def get_state(self) -> dict[str, Any]:
         """Return what was counted, as JSON can hold it."""
@@ -238,10 +240,14 @@ class MetricSet(Mapping):
     def __iter__(self) -> Iterator[str]:
         yield "loss"
         yield from self._parts
+        several = self._names is not None and len(self._names) > 1
+        own = [*self._added, *(metric.name for metric in self._tracked)]
+        if several:
+            yield from own
         for entry in self._metrics or ():
             yield entry.name
-        yield from self._added
-        yield from (metric.name for metric in self._tracked)
+        if not several:
+            yield from own
 
     def __len__(self) -> int:
         own = len(self._metrics or ()) + len(self._tracked)

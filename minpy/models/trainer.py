@@ -24,13 +24,14 @@ from minpy.data import (
     Casting,
     Source,
     class_weights,
+    refuse_stream,
     source_of,
     split_validation,
 )
 from minpy.data.streams import ran_out
 from minpy.errors import ShapeError
 from minpy.layers.calls import is_shape
-from minpy.models.data_checks import check_counts, check_targets, look_through
+from minpy.models.data_checks import check_counts, check_frequency, check_targets, look_through
 from minpy.models.denormals import flushed_denormals
 from minpy.models.interrupts import BetweenSteps
 from minpy.models.outputs import declared_names
@@ -150,7 +151,9 @@ class Trainer(TrainingSteps):
             steps_per_epoch=(steps_per_epoch, 1),
             validation_steps=(validation_steps, 1),
         )
+        check_frequency(validation_freq)
         if validation_split and validation_data is None:
+            refuse_stream(x)
             (x, y, sample_weight), validation_data = split_validation(
                 x, y, sample_weight, validation_split
             )
@@ -521,7 +524,7 @@ def _check_lasts(validation: Source, steps: int | None, times: int) -> None:
 
 def _is_due(frequency: int | Sequence[int], epoch: int) -> bool:
     """Say whether to validate after an epoch, counted from 0."""
-    if isinstance(frequency, int):
+    if isinstance(frequency, int | numpy.integer):
         return (epoch + 1) % frequency == 0
     return epoch + 1 in frequency
 
