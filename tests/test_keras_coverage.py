@@ -30,6 +30,7 @@ FAMILIES = (
     "pooling",
     "recurrent",
     "reshaping",
+    "spectrograms",
 )
 RANDOM = "its values are random; tests of its own compare their statistics"
 DATA = "no derivative, and no weights"
@@ -95,6 +96,7 @@ UNTRAINED = {
     "ActivityRegularization": "its output is its input; keras_arguments.json has such terms",
     "Identity": "its output is its input",
     "Masking": "multiplies by zeros and ones",
+    "MelSpectrogram": "no weights; its gradients are compared",
     "SimpleRNNCell": "SimpleRNN, which is trained, runs it",
 }
 

@@ -95,8 +95,6 @@ REASONS = {
         layers.RandomSharpness layers.RandomShear layers.Solarization""",
     "another library's code in a model: wrap it with `minpy.primitive` in a layer of your own": """
         layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper""",
-    "short-time Fourier transforms are `minpy.ops.stft` in a layer of your own": """
-        layers.MelSpectrogram layers.STFTSpectrogram""",
     _BOXES: "layers.MaxNumBoundingBoxes utils.bounding_boxes",
     "code of Keras 2": "optimizers.legacy utils.legacy",
     "writes with Orbax, which is JAX'": "callbacks.OrbaxCheckpoint",

@@ -95,6 +95,7 @@ from minpy.layers.preprocessing.random_images import (
 )
 from minpy.layers.preprocessing.rescaling import Rescaling
 from minpy.layers.preprocessing.resizing import CenterCrop, Resizing
+from minpy.layers.preprocessing.spectrograms import MelSpectrogram, STFTSpectrogram
 from minpy.layers.preprocessing.text_vectorization import TextVectorization
 from minpy.layers.recurrent.bidirectional import Bidirectional
 from minpy.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
@@ -192,6 +193,7 @@ _CLASSES = [
     MaxPooling2D,
     MaxPooling3D,
     Maximum,
+    MelSpectrogram,
     Minimum,
     MultiHeadAttention,
     Multiply,
@@ -215,6 +217,7 @@ _CLASSES = [
     Reshape,
     Resizing,
     ReversibleEmbedding,
+    STFTSpectrogram,
     SeparableConv1D,
     SeparableConv2D,
     SimpleRNN,

@@ -12,6 +12,7 @@ import numpy
 import minpy.numpy as np
 from minpy.array import as_ndarray
 from minpy.errors import ShapeError
+from minpy.layers.functions.short_time import covering
 from minpy.layers.functions.windows import one_per_axis
 from minpy.layers.images import one_of
 from minpy.ops.operation import operation
@@ -119,18 +120,6 @@ def _windows(
     width = size[1] + 2 * pads[1]
     places = rows[:, None, :, None] * width + columns[None, :, None, :]
     return places.reshape(window[0] * window[1], -1), window, pads
-
-
-def covering(places: numpy.ndarray, count: int) -> numpy.ndarray:
-    """Return, for each of `count` places, where it is named; ``len(places)`` in the rest of a row.
-
-    With them a sum over what lies at a place is a gather, which graphs have.
-    """
-    order = numpy.argsort(places, kind="stable")
-    often = numpy.bincount(places, minlength=count)
-    table = numpy.full((count, int(often.max())), len(places))
-    table[numpy.arange(table.shape[1]) < often[:, None]] = order
-    return table
 
 
 @operation
