@@ -331,10 +331,14 @@ class OneDNN:
         made.recipe = recipe
         return made
 
-    def memory(self, layout: Layout, array: numpy.ndarray) -> _Handle:
-        """Return an array's memory as oneDNN's, in a layout; the array has to live as long."""
-        assert array.nbytes >= layout.bytes and array.flags.c_contiguous
-        made = self._new(self.c.dnnl_memory_create, layout.handle, self.engine, array.ctypes.data)
+    def memory(self, layout: Layout, array: numpy.ndarray, start: int = 0) -> _Handle:
+        """Return an array's memory as oneDNN's, in a layout; the array has to live as long.
+
+        It begins `start` bytes behind the array's beginning.
+        """
+        assert array.nbytes >= start + layout.bytes and array.flags.c_contiguous
+        address = array.ctypes.data + start
+        made = self._new(self.c.dnnl_memory_create, layout.handle, self.engine, address)
         return _Handle(made, self.c.dnnl_memory_destroy)
 
 

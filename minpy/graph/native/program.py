@@ -106,9 +106,10 @@ class Program:
         self._kept: list[Any] = []
         self._parts: list[Callable[[], None]] = []
         self._count = 0
-        # Where each address stands: (part, row, column), and oneDNN's handles on it.
+        # Where each address stands: (part, row, column); and oneDNN's handles on memory that begins
+        # there, with how many bytes behind it.
         self._cells: dict[int, list[tuple[int, int, int]]] = {}
-        self._handles: dict[int, list[int]] = {}
+        self._handles: dict[int, list[tuple[int, int]]] = {}
         self._fixed: set[int] = set()
         self._tables: dict[int, numpy.ndarray] = {}
         self.has_threads = False
@@ -147,8 +148,8 @@ class Program:
         for part, row, column in self._cells.get(first, ()):
             self._tables[part][row, column] = address
         if self.library is not None:
-            for handle in self._handles.get(first, ()):
-                self.library.c.dnnl_memory_set_data_handle(handle, address)
+            for handle, start in self._handles.get(first, ()):
+                self.library.c.dnnl_memory_set_data_handle(handle, address + start)
 
     def __len__(self) -> int:
         return self._count
@@ -198,7 +199,7 @@ class Program:
         for i, operation in enumerate(self.operations):
             self._emit_operation(operation)
             for value in ends.get(i, ()):
-                self._release(value)
+                self.release(value)
             for array in self._temporaries:
                 self._free.setdefault(array.size, []).append(array)
             self._temporaries.clear()
@@ -283,7 +284,7 @@ class Program:
     # --- memory ---------------------------------------------------------------------------------
 
     def room(self, floats: int) -> numpy.ndarray:
-        """Return memory for so many numbers, which `_release` gives back."""
+        """Return memory for so many numbers, which `release` gives back."""
         floats = -(-floats // 16) * 16
         free = self._free.get(floats)
         array = free.pop() if free else aligned((floats,))
@@ -303,7 +304,7 @@ class Program:
         if buffer is not None:
             buffer.users += 1
 
-    def _release(self, value: Value) -> None:
+    def release(self, value: Value) -> None:
         """Give back the memory of a value that nobody reads any more."""
         places = [memory for _, memory in self._laid.pop(value, ())]
         if value.memory is not None:
@@ -462,25 +463,29 @@ class Program:
         for name, (what, layout) in made.items():
             memory = what
             if isinstance(what, Value):
-                memory = self._room_for(what, layout)
-                if what.memory is not None and what.memory is not memory:
+                memory = self.place(what, layout)
+                if what.memory is not memory:
                     moves.append((what, layout, memory))
-                elif what.memory is None:
-                    what.layout = None if layout.plain else layout
-                    what.memory = memory.reshape(what.shape) if layout.plain else memory
             found[name] = memory, layout
-        self._kernel(self.library.kernel(recipe), found)
+        self.kernel(self.library.kernel(recipe), found)
         for value, layout, memory in moves:
             self.reorder(layout, memory, self.lies(value, layout.shape), value.memory)
 
-    def _room_for(self, value: Value, layout: Layout) -> numpy.ndarray:
+    def place(self, value: Value, layout: Layout) -> numpy.ndarray:
+        """Return memory for a kernel to write a value to in a layout.
+
+        It is the value's own from then on, unless that has to lie otherwise.
+        """
         assert self.library is not None
+        floats = layout.bytes // 4
         if value.memory is not None:
             if self.library.same(self.lies(value, layout.shape), layout):
                 return value.memory
-            return self.temporary((layout.bytes // 4,))
-        floats = layout.bytes // 4
-        return self.room(floats)[:floats]
+            return self.temporary((floats,))
+        memory = self.room(floats)[:floats]
+        value.layout = None if layout.plain else layout
+        value.memory = memory.reshape(value.shape) if layout.plain else memory
+        return value.memory
 
     def reorder(
         self, now: Layout, memory: numpy.ndarray, layout: Layout, found: numpy.ndarray
@@ -488,14 +493,31 @@ class Program:
         """Add the kernel that moves an array to another layout."""
         assert self.library is not None
         recipe = self.library.reordering(now, layout)
-        self._kernel(self.library.kernel(recipe), {"src": (memory, now), "dst": (found, layout)})
+        self.kernel(self.library.kernel(recipe), {"src": (memory, now), "dst": (found, layout)})
 
-    def _kernel(self, kernel: Kernel, arguments: dict[str, tuple[numpy.ndarray, Layout]]) -> None:
+    def kernel(
+        self,
+        kernel: Kernel,
+        arguments: dict[str, tuple[numpy.ndarray, Layout]],
+        starts: dict[str, int] | None = None,
+    ) -> None:
+        """Add a compiled kernel of oneDNN's, on memory.
+
+        Parameters
+        ----------
+        kernel
+            Which.
+        arguments
+            For each argument memory and its layout.
+        starts
+            How many bytes behind the beginning of its memory an argument begins, if it does.
+        """
         assert self.library is not None
         pairs = []
         for name, (memory, layout) in arguments.items():
-            made = self.library.memory(layout, memory)
-            self._handles.setdefault(memory.ctypes.data, []).append(made.handle)
+            start = (starts or {}).get(name, 0)
+            made = self.library.memory(layout, memory, start)
+            self._handles.setdefault(memory.ctypes.data, []).append((made.handle, start))
             self._kept += [made, memory, layout]
             pairs += [ARGUMENTS[name], made.handle]
         table = numpy.array(pairs, numpy.int64)

@@ -38,6 +38,7 @@ def rewritten(operations: list[Operation], results: Collection[Value]) -> list[O
     operations = needed_by(operations, results)
     operations = _with_functions_after(operations, results)
     operations = _with_smaller_gradients(operations, results)
+    operations = _with_pooled_convolutions(needed_by(operations, results), results)
     return needed_by(operations, results)
 
 
@@ -207,3 +208,31 @@ def _with_smaller_gradients(
                 )
             ]
     return [new for o in operations for new in replaced.get(o, [o])]
+
+
+_POOLINGS = ("avg_pool", "max_pool")
+
+
+def _with_pooled_convolutions(
+    operations: list[Operation], results: Collection[Value]
+) -> list[Operation]:
+    """Pool what a convolution gives in the same operation, where nobody else reads it."""
+    makers, uses = _makers(operations), _uses(operations, results)
+    # The gradient of a pooling is told its input, and takes nothing but the shape from that.
+    for operation in operations:
+        if operation.name == "max_pool_to_input":
+            uses[operation.given[1]] -= 1
+    merged: dict[Operation, Operation] = {}
+    gone: set[Operation] = set()
+    for operation in operations:
+        if operation.name not in _POOLINGS:
+            continue
+        between, *rest = operation.given
+        maker = makers.get(between)
+        if maker is not None and maker.name == "convolution" and uses[between] == 1:
+            told = {**maker.told, "pooling": operation.name, "pooled": (between.shape, *rest)}
+            merged[operation] = Operation(
+                "pooled_convolution", maker.given, operation.made, {**operation.told, **told}
+            )
+            gone.add(maker)
+    return [merged.get(o, o) for o in operations if o not in gone]
