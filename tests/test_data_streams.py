@@ -282,3 +282,26 @@ def test_frames_may_have_columns_of_several_kinds_of_numbers():
     numpy.testing.assert_array_equal(batch.x, numpy.array(columns, "float32").T)
     with pytest.raises(TypeError, match="turn text into numbers first"):
         source_of(pandas.DataFrame({**kinds, "name": ["a"] * 40}), Y)
+
+
+@pytest.mark.parametrize("how", ["not compiled", "another loss", "compiled"])
+def test_predictions_need_no_targets_and_ignore_those_that_come_along(how):
+    made = Sequential([Dense(2)])
+    if how != "not compiled":
+        made.compile("sgd", "mse" if how == "compiled" else "sparse_categorical_crossentropy")
+    expected = made.predict(X, verbose=0)
+    for data in (in_batches(weights=True), Numbered(), Iterable()):
+        numpy.testing.assert_array_equal(made.predict(data, verbose=0), expected)
+
+
+def test_a_predict_step_of_ones_own_sees_what_the_data_set_yields():
+    class Shifted(Sequential):
+        def predict_step(self, data):
+            x, y, _ = data
+            return self(x) + y
+
+    made = Shifted([Dense(2)])
+    expected = made(X).asnumpy() + Y
+    numpy.testing.assert_allclose(
+        made.predict(in_batches(weights=True), verbose=0), expected, rtol=1e-5
+    )

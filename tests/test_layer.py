@@ -575,3 +575,28 @@ def test_names_hold_in_a_scope_and_everywhere():
     assert saving.get_registered_object("test_layer>Residual") is Residual
     assert saving.get_registered_name(Residual) == "test_layer>Residual"
     assert saving.get_registered_object("Nobody") is None
+
+
+def test_a_layer_set_to_train_inside_a_frozen_model_trains_as_in_keras():
+    def inner():
+        inputs = Input((3,))
+        return Model(inputs, Dense(3, name="b")(Dense(3, name="a")(inputs)), name="inner")
+
+    model = Sequential([Input((3,)), inner(), Dense(1, name="top")])
+    base = model.layers[0]
+    base.trainable = False
+    base.get_layer("b").trainable = True
+    names = ["inner/b/kernel", "inner/b/bias", "top/kernel", "top/bias"]
+    assert [w.path for w in model.weights if w in model.trainable_weights] == names
+    assert base.trainable_weights == []  # asked itself, a frozen model has none
+    again = Sequential.from_config(model.get_config())
+    assert len(again.trainable_weights) == len(model.trainable_weights) == 4
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    model.fit(numpy.ones((4, 3)), numpy.ones((4, 1)), verbose=0)
+    changed = [bool((a != b).any()) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert changed == [False, False, True, True, True, True]
+    model.trainable = False
+    assert model.trainable_weights == []
+    base.trainable = True
+    assert len(model.non_trainable_weights) == 6  # it is the whole that doesn't train

@@ -200,3 +200,24 @@ def test_running_eagerly_is_read_and_set():
     assert model.jit_status == "compiled" or "mxnet" in model.jit_status
     model.jit_compile = False
     assert model.run_eagerly
+
+
+@pytest.mark.filterwarnings("ignore:.*runs operation by operation")
+@pytest.mark.parametrize("jit", ["auto", False])
+def test_a_metric_that_a_layer_updates_in_call_counts_every_step(jit):
+    class Watched(Layer):
+        def __init__(self):
+            super().__init__()
+            self.seen = metrics.Mean(name="seen")
+
+        def call(self, x):
+            self.seen.update_state(np.mean(x, axis=1))
+            return x
+
+    x = numpy.arange(24.0).reshape(12, 2)
+    model = Sequential([Input((2,)), Watched(), Dense(1, kernel_initializer="zeros")])
+    model.compile("sgd", "mse", jit=jit)
+    history = model.fit(x, x[:, :1] * 0, batch_size=5, epochs=3, verbose=0).history
+    assert history["seen"] == pytest.approx([x.mean()] * 3)
+    found = model.evaluate(x[:4], x[:4, :1], verbose=0, return_dict=True)
+    assert found["seen"] == pytest.approx(x[:4].mean())

@@ -23,7 +23,7 @@ class Layout:
         Anything nested as the data are; None where there is none.
     """
 
-    __slots__ = ("_rebuild", "inputs", "names", "spans")
+    __slots__ = ("_of_inputs", "_rebuild", "inputs", "names", "spans")
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None) -> None:
         self.spans: list[tuple[int, int] | None] = []
@@ -41,11 +41,18 @@ class Layout:
             self.names += [what + path for path, _ in leaves_with_paths(data)]
             start += len(leaves)
         self.inputs = self.spans[0][1] if self.spans[0] else 0
+        self._of_inputs: Layout | None = None
 
     def part(self, which: int, leaves: list[Any]) -> Any:
         """Return x (0), y (1) or the sample weights (2), nested as they were."""
         span = self.spans[which]
         return None if span is None else self._rebuild[which](leaves[span[0] : span[1]])
+
+    def of_inputs(self) -> Layout:
+        """Return the layout of x alone."""
+        if self._of_inputs is None:
+            self._of_inputs = Layout(self.part(0, list(range(self.inputs))))
+        return self._of_inputs
 
 
 class Batch:
@@ -104,3 +111,9 @@ class Batch:
     def sample_weight(self) -> Any:
         """A weight a sample, None where there is none."""
         return self.layout.part(2, self.leaves)
+
+    def without_targets(self) -> Batch:
+        """Return the batch of the inputs alone."""
+        if len(self.leaves) == self.layout.inputs:
+            return self
+        return Batch(self.leaves[: self.layout.inputs], self.layout.of_inputs())

@@ -94,6 +94,9 @@ def _name_may_come_first(add_weight: Any) -> Any:
 class LayerTree:
     """Something with weights, and things of its kind inside: what is an attribute belongs to it."""
 
+    # Whether it was set to train by itself: it does then inside something that doesn't, too.
+    _thawed = False
+
     def _prepare(self) -> None:
         """Make the containers; a subclass may set attributes before it calls ``__init__``."""
         if "_parameters" not in self.__dict__:
@@ -280,10 +283,10 @@ class LayerTree:
         for path, parameter, trains in self._walk(prefix, True):
             if id(parameter) not in seen:
                 seen.add(id(parameter))
-                yield path, parameter, trains
+                yield path, parameter, trains and self._trainable
 
     def _walk(self, prefix: str, trains: bool) -> Iterator[tuple[str, Parameter, bool]]:
-        trains = trains and self._trainable
+        trains = self._trainable and (trains or self._thawed)
         met: set[int] = set()
         for parameter in self._parameters.values():
             if id(parameter) not in met:
@@ -339,7 +342,7 @@ class LayerTree:
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
+        self._trainable = self._thawed = bool(value)
         structure.version += 1
         for layer in self._children():
             layer.trainable = value

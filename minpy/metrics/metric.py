@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from minpy.array import ndarray, numpy_value
+from minpy.array import ndarray, read_value
 from minpy.by_name import snake_case
 from minpy.errors import ShapeError
 
@@ -21,8 +21,8 @@ __all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "Variable"]
 
 
 def value_of(x: Any) -> numpy.ndarray:
-    """Return an array as NumPy's."""
-    return numpy_value(x) if type(x) is ndarray else numpy.asarray(x)
+    """Return an array as NumPy's; a trace, which would count once for all steps, refuses."""
+    return read_value(x) if type(x) is ndarray else numpy.asarray(x)
 
 
 class Variable:

@@ -484,6 +484,9 @@ class Model(Trainer):
         if losses:
             model.add_loss(losses)
         model.__dict__["_trainable"] = config.get("trainable", True)
+        if not model._trainable:  # those of its layers that train were set to
+            for layer in model._children():
+                layer._thawed = layer._trainable
         return model
 
     @classmethod

@@ -401,6 +401,8 @@ class Trainer(TrainingSteps):
             for step, batch in enumerate(islice(batches, steps)):
                 if step % every == 0:
                     run.on_predict_batch_begin(step)
+                if not self._own_steps["predict_step"]:
+                    batch = batch.without_targets()
                 leaves, unflatten = flatten(self._predict(batch))
                 self._check_length(leaves, batch.size)
                 if left is not None and steps is not None:
