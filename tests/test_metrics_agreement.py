@@ -8,6 +8,7 @@ import numpy
 import pytest
 
 from minpy import losses, metrics
+from minpy.errors import ShapeError
 
 RNG = numpy.random.default_rng(0)
 TRUE = RNG.integers(0, 4, 60)
@@ -85,3 +86,22 @@ def test_wrong_arguments_are_named():
 def test_functions_of_losses_are_found_among_metrics_as_in_keras():
     for name in ("binary_crossentropy", "huber", "kl_divergence", "poisson", "squared_hinge"):
         assert getattr(metrics, name) is getattr(losses, name)
+
+
+def test_kappa_of_one_hot_targets_takes_a_weight_a_sample():
+    rng = numpy.random.RandomState(4)
+    labels, scores = rng.randint(0, 3, 30), rng.rand(30, 3)
+    weights = rng.rand(30)
+    shares = numpy.zeros((3, 3))
+    numpy.add.at(shares, (labels, scores.argmax(1)), weights / weights.sum())
+    by_chance = (shares.sum(1) * shares.sum(0)).sum()
+    expected = (numpy.trace(shares) - by_chance) / (1 - by_chance)
+    one_hot = numpy.eye(3)[labels]
+    for given in (weights, weights[:, None]):
+        metric = metrics.CohenKappa(3, sparse_y_true=False, sparse_y_pred=False)
+        metric.update_state(one_hot, scores, sample_weight=given)
+        assert metric.result() == pytest.approx(expected)
+    with pytest.raises(ShapeError, match="sparse_y_true=False"):
+        metrics.CohenKappa(3).update_state(one_hot, one_hot, sample_weight=weights)
+    with pytest.raises(ShapeError, match=r"\(30, 3\) and \(30,\); sparse_y_true"):
+        metrics.CohenKappa(3).update_state(one_hot, labels)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from minpy.array import ndarray, numpy_value
-from minpy.autograd.containers import flatten, leaves_with_paths
+from minpy.autograd.containers import flatten, leaves_with_paths, register_container
 from minpy.config import settings
 from minpy.data.batch import Batch
 
@@ -193,14 +193,29 @@ def _of_frame(frame: Any) -> numpy.ndarray:
     return frame.to_numpy(dtype=settings.float_dtype, na_value=numpy.nan)
 
 
+class _Nothing:
+    """In the place of an input that is None: a container without arrays, None when it is filled."""
+
+
+register_container(_Nothing, lambda nothing: [], lambda nothing, parts: None)
+
+
 def tidy(data: Any, what: str) -> Any:
-    """Turn what was given for x or y into arrays in their containers."""
-    if isinstance(data, list) and data and not hasattr(data[0], "shape"):
+    """Turn what was given for x or y into arrays in their containers.
+
+    None among several inputs stays None in each batch: an input may be optional.
+    """
+    given = [part for part in data if part is not None] if isinstance(data, list) else []
+    if isinstance(data, list) and data and not (given and hasattr(given[0], "shape")):
         return as_numpy(data, what)  # a list of numbers, not of inputs
     leaves, unflatten = flatten(data)
     paths = [path for path, _ in leaves_with_paths(data)]
+    optional = what == "x" and any(leaf is not None for leaf in leaves)
     return unflatten(
-        [as_numpy(leaf, f"{what}{path}") for path, leaf in zip(paths, leaves, strict=True)]
+        [
+            _Nothing() if leaf is None and optional else as_numpy(leaf, f"{what}{path}")
+            for path, leaf in zip(paths, leaves, strict=True)
+        ]
     )
 
 

@@ -20,8 +20,9 @@ def split_validation(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[
     """
     if not 0 < share < 1:
         raise ValueError(f"validation_split: expected a number between 0 and 1, got {share!r}")
-    x = tidy(x, "x")
-    count = flatten(x)[0][0].shape[0]
+    given = {"x": x, "y": y, "sample_weight": sample_weight}
+    found = [None if data is None else tidy(data, what) for what, data in given.items()]
+    count = flatten(found[0])[0][0].shape[0]
     cut = int(count * (1 - share))
     if cut == 0 or cut == count:
         raise ValueError(
@@ -30,9 +31,8 @@ def split_validation(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[
         )
 
     def part(rows: slice) -> tuple:
-        def take(data: Any, what: str) -> Any:
-            return None if data is None else map_leaves(lambda a: a[rows], tidy(data, what))
-
-        return take(x, "x"), take(y, "y"), take(sample_weight, "sample_weight")
+        return tuple(
+            None if data is None else map_leaves(lambda a: a[rows], data) for data in found
+        )
 
     return part(slice(0, cut)), part(slice(cut, None))

@@ -79,13 +79,15 @@ class IoU(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch; classes out of range don't count."""
         true, predicted = value_of(y_true), value_of(y_pred)
+        shapes = f"{true.shape} and {predicted.shape}"
         true = true if self.sparse_y_true else true.argmax(self.axis)
         predicted = predicted if self.sparse_y_pred else predicted.argmax(self.axis)
         true, predicted = true.ravel(), predicted.ravel()
         if true.shape != predicted.shape:
             raise ShapeError(
                 f"{self.name}: expected as many targets as predictions, got {true.size} and "
-                f"{predicted.size}"
+                f"{predicted.size}, of arrays of shape {shapes}; sparse_y_true says whether targets "
+                "are numbers of classes, sparse_y_pred whether predictions are"
             )
         weights = 1.0 if sample_weight is None else value_of(sample_weight).ravel()
         try:
@@ -93,7 +95,7 @@ class IoU(Metric):
         except ValueError:
             raise ShapeError(
                 f"{self.name}: expected a weight for each of {true.size} targets, "
-                f"got {numpy.size(weights)}"
+                f"got {numpy.size(weights)}; one-hot targets need sparse_y_true=False"
             ) from None
         n = self.num_classes
         counts = (true >= 0) & (true < n) & (predicted >= 0) & (predicted < n)
