@@ -239,7 +239,10 @@ class ndarray:
         return nd
 
     def __reduce__(self) -> tuple:
-        return (_rebuild, (self.asnumpy(), self._context.device_type, self._context.device_id))
+        # Not asnumpy(): what lies in Fortran's order comes back so.
+        value = read_value(self)
+        context = self._context
+        return (_rebuild, (value, context.device_type, context.device_id, is_scalar(self)))
 
     def __dlpack__(
         self,
@@ -324,10 +327,15 @@ def from_numpy(value: numpy.ndarray, context: Context) -> ndarray:
     return wrap_nd(nd, context)
 
 
-def _rebuild(value: numpy.ndarray, device_type: str, device_id: int) -> ndarray:
+def _rebuild(
+    value: numpy.ndarray, device_type: str, device_id: int, scalar: bool = False
+) -> ndarray:
     context = Context(device_type, device_id)
     context.check()
-    return from_numpy(value, context)
+    made = from_numpy(value, context)
+    if scalar:
+        made._scalar = True
+    return made
 
 
 def refresh(array: ndarray) -> None:

@@ -487,6 +487,11 @@ def link_view(
 
 def _link(out: ndarray, base: ndarray, operation: Primitive, args: tuple, kwargs: dict) -> None:
     """Remember how a view was made, if NumPy did return a view."""
+    if base._scalar and base._view is None:
+        # Of a scalar NumPy has no views: s.real, s.T and s.reshape(1) are values of their own.
+        out._np = out._np.copy()
+        out._scalar = not out._np.ndim and args != (Ellipsis,)
+        return
     source, memory = base._np, out._np.base
     if source is None:  # on a device, and the result is of a dtype that devices don't have
         return

@@ -213,6 +213,14 @@ def test_pickles(protocol, x):
     assert back["x"].context == x.context
 
 
+def test_pickles_lie_as_numpy_s():
+    plain = numpy.arange(24.0).reshape(2, 3, 4)
+    for value in (plain[0].T, plain.transpose(1, 0, 2), plain[:, ::2], plain[:, :, 1]):
+        back = pickle.loads(pickle.dumps(np.asarray(value)))
+        assert back.strides == pickle.loads(pickle.dumps(value)).strides
+        assert back.tolist() == value.tolist()
+
+
 def test_functions_pickle(x):
     for function in (np.sin, np.sum, np.linalg.norm, np.fft.fft, np.add, np.median, np.concatenate):
         back = pickle.loads(pickle.dumps(function))

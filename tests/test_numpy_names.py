@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import types
 from pathlib import Path
 
 import numpy
+import numpy.typing
 import pytest
 from numpy_names import MODULES, module_of, public_names
 
@@ -48,3 +50,16 @@ def test_the_page_is_up_to_date_and_no_function_is_without_a_test():
     if text != numpy_page.PAGE.read_text():
         changed = sorted(set(text.splitlines()) ^ set(numpy_page.PAGE.read_text().splitlines()))
         pytest.fail("\n".join(["python tools/numpy_page.py writes another page:", *changed[:20]]))
+
+
+def test_modules_that_numpy_has_are_imported_by_their_paths():
+    from minpy.numpy.lib.stride_tricks import sliding_window_view
+    from minpy.numpy.testing import assert_allclose
+    from minpy.numpy.typing import ArrayLike, NDArray
+
+    assert sliding_window_view is np.lib.stride_tricks.sliding_window_view
+    assert_allclose(sliding_window_view(np.arange(4), 3), [[0, 1, 2], [1, 2, 3]])
+    assert (ArrayLike, NDArray) == (numpy.typing.ArrayLike, numpy.typing.NDArray)
+    for path in ("minpy.numpy.nothing", "minpy.numpy.lib.nothing", "minpy.numpy._core"):
+        with pytest.raises(ModuleNotFoundError, match=path):
+            importlib.import_module(path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy
 import pytest
 
@@ -145,3 +148,50 @@ def test_they_are_keys():
     for array in (labels, np.array(2), np.ones(2)[0, ...]):
         with pytest.raises(TypeError, match="unhashable type: 'ndarray'"):
             hash(array)
+
+
+_VALUES_OF_A_SCALAR = {
+    "astype": lambda s: s.astype(s.dtype),
+    "copy": lambda s: s.copy(),
+    "copy.copy": copy.copy,
+    "copy.deepcopy": copy.deepcopy,
+    "real": lambda s: s.real,
+    "T": lambda s: s.T,
+    "squeeze": lambda s: s.squeeze(),
+    "reshape": lambda s: s.reshape(()),
+    "view": lambda s: s.view(),
+    "[()]": lambda s: s[()],
+}
+
+
+@pytest.mark.parametrize("name", _VALUES_OF_A_SCALAR)
+def test_what_is_made_of_a_scalar_is_a_value_too(name):
+    make = _VALUES_OF_A_SCALAR[name]
+
+    def program(x):
+        total = xp.sum(x)
+        made = again = make(total)
+        assert {made: 1}[total] == 1
+        made += 1
+        return made * 100 + again * 10 + total
+
+    for xp in (numpy, np):
+        x = xp.array([1.0, 2.0, 3.0])
+        assert program(x) == 766
+    assert minpy.grad(program)(x).tolist() == [111, 111, 111]
+
+
+def test_arrays_made_of_a_scalar_have_memory_of_their_own():
+    for xp in (numpy, np):
+        total = xp.sum(xp.array([1.0, 2.0]))
+        for made in (total.reshape(1), total[None], xp.atleast_1d(total), total.ravel()):
+            made[0] = 9
+        assert total == 3
+
+
+def test_pickles_and_copies_keep_scalars_that_are_keys():
+    total = np.sum(np.ones(3))
+    for back in (pickle.loads(pickle.dumps({total: 1})), copy.deepcopy({total: 1})):
+        assert back[total] == 1
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(pickle.loads(pickle.dumps(np.zeros(()))))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import sys
 import types
+import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -269,8 +271,8 @@ def reach(path: str, own: Sequence[str] = ()) -> tuple[Callable[[str], Any], Cal
 def _mirrored(mirror: str, name: str, value: Any) -> Any:
     if isinstance(value, types.ModuleType):
         return _mirrored_module(f"{mirror}.{name}", value)
-    if isinstance(value, type) or not callable(value):
-        return value  # a class, a dtype, a constant
+    if isinstance(value, type) or not callable(value) or typing.get_origin(value) is not None:
+        return value  # a class, a dtype, a constant, a type for annotations
     name = f"{mirror}.{name}".removeprefix("minpy.numpy.")
     known = registry.get(name)  # as np.char, say, which is np.core.defchararray
     return known if known is not None and known.kernel is value else Fallback(name, value)
@@ -283,7 +285,38 @@ def _mirrored_module(path: str, module: types.ModuleType) -> types.ModuleType:
     parent = path.rpartition(".")[0]
     if hasattr(sys.modules.get(parent), "__path__") and importlib.util.find_spec(path):
         return importlib.import_module(path)
+    sys.modules[path] = made = _made_module(path, module)
+    return made
+
+
+def _made_module(path: str, module: types.ModuleType) -> types.ModuleType:
     made = types.ModuleType(path, inspect.getdoc(module))
     made.__getattr__, made.__dir__ = reach(module.__name__)
-    sys.modules[path] = made
     return made
+
+
+class _Mirrors:
+    """Finds ``minpy.numpy.lib.stride_tricks`` where a program imports it: the mirror of NumPy's.
+
+    Python asks it last, for what has no file of its own.
+    """
+
+    def find_spec(self, path: str, folders: Any = None, target: Any = None) -> Any:
+        if not path.startswith("minpy.numpy.") or "._" in path:
+            return None
+        try:
+            module = importlib.import_module(path.removeprefix("minpy."))
+        except ImportError:
+            return None
+        spec = importlib.machinery.ModuleSpec(path, self, is_package=hasattr(module, "__path__"))
+        spec.loader_state = module
+        return spec
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        return _made_module(spec.name, spec.loader_state)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Do nothing: what is in it is looked up when it is asked for."""
+
+
+sys.meta_path.append(_Mirrors())

@@ -394,6 +394,11 @@ def _refuse_tracked(x: ndarray, by: str) -> None:
 _bytes_as = Primitive("view", lambda x, dtype: x.view(dtype), arrays=1, is_view=True)
 
 
+def _as_scalar(made: ndarray) -> ndarray:
+    made._scalar = True  # a copy of NumPy's scalar is one: a value, and a key
+    return made
+
+
 class _Methods:
     """Methods whose arguments differ from those of the function; their names are the class's."""
 
@@ -418,7 +423,8 @@ class _Methods:
                 f"Cannot cast array data from {self.dtype!r} to {dtype!r} according to "
                 f"the rule {casting!r}"
             )
-        return e.astype(self, dtype) if order == "K" else e.astype(self, dtype, order=order)
+        made = e.astype(self, dtype) if order == "K" else e.astype(self, dtype, order=order)
+        return _as_scalar(made) if is_scalar(self) else made
 
     def byteswap(self: ndarray, inplace: bool = False) -> ndarray:
         """Return the array with the bytes of each element in the other order."""
@@ -440,7 +446,8 @@ class _Methods:
 
     def copy(self: ndarray, order: str = "C") -> ndarray:
         """Return a copy; gradients flow through it."""
-        return _copy(self) if order == "K" else _copy(self, order=order)
+        made = _copy(self) if order == "K" else _copy(self, order=order)
+        return _as_scalar(made) if is_scalar(self) else made
 
     def dump(self: ndarray, file: Any) -> None:
         """Write the array to a file by pickle."""
@@ -632,8 +639,8 @@ ndarray.__array_namespace__ = _array_namespace
 ndarray.to_device = _to_device
 ndarray.__bytes__ = lambda self: self.tobytes()
 ndarray.__class_getitem__ = classmethod(types.GenericAlias)
-ndarray.__copy__ = lambda self: _copy(self)
-ndarray.__deepcopy__ = lambda self, memo: _copy(self)
+ndarray.__copy__ = lambda self: self.copy("K")
+ndarray.__deepcopy__ = lambda self, memo: self.copy("K")
 
 # --- attributes -----------------------------------------------------------------------------------
 
