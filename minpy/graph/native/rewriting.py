@@ -38,7 +38,8 @@ def rewritten(operations: list[Operation], results: Collection[Value]) -> list[O
     operations = needed_by(operations, results)
     operations = _with_functions_after(operations, results)
     operations = _with_smaller_gradients(operations, results)
-    operations = _with_pooled_convolutions(needed_by(operations, results), results)
+    operations = _with_gradients_of_pooled(needed_by(operations, results), results)
+    operations = _with_pooled_convolutions(operations, results)
     return needed_by(operations, results)
 
 
@@ -208,6 +209,39 @@ def _with_smaller_gradients(
                 )
             ]
     return [new for o in operations for new in replaced.get(o, [o])]
+
+
+def _with_gradients_of_pooled(
+    operations: list[Operation], results: Collection[Value]
+) -> list[Operation]:
+    """Take a convolution's gradients in the operation that goes back through the pooling.
+
+    Where the gradient by its input is wanted too, all images are needed again at once.
+    """
+    makers, uses = _makers(operations), _uses(operations, results)
+    merged: dict[Operation, Operation] = {}
+    gone: set[Operation] = set()
+    for operation in operations:
+        if operation.name != "convolution_gradients":
+            continue
+        y, x, w, geometry, _ = operation.given
+        maker = makers.get(y)
+        if (
+            maker is None
+            or maker.name != "max_pool_to_input"
+            or uses[y] != 1
+            or any(uses[value] for value in operation.made[:-2])
+        ):
+            continue
+        g, _, pooled, windows = maker.given
+        merged[operation] = Operation(
+            "pooled_convolution_gradients",
+            [g, pooled, x, w, geometry],
+            operation.made[-2:],
+            {"shape": y.shape, "windows": windows},
+        )
+        gone.add(maker)
+    return [merged.get(o, o) for o in operations if o not in gone]
 
 
 _POOLINGS = ("avg_pool", "max_pool")
