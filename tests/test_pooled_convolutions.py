@@ -7,7 +7,7 @@ import pytest
 
 from minpy import random
 from minpy.graph import native
-from minpy.graph.native import images
+from minpy.graph.native import pooled_convolution
 from minpy.layers import (
     AveragePooling2D,
     Conv2D,
@@ -49,7 +49,7 @@ CASES = {
 
 
 def trained(name, near, monkeypatch):
-    monkeypatch.setattr(images, "_NEAR", near)
+    monkeypatch.setattr(pooled_convolution, "_NEAR", near)
     shape, (convolution, pooling), settings, windows = CASES[name]
     random.seed(0)
     model = Sequential(
@@ -88,7 +88,7 @@ def test_some_images_at_a_time_give_what_all_at_once_do(name, monkeypatch):
 
 
 def test_what_else_is_done_with_a_convolutions_result_sees_it(monkeypatch):
-    monkeypatch.setattr(images, "_NEAR", 100_000)
+    monkeypatch.setattr(pooled_convolution, "_NEAR", 100_000)
     found = {}
     for jit in ("auto", False):
         random.seed(0)

@@ -6,12 +6,27 @@ long as its arithmetic: small operations are loops compiled by numba, large ones
 that share the work among threads.
 
 `recording` traces a step, `rewriting` makes fewer operations of it, `program` lays out memory and
-instructions by what `lowerings`, `images` and `attention` say of each operation; `kernels` is the
-loop, `instructions` its numbers, `blas` a library that it calls; oneDNN is `minpy.runtime.onednn`.
+instructions by what `lowerings` and the modules of single operations (`convolution`, `pooling`,
+`attention`, ...) say of each; `kernels` is the loop, `instructions` its numbers, `blas` a library
+that it calls; oneDNN is `minpy.runtime.onednn`.
 """
 
-from minpy.graph.native import attention, images, lowerings
+from minpy.graph.native import (
+    attention,
+    batch_normalization,
+    lowerings,
+    pooled_convolution,
+)
 from minpy.graph.native.program import Program, available
 from minpy.graph.native.recording import ProgramTrace, aligned
 
-__all__ = ["Program", "ProgramTrace", "aligned", "attention", "available", "images", "lowerings"]
+__all__ = [
+    "Program",
+    "ProgramTrace",
+    "aligned",
+    "attention",
+    "available",
+    "batch_normalization",
+    "lowerings",
+    "pooled_convolution",
+]

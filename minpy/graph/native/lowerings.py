@@ -14,7 +14,7 @@ import numpy
 
 from minpy.graph.native.instructions import BINARY, OTHER, UNARY
 from minpy.graph.native.program import Program
-from minpy.graph.native.recording import LOWERINGS, Value
+from minpy.graph.native.recording import LOWERINGS, ON_ONEDNN, Value
 from minpy.graph.trace import Untraceable
 from minpy.runtime import onednn
 from minpy.runtime.onednn import Layout
@@ -36,6 +36,12 @@ def lowers(*names: str) -> Callable[[Callable], Callable]:
         return function
 
     return register
+
+
+def lowers_on_onednn(*names: str) -> Callable[[Callable], Callable]:
+    """Register a function as what turns these operations, which need oneDNN, into its kernels."""
+    ON_ONEDNN.update(names)
+    return lowers(*names)
 
 
 # --- one element at a time ------------------------------------------------------------------------

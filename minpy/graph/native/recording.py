@@ -31,7 +31,7 @@ FLOAT = numpy.dtype("float32")
 _BOOL = numpy.dtype("bool")
 
 # Operation → what turns it into instructions: takes the program, the results, and the operation's
-# arguments. `lowerings` and `images` fill it.
+# arguments. `lowerings` and the modules of single operations fill it.
 LOWERINGS: dict[str, Callable[..., None]] = {}
 # Those that need oneDNN.
 ON_ONEDNN: set[str] = set()
