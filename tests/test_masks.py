@@ -261,3 +261,19 @@ def test_a_mask_of_a_symbolic_tensor_can_be_given_to_a_layer():
     found = model([np.array(IDS), np.array(values)]).asnumpy()
     expected = [v[line != 0].mean(axis=0) for v, line in zip(values, IDS, strict=True)]
     numpy.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("jit", ["auto", False])
+def test_steps_that_are_masked_and_labels_that_are_ignored_both_count_nothing(jit):
+    tokens = numpy.array([[1, 2, 3, 0], [4, 1, 0, 0]], "int32")
+    labels = numpy.array([[1, 3, 2, 2], [3, 2, 1, 3]])
+    inputs = Input((4,), dtype="int32")
+    model = Model(inputs, Dense(4, activation="softmax")(Lookup(5, 3)(inputs)))
+    model.compile("sgd", losses.SparseCategoricalCrossentropy(ignore_class=3), jit=jit)
+    p = model.predict(tokens, verbose=0)
+    counts = (tokens != 0) & (labels != 3)
+    each = -numpy.log(numpy.take_along_axis(p, labels[..., None], -1)[..., 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss = model.fit(tokens, labels, verbose=0).history["loss"][0]
+    assert loss == pytest.approx(each[counts].mean(), rel=1e-5)

@@ -56,6 +56,18 @@ __all__ = ["Layer", "expect_axes"]
 stacks: weakref.WeakKeyDictionary[Layer, weakref.ref] = weakref.WeakKeyDictionary()
 
 
+def _own_dtype(who: str, given: Any) -> numpy.dtype:
+    """Return the element type of a layer's weights."""
+    try:
+        return numpy.dtype(settings.float_dtype if given is None else given)
+    except TypeError:
+        raise TypeError(
+            f"{who}: expected dtype to be one of NumPy's, as 'float32', got {given!r}; products in "
+            "bfloat16 are set for all layers, minpy.mixed_precision.set_global_policy("
+            "'mixed_bfloat16')"
+        ) from None
+
+
 def _arguments_of(kind: type) -> list[str]:
     """Return the names of the arguments that a class and its bases are made with."""
     made = (inspect.signature(c.__init__).parameters for c in kind.__mro__ if "__init__" in vars(c))
@@ -136,7 +148,7 @@ class Layer(AddsLosses):
                 f"{type(self).__name__}: expected trainable to be True or False, got {trainable!r}"
             )
         self._trainable = bool(trainable)
-        self.dtype = numpy.dtype(settings.float_dtype if dtype is None else dtype)
+        self.dtype = _own_dtype(type(self).__name__, dtype)
         if not autocast:
             self.autocast = False
         if activity_regularizer is not None:

@@ -194,7 +194,8 @@ class Loss:
         if type(values) is tuple:  # losses, and which of them count
             values, counted = values
             if mask is not None:
-                counted = counted * np.reshape(mask.astype(counted.dtype), counted.shape)
+                counted = counted.astype(values.dtype)
+                counted = counted * np.reshape(mask.astype(values.dtype), counted.shape)
             mask = counted
         return reduce(values, sample_weight, self.reduction, mask)
 
