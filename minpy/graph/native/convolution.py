@@ -27,7 +27,7 @@ __all__ = [
 
 
 def weight_shape(geometry: Any) -> tuple[int, ...]:
-    """Return the shape that oneDNN knows the weights by: with an axis of groups, if there are several."""
+    """Return the shape that oneDNN knows the weights by: groups have an axis of their own."""
     shape = geometry.weight_shape
     if geometry.groups == 1:
         return shape
