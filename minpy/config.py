@@ -9,9 +9,12 @@ import numpy
 __all__ = [
     "backend",
     "default_dtype",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_interactive_logging_enabled",
     "jit_enabled",
     "set_default_dtype",
     "set_floatx",
@@ -30,6 +33,7 @@ class _Settings:
         "complex_dtype",
         "float_dtype",
         "image_data_format",
+        "interactive_logging",
         "jit",
         "narrows",
         "products",
@@ -37,6 +41,7 @@ class _Settings:
 
     def __init__(self) -> None:
         self.image_data_format = "channels_first"
+        self.interactive_logging = True
         self.jit = True
         # What large products of compiled steps are computed in; `minpy.mixed_precision` sets it.
         self.products = "float32"
@@ -168,3 +173,27 @@ def backend() -> str:
 def epsilon() -> float:
     """Return the number that losses and metrics keep away from zero by, 1e-7."""
     return 1e-7
+
+
+def enable_interactive_logging() -> None:
+    """Show how far a run has come on the standard output, which is what minpy starts with."""
+    settings.interactive_logging = True
+
+
+def disable_interactive_logging() -> None:
+    """Log a line an epoch instead: to the logger ``minpy`` of Python's `logging`, at level INFO.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> minpy.config.disable_interactive_logging()
+    >>> minpy.config.is_interactive_logging_enabled()
+    False
+    >>> minpy.config.enable_interactive_logging()
+    """
+    settings.interactive_logging = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Say whether runs are shown on the standard output, and not logged."""
+    return settings.interactive_logging

@@ -82,7 +82,6 @@ _QUANTIZED = "no quantized weights"
 _STATELESS = "JAX' way of training; `minpy.jit` and `minpy.grad` take functions of arrays"
 _ONE_BACKEND = "there is one backend"
 _ONE_DTYPE = "weights and activations have one dtype, `minpy.config.default_dtype()`"
-_CONSOLE = "what is printed is a matter of `verbose`"
 _FLASH = "the kernel for attention is chosen by itself"
 
 # Reason → names.
@@ -101,11 +100,6 @@ REASONS = {
     "files here are HDF5; `h5py` edits them": "saving.KerasFileEditor",
     "columns of a table are layers of preprocessing on several inputs": "utils.FeatureSpace",
     _FILES: "utils.audio_dataset_from_directory utils.text_dataset_from_directory",
-    "`minpy.datasets` fetches its own files, with a check": "utils.get_file",
-    "a dict does": "utils.Config",
-    _CONSOLE: """utils.disable_interactive_logging utils.enable_interactive_logging
-        utils.is_interactive_logging_enabled config.disable_interactive_logging
-        config.enable_interactive_logging config.is_interactive_logging_enabled""",
     "no sets of data beyond those in `minpy.datasets`": """datasets.boston_housing
         datasets.california_housing datasets.cifar100 datasets.imdb datasets.reuters""",
     _ONE_BACKEND: "config.set_backend config.is_nnx_enabled",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import logging
 import sys
 import time
 from typing import Any
 
 from minpy.callbacks.callback import Callback, Logs
 from minpy.callbacks.console import columns, in_notebook, is_terminal
+from minpy.config import settings
 
 REFRESH_SECONDS = 0.1
 _SILENT, _BAR, _LINES = 0, 1, 2
@@ -175,7 +177,11 @@ class ProgressBar(Callback):
             self._next_draw = time.perf_counter() + REFRESH_SECONDS
             self._close()
         else:
-            print(" - ".join([self._title, *self._timing(), *_metric_texts(logs)]), flush=True)
+            line = " - ".join([self._title, *self._timing(), *_metric_texts(logs)])
+            if settings.interactive_logging:
+                print(line, flush=True)
+            else:
+                logging.getLogger("minpy").info(line)
 
     def _timing(self) -> list[str]:
         """'0.4s' since the beginning and, after a step, '3.1ms/step' without validation."""
@@ -191,6 +197,8 @@ class ProgressBar(Callback):
 
 
 def _style_of(verbose: str | int | None) -> int:
+    if verbose in (None, "auto", _BAR) and not settings.interactive_logging:
+        return _LINES  # a log has no bars
     if verbose is None or verbose == "auto":
         return _BAR if in_notebook() or is_terminal(sys.stdout) else _LINES
     if verbose in (_SILENT, _BAR, _LINES):

@@ -1,14 +1,15 @@
-"""Fetches official files and checks their SHA-256; must not know what is in them."""
+"""Fetches files and checks their digests; must not know what is in them."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from minpy.config import settings
 from minpy.datasets.official_files import SOURCES, OfficialFile
 from minpy.errors import DatasetError
 
@@ -17,12 +18,13 @@ try:
 except ImportError:  # Windows: nothing keeps two processes from fetching the same file at once
     fcntl = None
 
-__all__ = ["data_folder", "fetch"]
+__all__ = ["data_folder", "fetch", "fetched", "is_right"]
 
 # Seconds that a server may stay silent.
 TIMEOUT = 30.0
 
 _CHUNK = 1 << 16
+_ALGORITHMS = {"sha256": "SHA-256", "md5": "MD5"}
 
 
 def data_folder(dataset: str, path: str | os.PathLike[str] | None) -> Path:
@@ -82,16 +84,54 @@ def fetch(dataset: str, file: OfficialFile, folder: Path, url: str | None = None
                 f"{dataset}: url must begin with https:// or http://, got {mirror!r}; for files on "
                 f"this machine use {dataset}(path=...)"
             )
+    addresses = [f"{mirror.rstrip('/')}/{file.name}" for mirror in mirrors]
+    names = ", ".join(file.name for file in SOURCES[dataset].files)
+    return fetched(
+        dataset,
+        file,
+        folder,
+        addresses,
+        where=f"by {dataset}(path=...) or the environment variable MINPY_DATA",
+        otherwise=f"To do without the network, put {names} into {folder}, or name the folder where "
+        f"they are, by {dataset}(path=...).",
+    )
+
+
+def fetched(
+    who: str,
+    file: OfficialFile,
+    folder: Path,
+    addresses: Sequence[str],
+    where: str,
+    otherwise: str,
+    again: bool = False,
+) -> Path:
+    """Fetch a file into a folder, from the first address that gives the right one; see `fetch`.
+
+    Parameters
+    ----------
+    who : str
+        Begins the message of an error.
+    file : OfficialFile
+        What it is to be called, and what is known of it.
+    folder : Path
+        Where to; made if it isn't there.
+    addresses : sequence of str
+        Where it is, the best one first.
+    where, otherwise : str
+        How to name another folder, and what else to do: the ends of messages.
+    again : bool
+        Whether to fetch it where it is there already, in its place.
+    """
     target = folder / file.name
     failures = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = folder / f"{file.name}.part"
         with _exclusive(unfinished) as stream:
-            if target.exists():  # another process fetched it while this one waited
+            if target.exists() and not again:  # another process fetched it while this one waited
                 return target
-            for mirror in mirrors:
-                address = f"{mirror.rstrip('/')}/{file.name}"
+            for address in addresses:
                 failure = _fetch_from(address, file, stream)
                 if failure is None:
                     stream.flush()
@@ -103,16 +143,12 @@ def fetch(dataset: str, file: OfficialFile, folder: Path, url: str | None = None
                 failures.append(f"  {address}: {failure}")
     except OSError as error:
         raise DatasetError(
-            f"{dataset}: can't write {target}: {error.strerror or error}; mend that or give "
-            f"another folder, by {dataset}(path=...) or the environment variable MINPY_DATA"
+            f"{who}: can't write {target}: {error.strerror or error}; mend that or give "
+            f"another folder, {where}"
         ) from error
-    names = ", ".join(file.name for file in SOURCES[dataset].files)
-    raise DatasetError(
-        f"{dataset}: can't fetch {file.name} ({file.size / 1e6:.1f} MB)\n"
-        + "\n".join(failures)
-        + f"\nTo do without the network, put {names} into {folder}, or name the folder where they "
-        f"are, by {dataset}(path=...)."
-    )
+    size = "" if file.size is None else f" ({file.size / 1e6:.1f} MB)"
+    told = "\n".join(failures)
+    raise DatasetError(f"{who}: can't fetch {file.name}{size}\n{told}\n{otherwise}")
 
 
 @contextlib.contextmanager
@@ -146,17 +182,24 @@ def _fetch_from(address: str, file: OfficialFile, stream: BinaryIO) -> str | Non
     """Complete a file from one address; return what was wrong, or None when its digest is right."""
     while True:
         had = stream.seek(0, os.SEEK_END)
-        if had < file.size:
-            failure = _transfer(address, file, stream, had)
+        if file.digest is None:  # nothing says whether what lies there is right
+            had = stream.seek(0)
+            stream.truncate()
+        whole = had > 0 and is_right(stream, file) if file.size is None else had >= file.size
+        if not whole:
+            failure = _transfer(address, file, stream, stream.seek(0, os.SEEK_END))
             if failure is not None:
                 return failure
-        digest = _sha256(stream)
-        if digest == file.sha256:
+        if file.digest is None:
+            return None
+        algorithm, expected = file.digest
+        found = _digest(stream, algorithm)
+        if found == expected:
             return None
         stream.seek(0)
         stream.truncate()
         if not had:
-            return f"SHA-256 is {digest}, expected {file.sha256}"
+            return f"{_ALGORITHMS[algorithm]} is {found}, expected {expected}"
         # What lay there from an earlier call was wrong: once more, from the beginning.
 
 
@@ -166,8 +209,6 @@ def _transfer(address: str, file: OfficialFile, stream: BinaryIO, had: int) -> s
     import http.client
     import urllib.error
     import urllib.request
-
-    from tqdm.auto import tqdm
 
     request = urllib.request.Request(address, headers={"User-Agent": "minpy"})
     if had:
@@ -180,34 +221,48 @@ def _transfer(address: str, file: OfficialFile, stream: BinaryIO, had: int) -> s
             stream.truncate(0)
             return _transfer(address, file, stream, 0)
         return _reason(error)
+    return _received(response, file, stream, had)
+
+
+def _received(response: Any, file: OfficialFile, stream: BinaryIO, had: int) -> str | None:
+    """Append what a server sends; return what went wrong, or None."""
+    import http.client
+    import urllib.error
+
+    from tqdm.auto import tqdm
+
+    broken = (urllib.error.URLError, http.client.HTTPException, OSError, ValueError)
     with response:
         if had and response.status != http.client.PARTIAL_CONTENT:  # it sends all of it again
             had = stream.seek(0)
             stream.truncate()
+        rest = response.length  # None where the server doesn't say
+        size = file.size if file.size is not None or rest is None else had + rest
         with tqdm(
-            total=file.size,
+            total=size,
             initial=had,
             desc=file.name,
             unit="B",
             unit_scale=True,
-            disable=None,  # no bar where nobody watches
+            # No bar where nobody watches.
+            disable=None if settings.interactive_logging else True,
         ) as bar:
             while True:
                 try:
                     chunk = response.read(_CHUNK)
                 except broken as error:
-                    return f"{_reason(error)} after {had} of {file.size} bytes"
+                    return f"{_reason(error)} after {had} of {size} bytes"
                 if not chunk:
                     break
                 had += len(chunk)
-                if had > file.size:
+                if size is not None and had > size:
                     stream.seek(0)
                     stream.truncate()
-                    return f"sends more than the {file.size} bytes of the official file"
+                    return f"sends more than the {size} bytes of the official file"
                 stream.write(chunk)
                 bar.update(len(chunk))
-    if had < file.size:
-        return f"connection closed after {had} of {file.size} bytes; call again to fetch the rest"
+    if size is not None and had < size:
+        return f"connection closed after {had} of {size} bytes; call again to fetch the rest"
     return None
 
 
@@ -222,9 +277,14 @@ def _reason(error: BaseException) -> str:
     return str(getattr(cause, "strerror", None) or cause) or type(cause).__name__
 
 
-def _sha256(stream: BinaryIO) -> str:
+def is_right(stream: BinaryIO, file: OfficialFile) -> bool:
+    """Say whether an open file is what its authors published, as far as they say."""
+    return file.digest is None or _digest(stream, file.digest[0]) == file.digest[1]
+
+
+def _digest(stream: BinaryIO, algorithm: str) -> str:
     stream.seek(0)
-    digest = hashlib.sha256()
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     while chunk := stream.read(1 << 20):
         digest.update(chunk)
     return digest.hexdigest()

@@ -13,11 +13,23 @@ __all__ = ["SOURCES", "OfficialFile", "Source"]
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """One file as its authors published it; its size is in bytes."""
+    """One file as its authors published it.
+
+    Its size is in bytes, None where they don't say; of some there is an MD5 only.
+    """
 
     name: str
-    size: int
-    sha256: str
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+
+    @property
+    def digest(self) -> tuple[str, str] | None:
+        """The name of an algorithm, and what it makes of the file; None where nobody says."""
+        for algorithm, value in (("sha256", self.sha256), ("md5", self.md5)):
+            if value is not None:
+                return algorithm, value
+        return None
 
 
 @dataclass(frozen=True)

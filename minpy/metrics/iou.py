@@ -86,7 +86,7 @@ class IoU(Metric):
         if true.shape != predicted.shape:
             raise ShapeError(
                 f"{self.name}: expected as many targets as predictions, got {true.size} and "
-                f"{predicted.size}, of arrays of shape {shapes}; sparse_y_true says whether targets "
+                f"{predicted.size}, of shapes {shapes}; sparse_y_true says whether targets "
                 "are numbers of classes, sparse_y_pred whether predictions are"
             )
         weights = 1.0 if sample_weight is None else value_of(sample_weight).ravel()

@@ -23,8 +23,18 @@ _HOMES = {
         ("clear_session", "get_source_inputs", "is_keras_tensor", "set_random_seed"),
         "minpy.utils.session",
     ),
+    **dict.fromkeys(
+        (
+            "disable_interactive_logging",
+            "enable_interactive_logging",
+            "is_interactive_logging_enabled",
+        ),
+        "minpy.config",
+    ),
+    "Config": "minpy.utils.config",
     "PyDataset": "minpy.data",
     "Sequence": "minpy.data",
+    "get_file": "minpy.utils.files",
     "image_dataset_from_directory": "minpy.utils.data_sets",
     "model_to_dot": "minpy.models",
     "normalize": "minpy.utils.targets",
