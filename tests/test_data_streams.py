@@ -305,3 +305,21 @@ def test_a_predict_step_of_ones_own_sees_what_the_data_set_yields():
     numpy.testing.assert_allclose(
         made.predict(in_batches(weights=True), verbose=0), expected, rtol=1e-5
     )
+
+
+def test_lists_of_inputs_targets_and_weights_as_pytorch_makes_them():
+    def listed(*parts):
+        return source_of([list(parts)].__iter__()).first()
+
+    x, y, w = X[:8], Y[:8], WEIGHTS[:8]
+    batch = listed(x, y, w)
+    numpy.testing.assert_array_equal(batch.x, x)
+    numpy.testing.assert_array_equal(batch.sample_weight, w)
+    batch = listed({"a": x, "b": [x, y]}, y)
+    assert list(batch.x) == ["a", "b"]
+    numpy.testing.assert_array_equal(batch.y, y)
+    batch = listed(x)
+    assert batch.y is None
+    numpy.testing.assert_array_equal(batch.x, x)
+    rows = source_of([x[:2].tolist()].__iter__()).first()  # numbers: one array
+    numpy.testing.assert_array_equal(rows.x, x[:2])

@@ -7,7 +7,7 @@ import itertools
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from typing import Any
@@ -50,10 +50,18 @@ def unpack_x_y_sample_weight(item: Any, where: str = "data") -> tuple[Any, Any, 
                 f"{where}: expected x, (x, y) or (x, y, sample_weight), got a tuple of {len(item)}"
             )
         return (*item, *[None] * (3 - len(item)))
-    # What PyTorch's DataLoader gives is a list of x and y.
-    if isinstance(item, list) and len(item) == 2 and all(hasattr(a, "shape") for a in item):
-        return item[0], item[1], None
+    # What PyTorch's DataLoader gives is a list of x and y, and of weights.
+    if isinstance(item, list) and len(item) <= 3 and all(_holds_arrays(a) for a in item):
+        return (*item, *[None] * (3 - len(item)))
     return item, None, None
+
+
+def _holds_arrays(part: Any) -> bool:
+    """Say whether something is an array, or is made of arrays and no numbers."""
+    if isinstance(part, Mapping | list | tuple):
+        inside = part.values() if isinstance(part, Mapping) else part
+        return bool(inside) and all(_holds_arrays(a) for a in inside)
+    return getattr(part, "ndim", 0) > 0
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
