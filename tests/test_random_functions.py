@@ -166,7 +166,7 @@ def shared(request, monkeypatch):
     if request.param:
         monkeypatch.setattr("minpy.graph.native.lowerings._MANY_ELEMENTS", 1)
         monkeypatch.setattr("minpy.graph.native.lowerings._MANY_PRODUCTS", 1)
-        monkeypatch.setattr("minpy.graph.program_call.worth_sharing", lambda work: True)
+        monkeypatch.setattr("minpy.graph.runnable.worth_sharing", lambda work: True)
 
 
 def test_compiled_functions_are_the_operations_one_by_one(shared):

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 from minpy.graph.native.recording import Operation, Value
+from minpy.graph.native.transpositions import with_fewer_transpositions
 
 __all__ = ["needed_by", "rewritten"]
 
@@ -36,6 +37,7 @@ def rewritten(operations: list[Operation], results: Collection[Value]) -> list[O
     """Return operations with the same results, fewer of them."""
     operations = _with_gradients_of_activations(_with_single_factors(operations))
     operations = needed_by(operations, results)
+    operations = needed_by(with_fewer_transpositions(operations, results), results)
     operations = _with_functions_after(operations, results)
     operations = _with_smaller_gradients(operations, results)
     operations = _with_gradients_of_pooled(needed_by(operations, results), results)
