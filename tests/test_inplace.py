@@ -663,3 +663,42 @@ def test_what_cannot_be_right_is_an_error_that_names_the_operation():
     for name, write in cases:
         with pytest.raises(TypeError, match=name.replace(".", r"\.")):
             minpy.grad(lambda x, write=write: np.sum(x) if write(x) is None else 0.0 * x[0])(x)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "m.ascontiguousarray(y.T)",
+        "m.ascontiguousarray(y)",
+        "m.asfortranarray(y)",
+        "m.asfortranarray(y.T)",
+        "m.asarray(y.T, order='C')",
+        "m.array(y, copy=False, order='F')",
+        "m.require(y, requirements='F')",
+        "m.require(y)",
+        "m.einsum('ij->ji', y)",
+        "m.einsum('ii->i', y[:, :3])",
+        "y.conj()",
+        "y.conjugate()",
+    ],
+)
+def test_what_shares_memory_in_numpy_does_so_under_differentiation(expression):
+    """Elements that are written to the result are written to `y`, or aren't, as in NumPy."""
+
+    def f(x, m):
+        y = m.sin(x) * 1.5
+        made = eval(expression, {"m": m, "y": y})
+        made[...] = made * made + 1
+        return m.sum(y * y) + m.sum(made * 0.5)
+
+    x = numpy.random.default_rng(0).normal(size=(3, 4))
+    assert float(f(np.array(x), np)) == f(x, numpy)
+    value, gradient = minpy.value_and_grad(lambda x: f(x, np))(x)
+    assert float(value) == pytest.approx(f(x, numpy), rel=1e-14)
+    step = numpy.random.default_rng(1).normal(size=(3, 4))
+    slope = (f(x + 1e-6 * step, numpy) - f(x - 1e-6 * step, numpy)) / 2e-6
+    assert float(np.sum(gradient * step)) == pytest.approx(slope, rel=1e-6)
+    tangent = minpy.autograd.make_jvp(lambda x: f(x, np))(x)(step)[1]
+    assert float(tangent) == pytest.approx(slope, rel=1e-6)
+    compiled = minpy.jit(lambda x: f(x, np))
+    assert float(compiled(np.array(x))) == pytest.approx(f(x, numpy), rel=1e-12)

@@ -36,9 +36,9 @@ def inside(*shape: int) -> numpy.ndarray:
 
 
 _UNARY = {
-    normal: "erf erfc erfcx dawsn ndtr log_ndtr psi digamma gamma gammaln rgamma j0 j1 i0 i1 i0e "
-    "i1e expit log_expit softmax log_softmax logsumexp",
-    positive: "y0 y1 k0 k1 k0e k1e exp1 expi entr loggamma",
+    normal: "expm1 exp2 exp10 erf erfc erfcx dawsn ndtr log_ndtr psi digamma gamma gammaln rgamma "
+    "j0 j1 i0 i1 i0e i1e expit log_expit softmax log_softmax logsumexp",
+    positive: "cbrt y0 y1 k0 k1 k0e k1e exp1 expi entr loggamma",
     unit: "logit erfcinv ndtri",
     inside: "erfinv",
 }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy
 
 from minpy.array import as_ndarray, ndarray, read_value
+from minpy.numpy.creation import _copy
 from minpy.numpy.function import composition
 from minpy.numpy.indexing import take
 from minpy.numpy.shaping import ravel
@@ -25,7 +26,16 @@ __all__ = [
 @composition("asfortranarray", arrays=0, is_view=True)
 def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> ndarray:
     """Return an array laid out by columns, as `numpy.asfortranarray`."""
-    return as_ndarray(a, dtype)
+    return _laid_out(as_ndarray(a, dtype), "F")
+
+
+def _laid_out(a: ndarray, requirements: Any) -> ndarray:
+    """Return an array that is being differentiated, or the copy that NumPy would make of it."""
+    value = a._np  # only how it lies: no number is read
+    laid = value if value is None else numpy.require(value, None, requirements)
+    if laid is None or numpy.may_share_memory(laid, value):
+        return a
+    return _copy(a, order="F" if laid.flags.fnc else "C")
 
 
 @composition("fastCopyAndTranspose", arrays=0)
@@ -37,7 +47,7 @@ def fastCopyAndTranspose(a: Any) -> ndarray:
 @composition("require", arrays=0, is_view=True)
 def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> ndarray:
     """Return an array that has a layout, as `numpy.require`."""
-    return as_ndarray(a, dtype)
+    return _laid_out(as_ndarray(a, dtype), requirements)
 
 
 @composition("asarray_chkfinite", arrays=0, is_view=True)

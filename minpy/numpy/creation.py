@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from minpy import runtime
 from minpy.array import (
     NotNumericError,
     as_ndarray,
@@ -131,7 +132,10 @@ def array(
     if ctx is not None and made.context != ctx:
         made = made.as_in_context(ctx)
     if is_tracked(made):
-        made = positive(made) if copy and made is object else made
+        if order in ("C", "F") and made._np is not None and not made._np.flags[order]:
+            made = _copy(made, order=order)
+        elif copy and made is object:
+            made = positive(made)
     elif made._np is not None:
         value = read_value(made)
         kept = order in ("K", "A") or (order in ("C", "F") and value.flags[order])
@@ -179,7 +183,19 @@ def from_dlpack(x: Any, /) -> ndarray:
     return x if type(x) is ndarray else from_numpy(numpy.from_dlpack(x), current_context())
 
 
-_copy = Primitive("copy", lambda x, order="K": numpy.array(x, order=order), arrays=1)
+def _mx_copy(F: Any, x: Any, order: str = "K") -> Any:
+    if order not in ("C", "K") and F is runtime.eager:  # in a graph nobody sees how it lies
+        raise runtime.Unsupported(f"MXNet lays arrays out by rows, asked for order={order!r}")
+    return positive.mxnet(F, x)
+
+
+_copy = Primitive(
+    "copy",
+    lambda x, order="K": numpy.array(x, order=order),
+    arrays=1,
+    mxnet=_mx_copy,
+    faster_on_mxnet=False,
+)
 defvjp(_copy, lambda ans, x, order="K": lambda g: g)
 def_linear(_copy)
 

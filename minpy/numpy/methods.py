@@ -330,8 +330,6 @@ _METHODS = {
     "argsort": sorting.argsort,
     "as_in_context": as_in_context,
     "choose": indexing.choose,
-    "conj": e.conjugate,
-    "conjugate": e.conjugate,
     "cumprod": reductions.cumprod,
     "cumsum": reductions.cumsum,
     "diagonal": shaping.diagonal,
@@ -443,6 +441,14 @@ class _Methods:
     def compress(self: ndarray, condition: Any, axis: int | None = None, out: Any = None) -> Any:
         """Return the slices along an axis where a condition holds."""
         return indexing.compress(condition, self, axis, out)
+
+    def conj(self: ndarray, out: Any = None) -> ndarray:
+        """Return the complex conjugate: of real numbers, as in NumPy, the array itself."""
+        if out is None and self.dtype.kind != "c":
+            return self
+        return e.conjugate(self, out=out)
+
+    conjugate = conj
 
     def copy(self: ndarray, order: str = "C") -> ndarray:
         """Return a copy; gradients flow through it."""

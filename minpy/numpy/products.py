@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 
-from minpy.array import as_ndarray, is_tracked, ndarray
+from minpy.array import View, as_ndarray, is_tracked, ndarray
 from minpy.autograd.rules import def_linear, defjvp_argnums, defvjp, defvjp_argnums
 from minpy.numpy import mxnet_einsum
 from minpy.numpy import mxnet_kernels as mx
@@ -359,9 +359,11 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
             options["casting"] = casting
         return _einsum(*arrays, **options, out=out)
     result = _einsum(*arrays, **options)
-    alone = len(arrays) == 1 and not is_tracked(result)
-    if alone and Fallback._shared(result._np, arrays) is not None:
-        result = link_view(result._np, arrays[0], _einsum, (), options)
+    if len(arrays) == 1 and Fallback._shared(result._np, arrays) is not None:
+        if is_tracked(result):
+            result._view = View(arrays[0], _einsum, (), options)
+        else:
+            result = link_view(result._np, arrays[0], _einsum, (), options)
     if order == "A":
         order = "F" if all(x.flags.fnc or x.ndim < 2 for x in arrays) else "C"
     return result.copy(order) if order in ("C", "F") and not result.flags[order] else result

@@ -90,6 +90,10 @@ def _same_as(name: str, other: Ufunc) -> Ufunc:
 
 erf = _row("erf", lambda ans, x: 2 / _ROOT_PI * exp(-x * x), mxnet="erf")
 erfc = _row("erfc", lambda ans, x: -2 / _ROOT_PI * exp(-x * x))
+expm1 = _row("expm1", lambda ans, x: exp(x))
+exp2 = _row("exp2", lambda ans, x: ans * math.log(2))
+exp10 = _row("exp10", lambda ans, x: ans * math.log(10))
+cbrt = _row("cbrt", lambda ans, x: ans / (3 * x))
 erfcx = _row("erfcx", lambda ans, x: 2 * x * ans - 2 / _ROOT_PI)
 dawsn = _row("dawsn", lambda ans, x: 1 - 2 * x * ans)
 erfinv = _row("erfinv", lambda ans, y: _ROOT_PI / 2 * exp(ans * ans), mxnet="erfinv")
