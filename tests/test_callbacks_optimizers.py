@@ -191,6 +191,12 @@ def test_the_suggestion_is_applied_if_asked_for_and_trains_well():
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_a_training_too_short_for_all_rates_says_how_far_it_came():
+    find = LearningRateFinder(1e-4, 1.0, steps=20)
+    with pytest.warns(UserWarning, match=r"after 4 of 20 batches, and rates above 0.00043 weren't"):
+        make().fit(X[:32], Y[:32], batch_size=8, callbacks=[find], verbose=0)
+
+
 def test_smoothed_losses_are_those_of_single_batches():
     model = make(optimizers.SGD(0.0))
     find = LearningRateFinder(1e-30, 2e-30, steps=8, smoothing=0.0)

@@ -600,3 +600,34 @@ def test_a_layer_set_to_train_inside_a_frozen_model_trains_as_in_keras():
     assert model.trainable_weights == []
     base.trainable = True
     assert len(model.non_trainable_weights) == 6  # it is the whole that doesn't train
+
+
+def test_a_stack_has_its_weights_at_once_whatever_layers_are_in_it():
+    class Doubled(Layer):  # doesn't say what shape comes out
+        def call(self, x):
+            return np.concatenate([x, x], axis=-1)
+
+    class Block(Layer):  # makes the weights of its layers when it is called
+        def __init__(self):
+            super().__init__()
+            self.first = Dense(5)
+
+        def call(self, x):
+            return self.first(x)
+
+    class Picky(Layer):  # doesn't work on zeros
+        def call(self, x):
+            if not np.any(x):
+                raise ValueError("nothing there")
+            return x
+
+    model = Sequential([Input((3,)), Doubled(), Block(), Dense(2)])
+    assert [w.shape for w in model.weights] == [(6, 5), (5,), (5, 2), (2,)]
+    assert model.output_shape == (None, 2)
+    assert model.built
+    later = Sequential([Doubled(), Block(), Dense(2)])
+    later.build((None, 3))
+    assert later.count_params() == model.count_params() == 47
+    picky = Sequential([Input((3,)), Picky(), Dense(2)])
+    assert not picky.built
+    assert picky.predict(numpy.ones((4, 3)), verbose=0).shape == (4, 2)

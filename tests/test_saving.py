@@ -11,6 +11,7 @@ import pytest
 
 import minpy
 from minpy import checkpoint
+from minpy.callbacks import Callback
 from minpy.errors import CheckpointError, CheckpointFormatError, CheckpointMismatchError
 from minpy.layers import (
     AveragePooling2D,
@@ -313,3 +314,18 @@ def test_global_average_pooling_survives(tmp_path):
     model.save(tmp_path / "m.h5")
     assert load_model(tmp_path / "m.h5").layers[0].keepdims is True
     assert minpy.models.load_model is load_model
+
+
+def test_how_many_steps_an_execution_has_comes_back(tmp_path):
+    model = Sequential([Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse", steps_per_execution=3)
+    model.save(tmp_path / "model.h5")
+    told = []
+
+    class Tell(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            told.append(batch)
+
+    again = load_model(tmp_path / "model.h5")
+    again.fit(numpy.ones((9, 2)), numpy.ones((9, 1)), 1, callbacks=[Tell()], verbose=0)
+    assert told == [2, 5, 8]

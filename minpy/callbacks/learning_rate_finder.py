@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,7 @@ class LearningRateFinder(Callback):
         self.suggestion: float | None = None
         self._mean = 0.0
         self._total = 0.0
+        self._exploded = False
         self._before: dict[str, Any] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -125,19 +127,27 @@ class LearningRateFinder(Callback):
         self._total = total
         if not math.isfinite(loss):
             self.rates.pop()
+            self._exploded = True
             self.model.stop_training = True
             return
         count = len(self.losses) + 1
         self._mean = self.smoothing * self._mean + (1 - self.smoothing) * loss
         smooth = self._mean / (1 - self.smoothing**count)
         self.losses.append(smooth)
-        exploded = count > 1 and smooth > self.stop_factor * min(self.losses)
-        if exploded or count >= self.steps:
+        self._exploded = count > 1 and smooth > self.stop_factor * min(self.losses)
+        if self._exploded or count >= self.steps:
             self.model.stop_training = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Suggest a rate, and put everything back."""
         self.suggestion = self._steepest()
+        if len(self.losses) < self.steps and not self._exploded:
+            warnings.warn(
+                f"LearningRateFinder: training ended after {len(self.losses)} of {self.steps} "
+                f"batches, and rates above {max(self.rates, default=0.0):.2g} weren't tried; fit "
+                "for more epochs, or pass a smaller number of steps",
+                stacklevel=2,
+            )
         before, self._before = self._before, None
         if before is None:
             return

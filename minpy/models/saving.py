@@ -129,6 +129,7 @@ def _compile_config(model: Any) -> dict[str, Any] | None:
         "weighted_metrics": map_nested(
             arguments["weighted_metrics"], lambda v: _by_name(metrics.serialize, v)
         ),
+        "steps_per_execution": model._steps_per_execution,
     }
 
 
@@ -268,6 +269,7 @@ def _compile(model: Any, config: Mapping, path: str, custom: Mapping[str, Any] |
             loss_weights=config.get("loss_weights"),
             metrics=_made(config["metrics"], metrics.deserialize, custom),
             weighted_metrics=_made(config["weighted_metrics"], metrics.deserialize, custom),
+            steps_per_execution=config.get("steps_per_execution", 1),
         )
     except ValueError as error:
         raise CheckpointFormatError(f"{path}: {error}") from error

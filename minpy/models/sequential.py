@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
 from minpy.array import as_ndarray
+from minpy.autograd.containers import map_leaves
 from minpy.errors import ShapeError
 from minpy.layers.calls import is_shape
 from minpy.layers.core.input_layer import Input, InputLayer
@@ -110,6 +112,7 @@ class Sequential(Model):
                 shape = layer._declared_shape
             if shape is not None:
                 layer._build_once(shape)
+                self._try_out(layer, shape, self._stack[-1] if self._stack else layer)
         except ShapeError:
             layer.name, layer._named = before
             raise
@@ -157,6 +160,16 @@ class Sequential(Model):
             value = layer.compute_output_spec(value)
         return value
 
+    def _try_out(self, layer: Layer, shape: Any, before: Layer) -> None:
+        """Run a layer that can't tell its output's shape on zeros, as `Model` does."""
+        unknown = layer.output_shape is None or any(not one.built for one in layer._all_inside())
+        if not unknown or not is_shape(shape):
+            return
+        zeros = KerasTensor(shape, before.__dict__["dtype"])
+        # What it has to say of zeros isn't said: it may work on what is trained on.
+        with contextlib.suppress(Exception):
+            layer.output_shape = map_leaves(lambda t: t.shape, layer._run_on_zeros((zeros,), {}))
+
     def _output_so_far(self) -> Any:
         if not self._stack or not self._stack[-1].built:
             return None
@@ -195,9 +208,11 @@ class Sequential(Model):
                     f"{self.name}: build needs an input_shape, or an Input as the first layer"
                 )
         shape = input_shape
+        before = self._stack[0]
         for layer in self._stack:
             layer._build_once(shape)
-            shape = layer.output_shape
+            self._try_out(layer, shape, before)
+            before, shape = layer, layer.output_shape
             if shape is None:  # a layer that can't tell: the first batch will
                 return
         self.built = True
