@@ -1,5 +1,6 @@
 """CIFAR-10's archive and batches: what is read, and that nothing in them is ever run."""
 
+import dataclasses
 import os
 import pickle
 import pickletools
@@ -282,7 +283,7 @@ def test_a_batch_that_comes_twice_is_refused(tmp_path):
 
 def test_a_batch_of_unlikely_size_is_refused_unread(tmp_path, monkeypatch):
     batches, _ = cifar_like(seed=15)
-    monkeypatch.setattr(cifar, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(cifar, "_TEN", dataclasses.replace(cifar._TEN, most_bytes=1000))
     (tmp_path / ARCHIVE).write_bytes(tar_bytes(batches))
     with pytest.raises(DatasetError, match=r"data_batch_1: has \d+ bytes, more than any batch"):
         datasets.cifar10(tmp_path)

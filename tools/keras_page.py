@@ -100,8 +100,6 @@ REASONS = {
     "files here are HDF5; `h5py` edits them": "saving.KerasFileEditor",
     "columns of a table are layers of preprocessing on several inputs": "utils.FeatureSpace",
     _FILES: "utils.audio_dataset_from_directory utils.text_dataset_from_directory",
-    "no sets of data beyond those in `minpy.datasets`": """datasets.boston_housing
-        datasets.california_housing datasets.cifar100 datasets.imdb datasets.reuters""",
     _ONE_BACKEND: "config.set_backend config.is_nnx_enabled",
     _FLASH: """config.disable_flash_attention config.enable_flash_attention
         config.is_flash_attention_enabled""",

@@ -1,4 +1,4 @@
-"""CIFAR-10, from its archive for Python; must not run anything that the pickles in it name."""
+"""CIFAR-10 and CIFAR-100, from their archives; must not run anything that pickles in them name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,37 @@ from minpy.datasets.download import data_folder, fetch
 from minpy.datasets.official_files import SOURCES
 from minpy.errors import DatasetError
 
-__all__ = ["cifar10"]
+__all__ = ["cifar10", "cifar100"]
 
-_FOLDER = "cifar-10-batches-py"
-_TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
-_TEST = "test_batch"
 
-# An official batch has 31,035,704 bytes at most.
-_MOST_BYTES = 64 << 20
+@dataclass(frozen=True)
+class _Archive:
+    """How one of the two archives is laid out."""
+
+    dataset: str
+    title: str
+    folder: str
+    train: tuple[str, ...]
+    test: str
+    labels: str
+    classes: int
+    most_bytes: int  # more than any official batch has
+
+
+_TEN = _Archive(
+    "cifar10",
+    "CIFAR-10",
+    "cifar-10-batches-py",
+    tuple(f"data_batch_{i}" for i in range(1, 6)),
+    "test_batch",
+    "labels",
+    10,
+    64 << 20,  # 31,035,704 at most
+)
+_HUNDRED = _Archive(
+    "cifar100", "CIFAR-100", "cifar-100-python", ("train",), "test", "fine_labels", 100, 256 << 20
+)
+_COARSE = replace(_HUNDRED, labels="coarse_labels", classes=20)
 
 _ROW = 3 * 32 * 32
 
@@ -76,16 +100,69 @@ def cifar10(
     >>> from minpy import datasets
     >>> (x_train, y_train), (x_test, y_test) = datasets.cifar10()  # doctest: +SKIP
     """
+    return _splits(_TEN, path, url, data_format)
+
+
+def cifar100(
+    label_mode: str = "fine",
+    path: str | os.PathLike[str] | None = None,
+    *,
+    url: str | None = None,
+    data_format: str | None = None,
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return CIFAR-100: 50,000 small colour photographs of 100 classes, and 10,000 to test on.
+
+    The archive (about 170 MB) is fetched, checked and read as that of `cifar10` is.
+
+    Parameters
+    ----------
+    label_mode : str
+        'fine' for the numbers of the 100 classes, 'coarse' for those of the 20 groups of five.
+    path, url, data_format
+        As of `cifar10`; the archive is ``cifar-100-python.tar.gz``.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test) : tuples of ndarray
+        Images, uint8; labels of shape (n,), int64. ``cifar100.load_data(label_mode)`` gives them in
+        Keras' shape (n, 1).
+
+    Raises
+    ------
+    ValueError
+        When `label_mode` or `data_format` is none of the two.
+    DatasetError
+        When the archive can't be fetched, or isn't what it should be; it says what to do.
+
+    Examples
+    --------
+    >>> from minpy import datasets
+    >>> (x_train, y_train), (x_test, y_test) = datasets.cifar100('coarse')  # doctest: +SKIP
+    """
+    layouts = {"fine": _HUNDRED, "coarse": _COARSE}
+    if label_mode not in layouts:
+        raise ValueError(f"cifar100: label_mode must be 'fine' or 'coarse', got {label_mode!r}")
+    return _splits(layouts[label_mode], path, url, data_format)
+
+
+def _splits(
+    layout: _Archive,
+    path: str | os.PathLike[str] | None,
+    url: str | None,
+    data_format: str | None,
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return images and labels to train on and to test on, in a layout of images."""
     if data_format is None:
         data_format = config.image_data_format()
     if data_format not in ("channels_first", "channels_last"):
         raise ValueError(
-            f"cifar10: data_format must be 'channels_first' or 'channels_last', got {data_format!r}"
+            f"{layout.dataset}: data_format must be 'channels_first' or 'channels_last', got "
+            f"{data_format!r}"
         )
-    batches = _read_all(data_folder("cifar10", path), url)
-    test_images, test_labels = batches.pop(_TEST)
-    train_images = np.concatenate([batches[name][0] for name in _TRAIN])
-    train_labels = np.concatenate([batches[name][1] for name in _TRAIN])
+    batches = _read_all(layout, data_folder(layout.dataset, path), url)
+    test_images, test_labels = batches.pop(layout.test)
+    train_images = np.concatenate([batches[name][0] for name in layout.train])
+    train_labels = np.concatenate([batches[name][1] for name in layout.train])
     if data_format == "channels_last":
         train_images, test_images = (
             np.ascontiguousarray(images.transpose(0, 2, 3, 1))
@@ -94,57 +171,60 @@ def cifar10(
     return (train_images, train_labels), (test_images, test_labels)
 
 
-def _read_all(path: Path, url: str | None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _read_all(
+    layout: _Archive, path: Path, url: str | None
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return images (n, 3, 32, 32) and labels of all batches, by the names of their files."""
-    (archive,) = SOURCES["cifar10"].files
-    for folder in (path, path / _FOLDER):
-        if (folder / _TEST).is_file():
-            members = _from_folder(folder)
+    (archive,) = SOURCES[layout.dataset].files
+    for folder in (path, path / layout.folder):
+        if (folder / layout.test).is_file():
+            members = _from_folder(layout, folder)
             source = str(folder)
             break
     else:
         file = path if path.is_file() else path / archive.name
         if not file.is_file():
-            file = fetch("cifar10", archive, path, url)
-        members = _from_archive(file)
+            file = fetch(layout.dataset, archive, path, url)
+        members = _from_archive(layout, file)
         source = str(file)
     batches = {}
     for name, content in members:
         if name in batches:
             raise DatasetError(f"{source}: has {name} twice; fetch it again")
-        batches[name] = _read_batch(content, f"{source}: {name}")
-    missing = [name for name in (*_TRAIN, _TEST) if name not in batches]
+        batches[name] = _read_batch(content, f"{source}: {name}", layout)
+    missing = [name for name in (*layout.train, layout.test) if name not in batches]
     if missing:
         raise DatasetError(f"{source}: {', '.join(missing)} missing; fetch or unpack it again")
     return batches
 
 
-def _from_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for name in (*_TRAIN, _TEST):
+def _from_folder(layout: _Archive, folder: Path) -> Iterator[tuple[str, bytes]]:
+    for name in (*layout.train, layout.test):
         file = folder / name
         if file.is_file():
             try:
                 size, content = file.stat().st_size, b""
-                if size <= _MOST_BYTES:
+                if size <= layout.most_bytes:
                     content = file.read_bytes()
             except OSError as error:
                 raise DatasetError(f"{file}: can't be read: {error.strerror or error}") from error
-            _check_size(size, str(file))
+            _check_size(layout, size, str(file))
             yield name, content
 
 
-def _from_archive(file: Path) -> Iterator[tuple[str, bytes]]:
+def _from_archive(layout: _Archive, file: Path) -> Iterator[tuple[str, bytes]]:
     """Read the batches straight from the archive: what else is in it, links too, has no effect."""
     import gzip
     import tarfile
     import zlib
 
+    wanted = (*layout.train, layout.test)
     try:
         with gzip.open(file) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as archive:
             for member in archive:
                 folder, _, name = member.name.rpartition("/")
-                if folder == _FOLDER and name in (*_TRAIN, _TEST) and member.isreg():
-                    _check_size(member.size, f"{file}: {name}")
+                if folder == layout.folder and name in wanted and member.isreg():
+                    _check_size(layout, member.size, f"{file}: {name}")
                     stream = archive.extractfile(member)
                     yield name, stream.read()
             # tarfile stops at the last member; gzip compares its checksum at its own end.
@@ -158,9 +238,9 @@ def _from_archive(file: Path) -> Iterator[tuple[str, bytes]]:
         ) from error
 
 
-def _check_size(size: int, where: str) -> None:
-    if size > _MOST_BYTES:
-        raise DatasetError(f"{where}: has {size} bytes, more than any batch of CIFAR-10")
+def _check_size(layout: _Archive, size: int, where: str) -> None:
+    if size > layout.most_bytes:
+        raise DatasetError(f"{where}: has {size} bytes, more than any batch of {layout.title}")
 
 
 class _PickledType:
@@ -207,22 +287,28 @@ class _BatchUnpickler(pickle.Unpickler):
             ) from None
 
 
-def _read_batch(content: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
+def _read_batch(
+    content: bytes, where: str, layout: _Archive = _TEN
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the images (n, 3, 32, 32) and labels (n,) in a pickled batch."""
     try:
         batch = _BatchUnpickler(io.BytesIO(content), encoding="latin1").load()
     except Exception as error:  # a damaged pickle can raise nearly anything
-        raise DatasetError(f"{where}: not a batch of CIFAR-10: {error}") from error
-    if not isinstance(batch, dict) or not {"data", "labels"} <= batch.keys():
-        raise DatasetError(f"{where}: not a batch of CIFAR-10: expected 'data' and 'labels' in it")
+        raise DatasetError(f"{where}: not a batch of {layout.title}: {error}") from error
+    if not isinstance(batch, dict) or not {"data", layout.labels} <= batch.keys():
+        raise DatasetError(
+            f"{where}: not a batch of {layout.title}: expected 'data' and {layout.labels!r} in it"
+        )
     images = _images(batch["data"], where)
-    labels = batch["labels"]
+    labels = batch[layout.labels]
     if (
         not isinstance(labels, list)
         or len(labels) != len(images)
-        or not all(type(label) is int and 0 <= label <= 9 for label in labels)
+        or not all(type(label) is int and 0 <= label < layout.classes for label in labels)
     ):
-        raise DatasetError(f"{where}: expected {len(images)} labels from 0 to 9, one an image")
+        raise DatasetError(
+            f"{where}: expected {len(images)} labels from 0 to {layout.classes - 1}, one an image"
+        )
     return images, np.array(labels, dtype=np.int64)
 
 

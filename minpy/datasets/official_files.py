@@ -1,7 +1,7 @@
 """Which official files a data set consists of, and where they are; a table, no code that uses it.
 
 The SHA-256 digests and sizes are those that TensorFlow Datasets (MNIST, Fashion-MNIST) and Keras
-(CIFAR-10) publish. The authors of MNIST gave none, those of the other two only MD5.
+(the others) publish. The authors of MNIST gave none, those of Fashion-MNIST and CIFAR-10 only MD5.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Source:
     mirrors: tuple[str, ...]
     files: tuple[OfficialFile, ...]
 
+
+_KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 SOURCES: dict[str, Source] = {
     # Y. LeCun, C. Cortes and C. J. C. Burges. Their own server refuses programs.
@@ -110,6 +112,57 @@ SOURCES: dict[str, Source] = {
                 "cifar-10-python.tar.gz",
                 170498071,
                 "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            ),
+        ),
+    ),
+    "cifar100": Source(
+        mirrors=("https://www.cs.toronto.edu/~kriz/",),
+        files=(
+            OfficialFile(
+                "cifar-100-python.tar.gz",
+                sha256="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+            ),
+        ),
+    ),
+    # A. Maas and others, 2011; as Keras prepared them: numbers of words by frequency.
+    "imdb": Source(
+        mirrors=(_KERAS,),
+        files=(
+            OfficialFile(
+                "imdb.npz",
+                sha256="69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
+            ),
+            OfficialFile("imdb_word_index.json", md5="bfafd718b763782e994055a2d397834f"),
+        ),
+    ),
+    # D. Lewis and others, 1987; as Keras prepared them.
+    "reuters": Source(
+        mirrors=(_KERAS,),
+        files=(
+            OfficialFile(
+                "reuters.npz",
+                sha256="d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
+            ),
+            OfficialFile("reuters_word_index.json", md5="4d44cc38712099c9e383dc6e5f11a921"),
+        ),
+    ),
+    # D. Harrison and D. Rubinfeld, 1978.
+    "boston_housing": Source(
+        mirrors=(_KERAS,),
+        files=(
+            OfficialFile(
+                "boston_housing.npz",
+                sha256="f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5",
+            ),
+        ),
+    ),
+    # R. Pace and R. Barry, 1997.
+    "california_housing": Source(
+        mirrors=(_KERAS,),
+        files=(
+            OfficialFile(
+                "california_housing.npz",
+                sha256="1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f",
             ),
         ),
     ),
