@@ -140,7 +140,10 @@ def _in_its_place(value: Any) -> Any:
             found = importlib.util.find_spec(mirror)
         except (ModuleNotFoundError, ValueError):
             found = None
-        return value if found is None else importlib.import_module(mirror)
+        own = (
+            found is not None and found.origin is not None
+        )  # others mirror NumPy's by the fall-back
+        return importlib.import_module(mirror) if own else value
     if isinstance(value, types.FunctionType) and value.__module__ in (
         "numpy.testing._private.utils",
         "numpy.ma.testutils",

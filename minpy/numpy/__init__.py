@@ -27,10 +27,12 @@ from minpy.numpy import (
     protocols,
     random,
     reductions,
+    scimath,
     sets,
     shaping,
     sorting,
     statistics,
+    strides,
     windows,
 )
 from minpy.numpy.applying import *

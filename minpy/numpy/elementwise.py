@@ -142,8 +142,15 @@ reciprocal = _unary("reciprocal", of_ans=lambda ans: -ans * ans, mxnet="_npi_rec
 sin = _unary("sin", of_x=lambda x: cos(x), mxnet="_npi_sin")
 cos = _unary("cos", of_x=lambda x: -sin(x), mxnet="_npi_cos")
 tan = _unary("tan", of_ans=lambda ans: 1 + ans * ans, mxnet="_npi_tan")
-arcsin = _unary("arcsin", of_x=lambda x: 1 / sqrt(1 - x * x), mxnet="_npi_arcsin")
-arccos = _unary("arccos", of_x=lambda x: -1 / sqrt(1 - x * x), mxnet="_npi_arccos")
+
+
+def _other_leg(x: ndarray) -> ndarray:
+    """Return the root of 1 - x², of complex x beyond 1 on the side of the cut that arcsin is on."""
+    return cos(arcsin(x)) if x.dtype.kind == "c" else sqrt(1 - x * x)
+
+
+arcsin = _unary("arcsin", of_x=lambda x: 1 / _other_leg(x), mxnet="_npi_arcsin")
+arccos = _unary("arccos", of_x=lambda x: -1 / _other_leg(x), mxnet="_npi_arccos")
 arctan = _unary("arctan", of_x=lambda x: 1 / (1 + x * x), mxnet="_npi_arctan")
 sinh = _unary("sinh", of_x=lambda x: cosh(x), mxnet="_npi_sinh")
 cosh = _unary("cosh", of_x=lambda x: sinh(x), mxnet="_npi_cosh")
