@@ -309,3 +309,30 @@ def test_state_variables_compare_by_value():
     assert optimizer.variables[0] == 0
     assert optimizer.variables[1] == 0.5
     assert optimizer.variables[1] != 0.25
+
+
+@pytest.mark.parametrize("wrap", ["plain", "scaled", "several"])
+def test_the_moving_average_is_put_in_the_place_of_weights(wrap):
+    layer = dense()
+    inner = optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
+    optimizer = {
+        "plain": lambda: inner,
+        "scaled": lambda: optimizers.LossScaleOptimizer(inner),
+        "several": lambda: optimizers.MultiOptimizer(lambda weight: inner),
+    }[wrap]()
+    weights = layer.trainable_weights
+    average = None
+    for step in range(3):
+        given = [g * optimizer.loss_scale for g in gradients(step)]
+        optimizer.apply_gradients(zip(given, weights, strict=True))
+        now = [w.numpy() for w in weights]
+        # As in Keras it begins with the weights after the first step.
+        average = (
+            now if average is None else [(a + w) / 2 for a, w in zip(average, now, strict=True)]
+        )
+    with pytest.raises(ValueError, match="expected the weights that were trained"):
+        optimizer.finalize_variable_values(dense().trainable_weights)
+    optimizer.finalize_variable_values(weights)
+    for a, w, last in zip(average, weights, now, strict=True):
+        numpy.testing.assert_allclose(w.numpy(), a, rtol=1e-5)
+        assert not numpy.allclose(a, last)

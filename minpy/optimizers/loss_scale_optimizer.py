@@ -147,8 +147,11 @@ class LossScaleOptimizer(Optimizer):
         """What the loss of the next batch is to be multiplied by."""
         return self.dynamic_scale
 
-    def finalize_variable_values(self, w: numpy.ndarray) -> None:
+    def finalize_variable_values(self, w: Any) -> None:
         """Put the moving average in the place of the weights, if the inner optimizer has one."""
+        if not isinstance(w, numpy.ndarray):
+            self._finalize(w)
+            return
         self.inner_optimizer.finalize_variable_values(w)
 
     def swap_moving_average(self, w: numpy.ndarray) -> None:

@@ -351,8 +351,11 @@ class MultiOptimizer(Optimizer):
     def _averaged(self) -> list[_Group]:
         return [g for g in self._groups or () if self.optimizers[g.index].use_ema]
 
-    def finalize_variable_values(self, w: numpy.ndarray) -> None:
+    def finalize_variable_values(self, w: Any) -> None:
         """Put the moving averages, where there are any, in the place of the weights."""
+        if not isinstance(w, numpy.ndarray):
+            self._finalize(w)
+            return
         for group in self._averaged():
             group.worker.finalize_variable_values(w[group.part])
         self.average_in_weights = False

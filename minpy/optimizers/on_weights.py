@@ -261,6 +261,25 @@ class OnWeights:
                 if weight.constraint is not None:
                     weight.assign(weight.constraint(weight.value))
 
+    def _finalize(self, weights: Iterable[Any]) -> None:
+        """Do what `finalize_variable_values` does on weights that lie anywhere.
+
+        Raises
+        ------
+        ValueError
+            If the slots are those of other weights.
+        """
+        weights = _checked(self, weights)
+        if self._weights is None or not _same(self._weights, weights):
+            raise ValueError(
+                f"{self.name}: finalize_variable_values expected the weights that were trained, "
+                "in their order"
+            )
+        w = _gathered(weights, self._places, self._size)
+        self.finalize_variable_values(w)
+        for weight, place in zip(weights, self._places, strict=True):
+            weight.assign(seen(weight, w, place))
+
     # --- state ----------------------------------------------------------------------------------
 
     @property

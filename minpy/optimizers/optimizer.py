@@ -387,14 +387,18 @@ class Optimizer(OwnUpdate, OnWeights):
         """Return the loss times `loss_scale`."""
         return loss if self.loss_scale == 1.0 else loss * self.loss_scale
 
-    def finalize_variable_values(self, w: numpy.ndarray) -> None:
+    def finalize_variable_values(self, w: Any) -> None:
         """Put the moving average in the place of the weights, at the end of training.
 
         Parameters
         ----------
         w
-            The flat buffer of the weights; left as it is without `use_ema`.
+            The flat buffer of the weights, or the weights themselves, as
+            ``model.trainable_weights``; left as they are without `use_ema`.
         """
+        if not isinstance(w, numpy.ndarray):
+            self._finalize(w)
+            return
         if self.average_in_weights:  # they are it already; the slot follows
             self.slots[AVERAGE][...] = w
             self.average_in_weights = False
