@@ -76,7 +76,6 @@ DIFFERENT = {
 }
 
 _IMAGES = "a random transform of images is written as a layer of one's own, or done in the data"
-_FILES = "`minpy.data.Dataset` and the callers' own readers"
 _BOXES = "no bounding boxes"
 _QUANTIZED = "no quantized weights"
 _STATELESS = "JAX' way of training; `minpy.jit` and `minpy.grad` take functions of arrays"
@@ -86,12 +85,7 @@ _FLASH = "the kernel for attention is chosen by itself"
 
 # Reason → names.
 REASONS = {
-    _IMAGES: """layers.AugMix layers.AutoContrast layers.CutMix layers.Equalization layers.MixUp
-        layers.ContrastLimitedAdaptiveHistogramEqualization layers.RandAugment layers.RandomHue
-        layers.RandomColorDegeneration layers.RandomColorJitter layers.RandomElasticTransform
-        layers.RandomErasing layers.RandomGaussianBlur layers.RandomGrayscale layers.RandomInvert
-        layers.RandomPerspective layers.RandomPosterization layers.RandomSaturation
-        layers.RandomSharpness layers.RandomShear layers.Solarization""",
+    _IMAGES: "layers.AugMix layers.RandAugment layers.RandomColorJitter",
     "another library's code in a model: wrap it with `minpy.primitive` in a layer of your own": """
         layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper""",
     _BOXES: "layers.MaxNumBoundingBoxes utils.bounding_boxes",
@@ -99,7 +93,6 @@ REASONS = {
     "writes with Orbax, which is JAX'": "callbacks.OrbaxCheckpoint",
     "files here are HDF5; `h5py` edits them": "saving.KerasFileEditor",
     "columns of a table are layers of preprocessing on several inputs": "utils.FeatureSpace",
-    _FILES: "utils.audio_dataset_from_directory utils.text_dataset_from_directory",
     _ONE_BACKEND: "config.set_backend config.is_nnx_enabled",
     _FLASH: """config.disable_flash_attention config.enable_flash_attention
         config.is_flash_attention_enabled""",

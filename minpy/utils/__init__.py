@@ -32,6 +32,8 @@ _HOMES = {
         "minpy.config",
     ),
     "Config": "minpy.utils.config",
+    "audio_dataset_from_directory": "minpy.utils.labelled_files",
+    "text_dataset_from_directory": "minpy.utils.labelled_files",
     "PyDataset": "minpy.data",
     "Sequence": "minpy.data",
     "get_file": "minpy.utils.files",
