@@ -67,6 +67,7 @@ ARGUMENTS = {
 ELTWISE = {
     "relu": 0x20,
     "tanh": 0x21,
+    "elu": 0x22,
     "square": 0x23,
     "absolute": 0x24,
     "sqrt": 0x25,

@@ -12,6 +12,7 @@ that it calls; oneDNN is `minpy.runtime.onednn`.
 """
 
 from minpy.graph.native import (
+    activations,
     attention,
     batch_normalization,
     lowerings,
@@ -23,6 +24,7 @@ from minpy.graph.native.recording import ProgramTrace, aligned
 __all__ = [
     "Program",
     "ProgramTrace",
+    "activations",
     "aligned",
     "attention",
     "available",

@@ -103,14 +103,19 @@ def _to_input(p: Program, out: Value, y: Value, w: Value, geometry: Any) -> None
     assert p.library is not None
     shape, dtype = _input_shape(y.shape[0], geometry), precision(p, y.shape[0], geometry)
     hint = forward_recipe(p, y.shape[0], geometry, p.library.any(shape, dtype), False)
-    recipe = p.library.recipe(
+    recipe = p.library.first_recipe(
         "convolution_backward_data",
-        onednn.DIRECT,
-        p.library.any(shape),
-        p.library.any(weight_shape(geometry), dtype),
-        p.laid_as(y, y.shape, dtype),
-        *steps(geometry),
-        hint,
+        *[
+            (
+                onednn.DIRECT,
+                p.library.any(shape),
+                p.library.any(weight_shape(geometry), dtype),
+                outer,
+                *steps(geometry),
+                hint,
+            )
+            for outer in (p.laid_as(y, y.shape, dtype), p.library.any(y.shape, dtype))
+        ],
     )
     p.call(
         recipe,

@@ -19,7 +19,16 @@ from minpy.graph.trace import Untraceable
 from minpy.runtime import onednn
 from minpy.runtime.onednn import Layout
 
-__all__ = ["lowers"]
+__all__ = [
+    "dense",
+    "emit_unary",
+    "flat_layout",
+    "is_large",
+    "laid_or_straight",
+    "lowers",
+    "lowers_on_onednn",
+    "room_for",
+]
 
 # Above so many elements, or multiplications of a product, two threads are faster than one.
 _MANY_ELEMENTS = 30_000
@@ -47,19 +56,19 @@ def lowers_on_onednn(*names: str) -> Callable[[Callable], Callable]:
 # --- one element at a time ------------------------------------------------------------------------
 
 
-def _dense(value: Value) -> Layout | None:
+def dense(value: Value) -> Layout | None:
     """Return a value's layout if it is one without padding: any order of elements does then."""
     if value.layout is not None and value.layout.bytes == 4 * value.size:
         return value.layout
     return None
 
 
-def _as(p: Program, value: Value, layout: Layout | None) -> numpy.ndarray:
+def laid_or_straight(p: Program, value: Value, layout: Layout | None) -> numpy.ndarray:
     """Return where a value lies in a layout, or by rows."""
     return p.straight(value) if layout is None else p.laid(value, layout)
 
 
-def _room(p: Program, out: Value, layout: Layout | None) -> numpy.ndarray:
+def room_for(p: Program, out: Value, layout: Layout | None) -> numpy.ndarray:
     """Return memory for a result that is to lie in a layout, or by rows."""
     if layout is None:
         return p.memory(out)
@@ -68,11 +77,12 @@ def _room(p: Program, out: Value, layout: Layout | None) -> numpy.ndarray:
     return out.memory
 
 
-def _many(p: Program, out: Value) -> bool:
+def is_large(p: Program, out: Value) -> bool:
+    """Say whether threads are to share the work on so many elements."""
     return p.shared and out.size >= _MANY_ELEMENTS
 
 
-def _flat(p: Program, size: int) -> Layout:
+def flat_layout(p: Program, size: int) -> Layout:
     """Return the layout of elements whose order doesn't matter."""
     assert p.library is not None
     library = p.library
@@ -82,21 +92,20 @@ def _flat(p: Program, size: int) -> Layout:
 def _unary(name: str) -> Callable[..., None]:
     def lower(p: Program, out: Value, x: Value) -> None:
         # Where the result is expected somewhere it is expected by rows.
-        layout = _dense(x) if out.memory is None else None
-        given = _as(p, x, layout)
-        _emit_unary(p, name, _room(p, out, layout), given, _many(p, out))
+        layout = dense(x) if out.memory is None else None
+        given = laid_or_straight(p, x, layout)
+        emit_unary(p, name, room_for(p, out, layout), given, is_large(p, out))
 
     return lower
 
 
-def _emit_unary(
-    p: Program, name: str, out: numpy.ndarray, given: numpy.ndarray, many: bool
-) -> None:
+def emit_unary(p: Program, name: str, out: numpy.ndarray, given: numpy.ndarray, many: bool) -> None:
+    """Emit a function of one array, a kernel of oneDNN's for a large one."""
     if not many or name not in onednn.ELTWISE:
         p.emit(UNARY[name], out, given, sizes=(1, given.size))
         return
     assert p.library is not None
-    flat = _flat(p, given.size)
+    flat = flat_layout(p, given.size)
     recipe = p.library.recipe(
         "eltwise_forward", onednn.INFERENCE, onednn.ELTWISE[name], flat, flat, 0.0, 0.0
     )
@@ -165,13 +174,13 @@ def _alike(p: Program, name: str, out: Value, a: Any, b: Any, then: str | None) 
         return False
     layout = None
     if out.memory is None:
-        layout = next((v for v in map(_dense, full) if v is not None), None)
-    given = [_as(p, v, layout) if v in full else p.straight(v) for v in (a, b)]
-    memory = _room(p, out, layout)
-    many = _many(p, out)
+        layout = next((v for v in map(dense, full) if v is not None), None)
+    given = [laid_or_straight(p, v, layout) if v in full else p.straight(v) for v in (a, b)]
+    memory = room_for(p, out, layout)
+    many = is_large(p, out)
     if many and name in onednn.BINARY and a in full:
         assert p.library is not None
-        flat = _flat(p, out.size)
+        flat = flat_layout(p, out.size)
         other = flat if b in full else p.library.strided((1,))
         recipe = p.library.recipe("binary", onednn.BINARY[name], flat, other, flat, after=then)
         p.call(
@@ -181,7 +190,7 @@ def _alike(p: Program, name: str, out: Value, a: Any, b: Any, then: str | None) 
     moves = (a in full) + 2 * (b in full)
     p.emit(BINARY[name], memory, *given, sizes=(1, out.size, moves))
     if then is not None:
-        _emit_unary(p, then, memory, memory, many)
+        emit_unary(p, then, memory, memory, many)
     return True
 
 
@@ -194,7 +203,7 @@ def _by_onednn(p: Program, name: str, out: Value, a: Any, b: Any, then: str | No
     if not isinstance(a, Value) or a.shape != out.shape:
         return False
     runs = _patterns(out.shape, _shape(a), _shape(b))
-    if len(runs) <= 2 and a.layout is None and not _many(p, out):
+    if len(runs) <= 2 and a.layout is None and not is_large(p, out):
         return False
     shape = (1,) * (len(out.shape) - len(_shape(b))) + _shape(b)
     given, other = p.lies(a), p.library.strided(shape)
@@ -209,14 +218,14 @@ for _name in BINARY:
 
 def _by_result(name: str) -> Callable[..., None]:
     def lower(p: Program, out: Value, g: Value, y: Value) -> None:
-        layout = _dense(g) or _dense(y) if out.memory is None else None
-        given = _as(p, g, layout), _as(p, y, layout)
-        memory = _room(p, out, layout)
-        if not _many(p, out):
+        layout = dense(g) or dense(y) if out.memory is None else None
+        given = laid_or_straight(p, g, layout), laid_or_straight(p, y, layout)
+        memory = room_for(p, out, layout)
+        if not is_large(p, out):
             p.emit(BINARY[f"{name}_gradient"], memory, *given, sizes=(1, out.size, 3))
             return
         assert p.library is not None
-        flat, kind = _flat(p, out.size), onednn.BY_RESULT[name]
+        flat, kind = flat_layout(p, out.size), onednn.BY_RESULT[name]
         forward = p.library.recipe("eltwise_forward", onednn.TRAINING, kind, flat, flat, 0.0, 0.0)
         recipe = p.library.recipe("eltwise_backward", kind, flat, flat, flat, 0.0, 0.0, forward)
         told = {"diff_dst": (given[0], flat), "dst": (given[1], flat)}
@@ -250,46 +259,17 @@ def _broadcast_to(p: Program, out: Value, x: Value, shape: Any) -> None:
 
 @lowers("where")
 def _where(p: Program, out: Value, condition: Value, a: Any, b: Any) -> None:
-    if any(_shape(v) != out.shape for v in (condition, a, b)):
-        raise Untraceable("where of several shapes has no instruction")
-    given = p.straight(condition), p.straight(a), p.straight(b)
+    given = []
+    for v in (condition, a, b):
+        if _shape(v) == out.shape:
+            given.append(p.straight(v))
+        elif _size(v) == 1:
+            repeated = p.temporary(out.shape)
+            p.emit(OTHER["repeat"], repeated, p.straight(v), sizes=(1, out.size, 1))
+            given.append(repeated)
+        else:
+            raise Untraceable("where of several shapes has no instruction")
     p.emit(OTHER["where"], p.memory(out), *given, sizes=(1, out.size))
-
-
-@lowers("gelu")
-def _gelu(p: Program, out: Value, x: Value) -> None:
-    given, mine = p.straight(x), p.memory(out)
-    if _many(p, out):
-        _emit_unary(p, "gelu", mine, given, True)
-        return
-    p.emit(UNARY["normal_cdf"], mine, given, sizes=(1, out.size))
-    p.emit(BINARY["multiply"], mine, mine, given, sizes=(1, out.size, 3))
-
-
-@lowers("gelu_gradient")
-def _gelu_gradient(p: Program, out: Value, g: Value, x: Value) -> None:
-    if out.shape != g.shape or g.shape != x.shape:
-        raise Untraceable("gelu's gradient of several shapes has no instruction")
-    given, mine = (p.straight(g), p.straight(x)), p.memory(out)
-    if _many(p, out):
-        assert p.library is not None
-        flat, kind = _flat(p, out.size), onednn.ELTWISE["gelu"]
-        forward = p.library.recipe("eltwise_forward", onednn.TRAINING, kind, flat, flat, 0.0, 0.0)
-        recipe = p.library.recipe("eltwise_backward", kind, flat, flat, flat, 0.0, 0.0, forward)
-        told = {"diff_dst": (given[0], flat), "src": (given[1], flat)}
-        p.call(recipe, told, {"diff_src": (mine, flat)})
-        return
-    # The distribution function, and the argument times the density.
-    one, cdf = (1, out.size, 1), p.temporary(out.shape)
-    both = (1, out.size, 3)
-    p.emit(UNARY["square"], mine, given[1], sizes=(1, out.size))
-    p.emit(BINARY["multiply"], mine, mine, p.straight(-0.5), sizes=one)
-    p.emit(UNARY["exp"], mine, mine, sizes=(1, out.size))
-    p.emit(BINARY["multiply"], mine, mine, p.straight(1 / math.sqrt(2 * math.pi)), sizes=one)
-    p.emit(BINARY["multiply"], mine, mine, given[1], sizes=both)
-    p.emit(UNARY["normal_cdf"], cdf, given[1], sizes=(1, out.size))
-    p.emit(BINARY["add"], mine, mine, cdf, sizes=both)
-    p.emit(BINARY["multiply"], mine, mine, given[0], sizes=both)
 
 
 # --- other shapes ---------------------------------------------------------------------------------

@@ -115,10 +115,10 @@ def avg_pool(p: Program, out: Value, x: Value, geometry: Any) -> None:
 @lowers_on_onednn("avg_pool_to_input")
 def _avg_pool_to_input(p: Program, out: Value, g: Value, geometry: Any) -> None:
     assert p.library is not None
-    kind, given = kind_of(geometry), p.library.any(out.shape)
+    kind = kind_of(geometry)
     # Channels in blocks of 16 where that is how convolutions want them.
-    if g.layout is None and out.shape[1] % 16 == 0:
-        given = p.library.blocked(out.shape)
+    in_blocks = out.shape[1] % 16 == 0
+    given = (p.library.blocked if in_blocks else p.library.strided)(out.shape)
     forward = pooling_recipe(p, given, g.shape, geometry, kind, True)
     recipe = p.library.recipe(
         "pooling_backward",

@@ -98,14 +98,28 @@ def _with_single_factors(operations: list[Operation]) -> list[Operation]:
     return out
 
 
-def _gradient_of(mask: Value, makers: dict[Value, Operation]) -> tuple[str, Value] | None:
-    """Return the function whose derivative a factor is, by its result, and that result."""
+def _positive(mask: Any, makers: dict[Value, Operation]) -> Value | None:
+    """Return the value that a mask says of where it is above zero."""
+    maker = makers.get(mask) if isinstance(mask, Value) else None
+    if maker is None or maker.name != "greater":
+        return None
+    y, zero = maker.given
+    return y if isinstance(y, Value) and _number(zero) == 0 else None
+
+
+def _gradient_of(mask: Value, makers: dict[Value, Operation]) -> tuple[Any, ...] | None:
+    """Return the function whose derivative a factor is, and what that takes: its result, say."""
     maker = makers.get(mask)
     if maker is None:
         return None
-    if maker.name == "greater":  # relu: y > 0
-        y, zero = maker.given
-        return ("relu_gradient", y) if isinstance(y, Value) and _number(zero) == 0 else None
+    y = _positive(mask, makers)
+    if y is not None:  # relu: y > 0
+        return ("relu_gradient", y)
+    if maker.name == "where":  # leaky relu: 1 where x > 0, its slope elsewhere
+        x, slope = _positive(maker.given[0], makers), _number(maker.given[2])
+        if x is not None and slope is not None and _number(maker.given[1]) == 1:
+            return ("leaky_relu_gradient", x, slope)
+        return None
     for y, rest in _either_way(maker, "multiply"):  # sigmoid: y (1 - y)
         less = makers.get(rest) if isinstance(rest, Value) else None
         if less is not None and less.name == "subtract" and less.given[1] is y:
@@ -126,7 +140,7 @@ def _with_gradients_of_activations(operations: list[Operation]) -> list[Operatio
                 continue
             found = _gradient_of(mask, makers)
             if found is not None and g.shape == mask.shape == found[1].shape:
-                operation = Operation(found[0], [g, found[1]], operation.made)
+                operation = Operation(found[0], [g, *found[1:]], operation.made)
                 break
         out.append(operation)
     return out

@@ -16,7 +16,10 @@ from minpy.graph.native.recording import Operation, Value
 
 __all__ = ["with_fewer_transpositions"]
 
-_OF_ELEMENTS = frozenset([*UNARY, *BINARY, "abs", "where"])
+_OF_ELEMENTS = frozenset(
+    [*UNARY, *BINARY, "abs", "elu", "gelu", "gelu_gradient", "hard_sigmoid", "leaky_relu",
+     "leaky_relu_gradient", "softsign", "where"]
+)  # fmt: skip
 
 
 def with_fewer_transpositions(
