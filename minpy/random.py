@@ -35,6 +35,7 @@ from minpy.config import settings
 from minpy.context import Context, current_context
 
 __all__ = [
+    "drawn",
     "dropout_mask",
     "generator",
     "get_state",
@@ -428,6 +429,32 @@ def _draw(
     observers = _local.observers
     drawn_anew = seed is None or type(seed) is StepSeed
     return observers[-1](value, again) if observers and drawn_anew else value
+
+
+def drawn(
+    make: Callable[[numpy.random.Generator], numpy.ndarray],
+    seed: int | None = None,
+    ctx: Context | None = None,
+) -> ndarray:
+    """Draw with a function of one's own, from a distribution that has no function here.
+
+    Parameters
+    ----------
+    make
+        ``make(rng)`` returns a NumPy array that it draws with ``rng``, a NumPy generator, and keeps
+        neither. A traced program calls it again at each step.
+    seed
+        As in `stream`.
+    ctx
+        Device; the current context by default.
+
+    Examples
+    --------
+    >>> from minpy import random
+    >>> sorted(random.drawn(lambda rng: rng.permutation(3).astype('float32')).tolist())
+    [0.0, 1.0, 2.0]
+    """
+    return _draw(make, seed, ctx)
 
 
 def uniform(

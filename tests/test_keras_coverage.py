@@ -43,6 +43,7 @@ WITHOUT_NUMBERS = {
         **dict.fromkeys(("AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"), RANDOM),
         **dict.fromkeys((f"SpatialDropout{rank}D" for rank in (1, 2, 3)), RANDOM),
         **dict.fromkeys(("RandomCrop", "RandomFlip"), RANDOM),
+        "RandomElasticTransform": "draws while it changes images; compared with SciPy's numbers",
         **dict.fromkeys(("InputLayer", "Lambda", "Layer", "Operation", "Wrapper"), BASE),
         "Pipeline": "calls other layers, one after the other",
         "StackedRNNCells": "an RNN over a list of cells makes one: keras_recurrent.json",
@@ -90,6 +91,13 @@ VALUES_ONLY = {
         ),
         "random, but for one factor; compared at that one",
     ),
+    **dict.fromkeys(
+        (
+            case["kind"]
+            for case in json.loads((HERE / "keras_image_layers.json").read_text())["cases"]
+        ),
+        "changes images before a model; compared for given transformations",
+    ),
 }
 # Layers that Keras hands on as they are, so that there is nothing to train.
 UNTRAINED = {
@@ -134,6 +142,7 @@ def layers_with():
     outputs |= {
         case["kind"] for part in ("lookups", "numbers", "images") for case in prepared[part]
     }
+    outputs |= {case["kind"] for case in stored("image_layers")["cases"]}
     return outputs, gradients | through, training | through
 
 

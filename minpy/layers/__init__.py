@@ -79,10 +79,23 @@ from minpy.layers.pooling.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from minpy.layers.preprocessing.blurs import RandomGaussianBlur, RandomSharpness
 from minpy.layers.preprocessing.category_encoding import CategoryEncoding
+from minpy.layers.preprocessing.colours import (
+    RandomColorDegeneration,
+    RandomGrayscale,
+    RandomHue,
+    RandomSaturation,
+)
 from minpy.layers.preprocessing.discretization import Discretization
+from minpy.layers.preprocessing.erasing import RandomErasing
 from minpy.layers.preprocessing.hashing import HashedCrossing, Hashing
+from minpy.layers.preprocessing.histograms import (
+    ContrastLimitedAdaptiveHistogramEqualization,
+    Equalization,
+)
 from minpy.layers.preprocessing.lookup import IntegerLookup, StringLookup
+from minpy.layers.preprocessing.mixing import CutMix, MixUp
 from minpy.layers.preprocessing.normalization import Normalization
 from minpy.layers.preprocessing.random_images import (
     RandomBrightness,
@@ -97,6 +110,17 @@ from minpy.layers.preprocessing.rescaling import Rescaling
 from minpy.layers.preprocessing.resizing import CenterCrop, Resizing
 from minpy.layers.preprocessing.spectrograms import MelSpectrogram, STFTSpectrogram
 from minpy.layers.preprocessing.text_vectorization import TextVectorization
+from minpy.layers.preprocessing.tones import (
+    AutoContrast,
+    RandomInvert,
+    RandomPosterization,
+    Solarization,
+)
+from minpy.layers.preprocessing.warps import (
+    RandomElasticTransform,
+    RandomPerspective,
+    RandomShear,
+)
 from minpy.layers.recurrent.bidirectional import Bidirectional
 from minpy.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from minpy.layers.recurrent.gru import GRU, GRUCell
@@ -135,6 +159,7 @@ _CLASSES = [
     AdditiveAttention,
     AlphaDropout,
     Attention,
+    AutoContrast,
     Average,
     AveragePooling1D,
     AveragePooling2D,
@@ -144,6 +169,7 @@ _CLASSES = [
     CategoryEncoding,
     CenterCrop,
     Concatenate,
+    ContrastLimitedAdaptiveHistogramEqualization,
     Conv1D,
     Conv1DTranspose,
     Conv2D,
@@ -156,6 +182,7 @@ _CLASSES = [
     Cropping1D,
     Cropping2D,
     Cropping3D,
+    CutMix,
     Dense,
     DepthwiseConv1D,
     DepthwiseConv2D,
@@ -165,6 +192,7 @@ _CLASSES = [
     ELU,
     EinsumDense,
     Embedding,
+    Equalization,
     Flatten,
     GRU,
     GRUCell,
@@ -195,6 +223,7 @@ _CLASSES = [
     Maximum,
     MelSpectrogram,
     Minimum,
+    MixUp,
     MultiHeadAttention,
     Multiply,
     Normalization,
@@ -205,10 +234,22 @@ _CLASSES = [
     RMSNormalization,
     RNN,
     RandomBrightness,
+    RandomColorDegeneration,
     RandomContrast,
     RandomCrop,
+    RandomElasticTransform,
+    RandomErasing,
     RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
+    RandomInvert,
+    RandomPerspective,
+    RandomPosterization,
     RandomRotation,
+    RandomSaturation,
+    RandomSharpness,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
     ReLU,
@@ -223,6 +264,7 @@ _CLASSES = [
     SimpleRNN,
     SimpleRNNCell,
     Softmax,
+    Solarization,
     SpatialDropout1D,
     SpatialDropout2D,
     SpatialDropout3D,
