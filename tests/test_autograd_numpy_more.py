@@ -384,3 +384,31 @@ def test_vectorize():
         minpy.grad(np.vectorize(lambda a: a.sum(), signature="(n)->()"))(y)
     with pytest.raises(ValueError, match="size 0"):
         minpy.grad(lambda x: np.sum(smaller(x)))(np.zeros(0))
+
+
+@pytest.mark.parametrize("edge_order", [1, 2])
+def test_gradient_has_derivatives_in_the_spacing_and_the_coordinates(edge_order):
+    f = numpy.random.default_rng(0).normal(size=(3, 4, 2))
+    steps = numpy.array([0.3, 0.7, 0.4, 1.1])
+
+    def along(f, s, m=np):
+        return m.gradient(f, m.cumsum(s), axis=1, edge_order=edge_order)
+
+    def apart(f, s, m=np):
+        return m.gradient(f, s[0], m.cumsum(s), axis=(0, 1), edge_order=edge_order)[0]
+
+    for fun in (along, apart):
+        minpy.check_grads(fun, order=2)(f, steps)
+        value = minpy.autograd.make_vjp(fun, (0, 1))(f, steps)[1]
+        numpy.testing.assert_allclose(value.asnumpy(), fun(f, steps, numpy), rtol=1e-12)
+
+
+def test_nan_to_num_drops_the_tangents_of_what_it_replaces():
+    x = numpy.array([0.5, 2.0])
+    mask = numpy.array([True, False])
+    f = lambda x: np.nan_to_num(1 / np.where(mask, x, 0.0))  # noqa: E731
+    with numpy.errstate(all="ignore"):
+        _, tangent = minpy.autograd.make_jvp(f)(x)(numpy.ones(2))
+        gradient = minpy.grad(lambda x: np.sum(np.where(mask, f(x), 0.0)))(x)
+    assert tangent.tolist() == [-4.0, 0.0]
+    assert gradient.tolist() == [-4.0, 0.0]

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy
 
-from minpy.array import as_ndarray, ndarray, read_value
+from minpy.array import as_ndarray, is_tracked, ndarray, read_value
 from minpy.config import settings
 from minpy.numpy.broadcasting import broadcast_to
 from minpy.numpy.elementwise import not_equal, subtract, where
 from minpy.numpy.function import composition
 from minpy.numpy.indexing import take
 from minpy.numpy.reductions import sum
-from minpy.numpy.shaping import concatenate, ravel, reshape
+from minpy.numpy.shaping import concatenate, moveaxis, ravel, reshape
 
 __all__ = ["diff", "ediff1d", "gradient", "interp", "polyval", "trapz", "unwrap"]
 
@@ -80,13 +80,13 @@ def trapz(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Return central differences inside and one-sided ones at the ends, as `numpy.gradient`.
 
-    Along each axis it is a product with a banded matrix, which NumPy is asked for; so there is no
-    derivative with respect to the spacing.
+    Along each axis it is a product with a banded matrix, which NumPy is asked for; under a
+    derivative with respect to the spacing or the coordinates, NumPy's formulas.
     """
     f = as_ndarray(f)
     axes = tuple(range(f.ndim)) if axis is None else tuple(numpy.atleast_1d(axis) % f.ndim)
-    spacing = [read_value(s) if type(s) is ndarray else s for s in varargs] or [1.0]
-    if len(spacing) == 1 and len(axes) > 1 and numpy.ndim(spacing[0]) == 0:
+    spacing = list(varargs) or [1.0]
+    if len(spacing) == 1 and len(axes) > 1 and not as_ndarray(spacing[0]).ndim:
         spacing = spacing * len(axes)
     if len(spacing) != len(axes):
         raise TypeError("invalid number of arguments")
@@ -96,7 +96,12 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
 def _differentiated(f: ndarray, spacing: Any, axis: int, edge_order: int) -> Any:
     length = f.shape[axis]
-    rule = numpy.gradient(numpy.eye(length), spacing, axis=0, edge_order=edge_order)
+    value = read_value(spacing) if type(spacing) is ndarray else spacing
+    rule = numpy.gradient(numpy.eye(length), value, axis=0, edge_order=edge_order)
+    if type(spacing) is ndarray and is_tracked(spacing):
+        if spacing.ndim:
+            return _by_coordinates(f, spacing, axis, edge_order)
+        return _differentiated(f, 1.0, axis, edge_order) / spacing
     places, weights = _bands(rule.astype(f.dtype if f.dtype.kind == "f" else "float64"))
     total: Any = None
     for place, weight in zip(places, weights, strict=True):
@@ -105,6 +110,31 @@ def _differentiated(f: ndarray, spacing: Any, axis: int, edge_order: int) -> Any
         part = take(f, place, axis=axis) * weight.reshape(shape)
         total = part if total is None else total + part
     return total
+
+
+def _by_coordinates(f: ndarray, x: ndarray, axis: int, edge_order: int) -> ndarray:
+    """Differentiate the parabola through each element and its neighbours, as NumPy does."""
+    f = moveaxis(f, axis, -1)
+    steps = x[1:] - x[:-1]
+    before, after = steps[:-1], steps[1:]
+    both = before + after
+    left, middle, right = f[..., :-2], f[..., 1:-1], f[..., 2:]
+    inside = (
+        right * (before / (after * both))
+        + middle * ((after - before) / (before * after))
+        - left * (after / (before * both))
+    )
+    if edge_order == 1:
+        first = (f[..., 1:2] - f[..., :1]) / steps[:1]
+        last = (f[..., -1:] - f[..., -2:-1]) / steps[-1:]
+    else:
+        h, k = steps[:1], steps[1:2]
+        first = f[..., 1:2] * ((h + k) / (h * k)) - f[..., :1] * ((2 * h + k) / (h * (h + k)))
+        first = first - f[..., 2:3] * (h / (k * (h + k)))
+        h, k = steps[-2:-1], steps[-1:]
+        last = f[..., -3:-2] * (k / (h * (h + k))) - f[..., -2:-1] * ((h + k) / (h * k))
+        last = last + f[..., -1:] * ((2 * k + h) / (k * (h + k)))
+    return moveaxis(concatenate([first, inside, last], -1), -1, axis)
 
 
 def _bands(matrix: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:

@@ -536,8 +536,9 @@ _nan_to_num = Function(
     mxnet=_mx_nan_to_num,
     doc=numpy.nan_to_num.__doc__,
 )
-defvjp(_nan_to_num, lambda ans, x, *a, **kw: lambda g: g * isfinite(x))
-defjvp(_nan_to_num, lambda g, ans, x, *a, **kw: g * isfinite(x))
+# Not a product: where x isn't finite its own tangent may be nan.
+defvjp(_nan_to_num, lambda ans, x, *a, **kw: lambda g: where(isfinite(x), g, 0.0))
+defjvp(_nan_to_num, lambda g, ans, x, *a, **kw: where(isfinite(x), g, 0.0))
 
 
 def nan_to_num(
