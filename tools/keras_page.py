@@ -92,7 +92,6 @@ REASONS = {
     "code of Keras 2": "optimizers.legacy utils.legacy",
     "writes with Orbax, which is JAX'": "callbacks.OrbaxCheckpoint",
     "files here are HDF5; `h5py` edits them": "saving.KerasFileEditor",
-    "columns of a table are layers of preprocessing on several inputs": "utils.FeatureSpace",
     _ONE_BACKEND: "config.set_backend config.is_nnx_enabled",
     _FLASH: """config.disable_flash_attention config.enable_flash_attention
         config.is_flash_attention_enabled""",

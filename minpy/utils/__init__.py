@@ -32,6 +32,7 @@ _HOMES = {
         "minpy.config",
     ),
     "Config": "minpy.utils.config",
+    "FeatureSpace": "minpy.utils.feature_space",
     "audio_dataset_from_directory": "minpy.utils.labelled_files",
     "text_dataset_from_directory": "minpy.utils.labelled_files",
     "PyDataset": "minpy.data",
