@@ -300,7 +300,7 @@ EXPRESSIONS |= {
     "cast": ("np.cast['f4'](I).tolist()",),
     "chararray": ("np.chararray((2, 1)).shape",),
     "dtype": ("np.dtype('f4')", "np.dtype([('a', int)]).names", "np.dtype('no')"),
-    "errstate": ("np.errstate(divide='ignore')(np.geterr)()['divide']",),
+    "errstate": ("np.errstate(divide='ignore').kwargs",),
     "finfo": ("np.finfo(A.dtype).eps.item()", "np.finfo(int)"),
     "flatiter": ("type(np.asmatrix(X).flat) is np.flatiter",),
     "format_parser": ("np.format_parser('f8, i4', [], []).dtype",),
