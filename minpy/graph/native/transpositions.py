@@ -11,6 +11,8 @@ import dataclasses
 from collections.abc import Collection
 from typing import Any
 
+import numpy
+
 from minpy.graph.native.instructions import BINARY, UNARY
 from minpy.graph.native.recording import Operation, Value
 
@@ -33,14 +35,14 @@ def with_fewer_transpositions(
     for operation in operations:
         given = [same.get(a, a) if isinstance(a, Value) else a for a in operation.given]
         made = operation.made[0]
-        operation = dataclasses.replace(operation, given=given)
+        operation = _as_transposition(dataclasses.replace(operation, given=given))
         if operation.name == "transpose" and len(made.shape) > 2:
             source, axes = _composed(turned, given[0], _axes(operation, len(made.shape)))
             if axes == tuple(range(len(axes))) and made not in wanted:
                 same[made] = source
                 continue
             turned[made] = source, axes
-            out.append(Operation("transpose", [source, axes], [made]))
+            out.append(Operation("transpose", [source, axes], [made], {}, numpy.transpose))
             continue
         found = _turned_operands(operation, turned)
         if found is None:
@@ -50,9 +52,19 @@ def with_fewer_transpositions(
         shape = tuple(made.shape[axes.index(i)] for i in range(len(axes)))
         inner = Value(made.trace, shape, made.dtype)
         out.append(dataclasses.replace(operation, given=sources, made=[inner]))
-        out.append(Operation("transpose", [inner, axes], [made]))
+        out.append(Operation("transpose", [inner, axes], [made], {}, numpy.transpose))
         turned[made] = inner, axes
     return out
+
+
+def _as_transposition(operation: Operation) -> Operation:
+    """Write an exchange of two axes as what it is."""
+    if operation.name != "swapaxes" or len(operation.given) != 3 or operation.told:
+        return operation
+    x, a, b = operation.given
+    axes = list(range(len(x.shape)))
+    axes[a], axes[b] = axes[b], axes[a]
+    return Operation("transpose", [x, tuple(axes)], operation.made, {}, numpy.transpose)
 
 
 def _axes(operation: Operation, ndim: int) -> tuple[int, ...]:
