@@ -625,6 +625,15 @@ def test_a_stack_has_its_weights_at_once_whatever_layers_are_in_it():
     assert [w.shape for w in model.weights] == [(6, 5), (5,), (5, 2), (2,)]
     assert model.output_shape == (None, 2)
     assert model.built
+    runs = []
+
+    class Seen(Doubled):
+        def call(self, x):
+            runs.append(x.shape)
+            return super().call(x)
+
+    Sequential([Seen(), Dense(2)]).predict(numpy.ones((4, 3)), verbose=0)
+    assert set(runs) <= {(1, 3), (4, 3)}  # where data come there is no trial of other lengths
     later = Sequential([Doubled(), Block(), Dense(2)])
     later.build((None, 3))
     assert later.count_params() == model.count_params() == 47

@@ -211,12 +211,23 @@ class Sequential(Model):
         before = self._stack[0]
         for layer in self._stack:
             layer._build_once(shape)
-            self._try_out(layer, shape, before)
+            if self._tries_out:
+                self._try_out(layer, shape, before)
             before, shape = layer, layer.output_shape
             if shape is None:  # a layer that can't tell: the first batch will
                 return
         self.built = True
         self.input_shape, self.output_shape = input_shape, shape
+
+    # Whether `build` runs layers that can't tell their output's shape on zeros.
+    _tries_out = True
+
+    def _build_for(self, tensors: Any) -> None:
+        self._tries_out = False  # it is about to be called on data, which tell more than zeros
+        try:
+            super()._build_for(tensors)
+        finally:
+            del self._tries_out
 
     def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Compute the output."""
