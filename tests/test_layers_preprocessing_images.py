@@ -14,6 +14,7 @@ from minpy import layers, random, runtime
 from minpy.autograd import make_vjp
 from minpy.errors import ShapeError
 from minpy.layers import serialization
+from minpy.layers.functions import sampling
 from minpy.layers.functions.sampling import FILL_MODES, sampled
 from minpy.models import Sequential, load_model
 from minpy.optimizers import SGD
@@ -224,3 +225,20 @@ def test_flips_are_made_for_half_of_the_images():
 def test_what_makes_no_sense_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("fill", [0.0, 0.25])
+@pytest.mark.parametrize("method", ["nearest", "bilinear"])
+@pytest.mark.parametrize("mode", FILL_MODES)
+def test_the_compiled_loop_samples_what_numpy_does(mode, method, fill, monkeypatch):
+    rng = numpy.random.default_rng(0)
+    x = numbers((3, 2, 9, 7)).astype("float32")
+    rows, columns = (
+        rng.uniform(-1.5 * n, 2.5 * n, (3, 8, 6)).astype("float32") for n in x.shape[2:]
+    )
+    rows[0, 0, :3] = [0.0, 8.0, 8.5]  # at the edges
+    found = []
+    for places in (10**9, 1):
+        monkeypatch.setattr(sampling, "_WORTH_A_LOOP", places)
+        found.append(sampling._sampled(x, rows, columns, mode, method, fill))
+    numpy.testing.assert_allclose(*found, rtol=1e-5, atol=1e-6)
