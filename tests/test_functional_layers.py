@@ -52,6 +52,8 @@ CALLS = {
     "CutMix": (IMAGE, {}),
     "Equalization": (IMAGE, {}),
     "MixUp": (IMAGE, {}),
+    "RandAugment": (IMAGE, {}),
+    "RandomColorJitter": (IMAGE, {"brightness_factor": 0.2, "hue_factor": 0.2}),
     "RandomColorDegeneration": (IMAGE, {"factor": 0.2}),
     "RandomElasticTransform": (IMAGE, {}),
     "RandomErasing": (IMAGE, {}),

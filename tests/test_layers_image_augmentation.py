@@ -177,6 +177,46 @@ def test_a_model_takes_a_dictionary_of_images_and_labels():
     numpy.testing.assert_array_equal(out["labels"].asnumpy(), data["labels"])
 
 
+def test_colours_jitter_as_the_layers_of_its_parts_do():
+    x = data_of()["images"]
+    jitter = layers.RandomColorJitter(
+        brightness_factor=0.2, contrast_factor=0.3, saturation_factor=0.8, hue_factor=0.4, seed=4
+    )
+    parts = [
+        layers.RandomBrightness(0.2),
+        layers.RandomContrast(0.3),
+        layers.RandomSaturation(0.8),
+        layers.RandomHue(0.4),
+    ]
+    with random.scope(9):
+        found = jitter(x, training=True).asnumpy()
+    with random.scope(9):
+        expected = layers.Identity()(x)
+        for part in parts:
+            expected = part(expected, training=True)
+    numpy.testing.assert_array_equal(found, expected.asnumpy())
+    data = data_of()
+    again = layers.RandomColorJitter(hue_factor=0.4, seed=4)
+    other = layers.RandomColorJitter(hue_factor=0.4, seed=4)
+    out = again(data, training=True)["images"].asnumpy()
+    numpy.testing.assert_array_equal(out, other(data, training=True)["images"].asnumpy())
+    assert (out != x).any()
+
+
+def test_each_of_the_eleven_changes_is_taken_and_as_many_as_asked_for():
+    x = data_of((2, 3, 8, 8))["images"] * 0.5 + 30
+    outs = []
+    for step in range(60):
+        with random.scope(1, step):
+            outs.append(layers.RandAugment(num_ops=1)(x, training=True).asnumpy())
+    inverted = sum(o.mean() > x.mean() * 1.5 for o in outs)
+    assert inverted > 0
+    spread = [o for o in outs if o.min() == 0 and o.max() == 255]
+    assert spread  # equalization, or contrasts
+    assert len({o.tobytes() for o in outs}) > 40
+    assert all(numpy.isfinite(o).all() for o in outs)
+
+
 BAD = [
     ("RandomHue", {"factor": 1.5}, "from 0.0 to 1.0, or two of them, got 1.5"),
     ("RandomHue", {"factor": (0.1, 0.2, 0.3)}, "two of them"),

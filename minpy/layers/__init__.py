@@ -97,6 +97,7 @@ from minpy.layers.preprocessing.histograms import (
 from minpy.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from minpy.layers.preprocessing.mixing import CutMix, MixUp
 from minpy.layers.preprocessing.normalization import Normalization
+from minpy.layers.preprocessing.policies import RandAugment, RandomColorJitter
 from minpy.layers.preprocessing.random_images import (
     RandomBrightness,
     RandomContrast,
@@ -233,8 +234,10 @@ _CLASSES = [
     Pipeline,
     RMSNormalization,
     RNN,
+    RandAugment,
     RandomBrightness,
     RandomColorDegeneration,
+    RandomColorJitter,
     RandomContrast,
     RandomCrop,
     RandomElasticTransform,
