@@ -3,6 +3,10 @@
 Run it where Keras is installed, which the tests themselves don't need:
 
     KERAS_BACKEND=numpy python tests/keras_image_layers.py
+
+Keras' backends don't agree on all of it. With those of 3.15 at hand, PyTorch's counts of tiles in
+ContrastLimitedAdaptiveHistogramEqualization are integers, and its limit is 0; JAX' Equalization
+gives other values; TensorFlow's shear fills otherwise with 'wrap'. The numbers are NumPy's.
 """
 
 from __future__ import annotations
