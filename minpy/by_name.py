@@ -33,10 +33,11 @@ def snake_case(name: str) -> str:
     --------
     >>> snake_case('TopKCategoricalAccuracy')
     'top_k_categorical_accuracy'
+    >>> snake_case('Conv2D'), snake_case('STFTSpectrogram'), snake_case('PReLU')
+    ('conv2d', 'stft_spectrogram', 'p_re_lu')
     """
-    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
-    name = re.sub(r"([A-Z])([A-Z][a-z])", r"\1_\2", name)
-    return name.lower()
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

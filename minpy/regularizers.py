@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import minpy.numpy as np
-from minpy.by_name import NameTable
+from minpy.by_name import NameTable, snake_case
 from minpy.errors import ShapeError
 
 __all__ = [
@@ -172,6 +172,7 @@ _table = NameTable(
     [L1, L2, L1L2, OrthogonalRegularizer],
     aliases={"orthogonal": "OrthogonalRegularizer"},
     folder="minpy.regularizers",
+    spell=lambda name: "l1_l2" if name == "L1L2" else snake_case(name),
 )
 
 get = _table.get

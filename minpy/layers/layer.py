@@ -15,7 +15,7 @@ import numpy
 from minpy import random, regularizers
 from minpy.array import as_ndarray, ndarray
 from minpy.autograd.containers import flatten, map_leaves
-from minpy.by_name import nearest
+from minpy.by_name import nearest, snake_case
 from minpy.config import settings
 from minpy.errors import ShapeError
 from minpy.layers.added_losses import AddsLosses
@@ -36,7 +36,6 @@ from minpy.layers.conversion import (
     with_masks,
 )
 from minpy.layers.forward_pass import call_context, forward_pass
-from minpy.layers.layer_tree import snake_case
 from minpy.layers.parameter import collect_updates, settled
 from minpy.layers.remembered import config_of_arguments, own_arguments, unwanted
 from minpy.layers.symbolic import (

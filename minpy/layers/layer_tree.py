@@ -7,29 +7,22 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy
 
 from minpy import constraints, initializers, regularizers
+from minpy.by_name import snake_case
 from minpy.errors import ShapeError
 from minpy.layers.parameter import Parameter, Variable, structure
 from minpy.layers.tracking import leaves_by_key, tracked
 
-__all__ = ["LayerTree", "snake_case", "unique_names"]
+__all__ = ["LayerTree", "unique_names"]
 
 
 # Layers are numbered as they are made: names that a model gives follow that order.
 _count = itertools.count()
-
-
-def snake_case(name: str) -> str:
-    """Return a class's name as Keras names its layers: ``Conv2D`` → ``conv2d``."""
-    name = re.sub(r"([a-z0-9])([A-Z][a-z])", r"\1_\2", name)
-    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name)
-    return name.lower()
 
 
 def unique_names(layers: list[LayerTree]) -> list[tuple[str, LayerTree]]:

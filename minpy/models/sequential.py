@@ -9,11 +9,11 @@ from typing import Any
 
 from minpy.array import as_ndarray
 from minpy.autograd.containers import map_leaves
+from minpy.by_name import snake_case
 from minpy.errors import ShapeError
 from minpy.layers.calls import is_shape
 from minpy.layers.core.input_layer import Input, InputLayer
 from minpy.layers.layer import Layer, stacks
-from minpy.layers.layer_tree import snake_case
 from minpy.layers.serialization import deserialize, serialize
 from minpy.layers.symbolic import KerasTensor
 from minpy.models.functional_graph import FunctionalGraph, advice
