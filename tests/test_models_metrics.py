@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 import minpy.numpy as np
-from minpy import losses, metrics
+from minpy import losses, metrics, random
 from minpy.layers import Dense, Input, Layer
 from minpy.models import Model, Sequential
 from minpy.utils import pack_x_y_sample_weight
@@ -221,3 +221,35 @@ def test_a_metric_that_a_layer_updates_in_call_counts_every_step(jit):
     assert history["seen"] == pytest.approx([x.mean()] * 3)
     found = model.evaluate(x[:4], x[:4, :1], verbose=0, return_dict=True)
     assert found["seen"] == pytest.approx(x[:4].mean())
+
+
+@pytest.mark.parametrize("jit", ["auto", False])
+def test_fit_and_evaluate_ask_a_compute_metrics_of_ones_own(jit):
+    class Told(Sequential):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.largest = []
+
+        def compute_metrics(self, x, y, y_pred, sample_weight=None):
+            logs = super().compute_metrics(x, y, y_pred, sample_weight)
+            self.largest.append(float(abs(y_pred - y).max()))
+            return {**logs, "largest": self.largest[-1], "rows": len(x)}
+
+    x = numpy.linspace(-1, 1, 40).reshape(20, 2).astype("float32")
+    y = x.sum(1, keepdims=True)
+    found = {}
+    for kind in (Told, Sequential):
+        random.seed(0)
+        model = kind([Input((2,)), Dense(1)])
+        model.compile("sgd", "mse", metrics=["mae"], jit=jit)
+        told = model.fit(x, y, batch_size=8, epochs=2, validation_data=(x, y), verbose=0).history
+        found[kind] = told, model
+    told, model = found[Told]
+    plain = found[Sequential][0]
+    assert {k: v for k, v in told.items() if k in plain} == plain
+    assert told["rows"] == [4, 4]
+    assert told["val_rows"] == [4, 4]
+    assert len(model.largest) == 2 * (3 + 3)
+    evaluated = model.evaluate(x, y, batch_size=20, verbose=0, return_dict=True)
+    assert evaluated["largest"] == pytest.approx(float(abs(model.predict(x, verbose=0) - y).max()))
+    assert set(model.train_on_batch(x, y, return_dict=True)) == {"loss", "mae", "largest", "rows"}

@@ -36,6 +36,8 @@ class TrainingSteps(TrainingState):
         if "_parameters" not in self.__dict__:
             super()._prepare()
             self._told_of_nan = False
+            # Loss and outputs, while a subclass' `compute_metrics` counts them.
+            self._counting: tuple[float | None, Outputs] | None = None
 
     # --- a batch, counted -----------------------------------------------------------------------
 
@@ -43,16 +45,13 @@ class TrainingSteps(TrainingState):
         """Train on a batch and count it; return the logs so far."""
         if self._own_steps["train_step"]:
             return self._run_own_step("train_step", batch)
-        self._train_step(batch)
-        return self._metrics
+        return self._train_step(batch)
 
     def _count_test(self, batch: Batch) -> Mapping[str, float]:
         """Evaluate a batch and count it; return the logs so far."""
         if self._own_steps["test_step"]:
             return self._run_own_step("test_step", batch)
-        loss, outputs = self._evaluated(batch)
-        self._metrics.update(loss, batch, outputs)
-        return self._metrics
+        return self._counted(*self._evaluated(batch), batch)
 
     def _predict(self, batch: Batch) -> Any:
         if self._own_steps["predict_step"]:
@@ -67,7 +66,7 @@ class TrainingSteps(TrainingState):
 
     # --- a batch --------------------------------------------------------------------------------
 
-    def _train_step(self, batch: Batch) -> None:
+    def _train_step(self, batch: Batch) -> Mapping[str, float]:
         self._buffers.take_back()
         optimizer = self._optimizer
         scale = self._gradient_scale = optimizer.loss_scale
@@ -79,11 +78,27 @@ class TrainingSteps(TrainingState):
         if self._metrics.reads_predictions:  # the next step overwrites them
             outputs = outputs._replace(predictions=map_leaves(numpy.array, outputs.predictions))
         # Before the weights change: a metric that the output doesn't fit leaves them as they were.
-        self._metrics.update(loss, batch, outputs)
+        logs = self._counted(loss, outputs, batch)
         if isinstance(self._step, DeviceStep):
             self._step.update(updates)
         else:
             self._update_weights(updates)
+        return logs
+
+    def _counted(self, loss: float | None, outputs: Outputs, batch: Batch) -> Mapping[str, float]:
+        """Count a batch in the metrics, as a subclass may do itself; return the logs so far."""
+        if not self._own_steps["compute_metrics"]:
+            self._metrics.update(loss, batch, outputs)
+            return self._metrics
+        leaves = [as_ndarray(leaf.copy()) for leaf in batch.leaves]
+        x, y, sample_weight = (batch.layout.part(i, leaves) for i in range(3))
+        predictions = map_leaves(lambda a: as_ndarray(numpy.array(a)), outputs.predictions)
+        self._counting = loss, outputs
+        try:
+            found = self.compute_metrics(x, y, predictions, sample_weight)
+        finally:
+            self._counting = None
+        return _as_numbers(found, f"{self.name}: compute_metrics")
 
     def _evaluated(self, batch: Batch) -> tuple[float, Outputs]:
         self._buffers.take_back()  # from a model that was run since: a callback's, say
@@ -108,7 +123,7 @@ class TrainingSteps(TrainingState):
         """Which of the steps a subclass has written itself."""
         found = _OWN_STEPS.get(type(self))
         if found is None:
-            names = ("train_step", "test_step", "predict_step")
+            names = ("train_step", "test_step", "predict_step", "compute_metrics")
             found = {n: getattr(type(self), n) is not getattr(TrainingSteps, n) for n in names}
             _OWN_STEPS[type(self)] = found
         return found
@@ -122,17 +137,7 @@ class TrainingSteps(TrainingState):
         step = sum(m._optimizer.batches for m in trainers if m._optimizer is not None)
         with random.scope(self._seed, step):
             found = getattr(self, name)(data)
-        if name != "predict_step":
-            if not isinstance(found, Mapping):
-                raise TypeError(
-                    f"{self.name}: {name} must return a dict of names and numbers, got "
-                    f"{type(found).__name__}"
-                )
-            for key, value in [*found.items()]:
-                if isinstance(value, Mapping):  # of several metrics together
-                    found = {**{k: v for k, v in found.items() if k != key}, **value}
-            found = {key: float(value) for key, value in found.items()}
-        return found
+        return found if name == "predict_step" else _as_numbers(found, f"{self.name}: {name}")
 
     def train_step(self, data: Any) -> Mapping[str, Any]:
         """Train on one batch, and return the logs; a subclass may write its own.
@@ -172,15 +177,12 @@ class TrainingSteps(TrainingState):
         True
         """
         batch = Batch.of(*(map_leaves(_plain, part) for part in unpack_x_y_sample_weight(data)))
-        self._train_step(batch)
-        return dict(self._metrics)
+        return dict(self._train_step(batch))
 
     def test_step(self, data: Any) -> Mapping[str, Any]:
         """Evaluate one batch, and return the logs; a subclass may write its own."""
         batch = Batch.of(*(map_leaves(_plain, part) for part in unpack_x_y_sample_weight(data)))
-        loss, outputs = self._evaluated(batch)
-        self._metrics.update(loss, batch, outputs)
-        return dict(self._metrics)
+        return dict(self._counted(*self._evaluated(batch), batch))
 
     def predict_step(self, data: Any) -> Any:
         """Return the predictions for one batch; a subclass may write its own."""
@@ -261,7 +263,18 @@ class TrainingSteps(TrainingState):
             Of the batch.
         loss
             Of the batch; None where ``metrics[0].update_state`` is told it.
+
+        Notes
+        -----
+        A subclass that writes its own is asked by ``fit`` and ``evaluate``, too, which take what it
+        returns as the logs; called from there this one knows the loss.
         """
+        if self._counting is not None and loss is None:
+            loss, outputs = self._counting
+            parts = (map_leaves(_plain, part) for part in (x, y, sample_weight))
+            told = outputs._replace(predictions=map_leaves(_plain, y_pred))
+            self._metrics.update(loss, Batch.of(*parts), told)
+            return dict(self._metrics)
         plain = (map_leaves(_plain, part) for part in (x, y, sample_weight))
         plain_outputs = Outputs(y_pred, (), added_metrics(), masks_of_outputs(y_pred))
         outputs = map_leaves(_plain, plain_outputs)
@@ -271,3 +284,13 @@ class TrainingSteps(TrainingState):
 
 def _plain(value: Any) -> Any:
     return None if value is None else numpy_value(as_ndarray(value))
+
+
+def _as_numbers(found: Any, by: str) -> dict[str, float]:
+    """Return the logs that a method of the user's gives, those in dicts beside the others."""
+    if not isinstance(found, Mapping):
+        raise TypeError(f"{by} must return a dict of names and numbers, got {type(found).__name__}")
+    for key, value in [*found.items()]:
+        if isinstance(value, Mapping):  # of several metrics together
+            found = {**{k: v for k, v in found.items() if k != key}, **value}
+    return {key: float(value) for key, value in found.items()}
