@@ -259,3 +259,9 @@ def test_an_operators_error_names_it_without_a_stack_trace():
     with pytest.raises(mxnet.base.MXNetError, match="FullyConnected") as error:
         runtime.eager("FullyConnected", runtime.borrow(numpy.ones((2, 2), "float32")))
     assert "Stack trace" not in str(error.value)
+
+
+def test_gnus_openmp_is_looked_for_once():
+    from minpy.runtime import openmp
+
+    assert openmp._linked() is openmp._linked()

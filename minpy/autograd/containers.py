@@ -78,15 +78,21 @@ def flatten(value: Any) -> tuple[list[Any], Callable[[list], Any]]:
     opened = _open(value)
     if opened is None:
         return [value], lambda leaves: leaves[0]
+    parts, fill = opened[0], opened[1]
     leaves: list[Any] = []
-    rebuilders = []
-    for _, part in opened[0]:
+    rebuilders: list[tuple[int, int, Callable[[list], Any] | None]] = []
+    for _, part in parts:
         inside, rebuild = flatten(part)
-        rebuilders.append((len(leaves), len(leaves) + len(inside), rebuild))
+        is_leaf = len(inside) == 1 and inside[0] is part
+        rebuilders.append((len(leaves), len(leaves) + len(inside), None if is_leaf else rebuild))
         leaves.extend(inside)
+    if all(rebuild is None for _, _, rebuild in rebuilders):
+        return leaves, fill
 
     def unflatten(new: list) -> Any:
-        return opened[1]([rebuild(new[a:b]) for a, b, rebuild in rebuilders])
+        return fill(
+            [new[a] if rebuild is None else rebuild(new[a:b]) for a, b, rebuild in rebuilders]
+        )
 
     return leaves, unflatten
 

@@ -48,7 +48,7 @@ class _Column:
             numpy.copyto(out, self.array[rows], casting="unsafe")
         elif self.usable:
             # The mode that doesn't check rows writes straight to `out`; they are all right.
-            numpy.take(self.array, rows, 0, out=out, mode="clip")
+            self.array.take(rows, 0, out, "clip")
         elif self.in_memory:
             numpy.copyto(out, self.array[rows], casting="unsafe")
         else:  # files are read from front to back

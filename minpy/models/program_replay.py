@@ -129,6 +129,7 @@ class ProgramReplay:
         start = len(loss)
         self._loss = memory[0] if loss else None
         self._predictions = memory[start : start + len(leaves)]
+        self._nested = self._unflatten(self._predictions)
         first = start + len(leaves)
         self._updates = [(p, memory[first + i]) for i, (p, _) in enumerate(updates)]
         self._states = buffers.beside([p for p, _ in updates])
@@ -172,13 +173,12 @@ class ProgramReplay:
         The next step overwrites the predictions.
         """
         loss = self._run(batch)
-        predictions = self._unflatten(self._predictions)
         for view in self._unused:
             view[...] = 0
         if scale != 1.0:
             for block in self._flat.blocks:
                 block.gradients *= block.dtype.type(scale)
-        return loss, predictions, [(p, value.copy()) for p, value in self._updates]
+        return loss, self._nested, [(p, value.copy()) for p, value in self._updates]
 
     def evaluate(self, batch: Batch) -> tuple[float | None, Any]:
         """Return loss and predictions; see `EagerStep.evaluate`."""

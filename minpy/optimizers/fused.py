@@ -81,7 +81,7 @@ _AVERAGE = (
 _DTYPES = {"float32": "float32", "float64": "float64"}
 
 _lock = threading.Lock()
-_kernels: dict[tuple[str, str], Kernel | None] = {}
+_kernels: dict[tuple[str, numpy.dtype], Kernel | None] = {}
 _reason: str | None = None
 
 
@@ -92,7 +92,7 @@ def why_not() -> str | None:
 
 def kernel(rule: Rule, dtype: numpy.dtype) -> Kernel | None:
     """Return the compiled kernel of a rule for a dtype, or None where there can't be one."""
-    key = (rule.name, dtype.name)
+    key = rule.name, dtype
     try:
         return _kernels[key]
     except KeyError:

@@ -16,6 +16,8 @@ from minpy.errors import ShapeError
 
 __all__ = ["Excluded", "Layout", "Segment"]
 
+_MANY_CONSTANTS = 16
+
 
 class Segment(NamedTuple):
     """Where a weight lies in the flat buffers, and what is special about it.
@@ -123,3 +125,14 @@ class Layout:
         bounds[-1] = size
         self.bounds = numpy.array(bounds if decayed else [0, size], numpy.int64)
         self.decayed = numpy.array(decayed or [True], numpy.float64)
+        self._constant: dict[tuple[Any, float], numpy.ndarray] = {}
+
+    def constant(self, number: float, dtype: Any) -> numpy.ndarray:
+        """Return a number for each run, to be read only."""
+        key = dtype, number
+        found = self._constant.get(key)
+        if found is None:
+            if len(self._constant) > _MANY_CONSTANTS:  # a loss scale that changes all the time
+                self._constant.clear()
+            found = self._constant[key] = numpy.full(len(self.decayed), number, dtype)
+        return found

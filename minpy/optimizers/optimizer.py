@@ -584,7 +584,6 @@ class Optimizer(OwnUpdate, OnWeights):
 
     def _scales(self, g: numpy.ndarray, layout: Layout, scale: float) -> numpy.ndarray:
         """Return each run's factor on the gradient: the given one, times that of the clipping."""
-        runs = len(layout.bounds) - 1
         if self.clipnorm is not None:
             bounds = layout.bounds
             factors = [
@@ -594,11 +593,13 @@ class Optimizer(OwnUpdate, OnWeights):
             return numpy.array(factors, self._computed)
         if self.global_clipnorm is not None:
             scale = scale * shorten(norm(g) * scale, self.global_clipnorm)
-        return numpy.full(runs, scale, self._computed)
+        return layout.constant(scale, self._computed)
 
     def _decays(self, layout: Layout, rate: float) -> numpy.ndarray:
         """Return the part of a weight that each run loses."""
-        return (layout.decayed * ((self.weight_decay or 0.0) * rate)).astype(self._computed)
+        if not self.weight_decay:
+            return layout.constant(0.0, self._computed)
+        return (layout.decayed * (self.weight_decay * rate)).astype(self._computed)
 
     # --- state and configuration ----------------------------------------------------------------
 

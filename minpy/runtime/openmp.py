@@ -38,12 +38,15 @@ def _linked() -> Any:
     """Return what OpenMP's functions are found in: MXNet's library, or GNU's by itself; or None."""
     if loading.mx is not None:
         return loading.lib
-    try:  # oneDNN runs on it without MXNet
-        return ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD)
-    except (OSError, AttributeError):
-        return None
+    if not _by_itself:  # oneDNN runs on it without MXNet
+        try:
+            _by_itself.append(ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD))
+        except (OSError, AttributeError):
+            return None
+    return _by_itself[0]
 
 
+_by_itself: list[Any] = []  # GNU's OpenMP once it is loaded: a look costs 15 µs
 _was_forked = False
 
 
