@@ -90,7 +90,8 @@ def together(runs: list[dict[str, Any]]) -> dict[str, Any]:
             kept = peers.setdefault(name, {**told, "versions": {}})
             kept["versions"] = {**kept["versions"], **told["versions"]}
     first["peers"] = peers
-    first["rounds"] = min(run["rounds"] for run in runs)
+    least, most = (f(run["rounds"] for run in runs) for f in (min, max))
+    first["rounds"] = least if least == most else f"{least} to {most}"
     for section in ("imports", "operations"):
         first[section] = next((run[section] for run in runs if run[section]), {})
     return first
