@@ -53,6 +53,7 @@ _new = ndarray.__new__
 _NONE = type(None)
 _ndarray = numpy.ndarray
 _FLOAT64 = numpy.dtype("float64")
+_INT64 = numpy.dtype("int64")
 _COMPLEX128 = numpy.dtype("complex128")
 _DOUBLES = (_FLOAT64, _COMPLEX128)
 
@@ -232,7 +233,9 @@ class Primitive:
                     values.append(value)
                 else:
                     if type(a) not in _PLAIN and len(values) < self._leading:
-                        break
+                        a = _integers(a)
+                        if a is None:
+                            break
                     mixed = True
                     values.append(a)
             else:
@@ -330,8 +333,11 @@ class Primitive:
             kind = type(a)
             if kind is not ndarray and kind not in _PLAIN and kind is not str:
                 # Floats in a list are as precise as the arrays that they meet.
-                weak = not any(hasattr(b, "dtype") and b.dtype in _DOUBLES for b in args)
-                args = (*args[:i], as_ndarray(a, weak=weak), *args[i + 1 :])
+                made: Any = _integers(a)
+                if made is None:
+                    weak = not any(hasattr(b, "dtype") and b.dtype in _DOUBLES for b in args)
+                    made = as_ndarray(a, weak=weak)
+                args = (*args[:i], made, *args[i + 1 :])
         return args
 
     def _run(self, args: tuple, kwargs: dict) -> Any:
@@ -441,6 +447,17 @@ class Primitive:
 
 def _by_name(name: str) -> Primitive:
     return registry[name]
+
+
+def _integers(value: Any) -> numpy.ndarray | None:
+    """Return the array that a list of Python's integers stands for, None for anything else."""
+    if type(value) is not list:
+        return None
+    for number in value:
+        if type(number) is not int:
+            return None
+    array = numpy.array(value)
+    return array if array.dtype is _INT64 else None
 
 
 def _are_small(values: list, limit: int) -> bool:

@@ -355,16 +355,21 @@ take = Function("take", arrays=2, mxnet=_mx_take)
 
 def _take_vjp(ans: Any, x: ndarray, indices: Any, axis: int | None = None, mode: str = "raise"):
     shape = x.shape
-    length = _size(shape) if axis is None else shape[axis]
-    at = numpy.asarray(_plain(indices))
-    at = numpy.clip(at, 0, length - 1) if mode == "clip" else at % max(length, 1)
     if not shape:  # any number is its one element's
         return registry["sum"]
-    if axis is None:
-        index = numpy.unravel_index(at, shape)
-    else:
-        index = (slice(None),) * (axis % len(shape)) + (at,)
-    return lambda g: scatter_add(g, index, shape)
+
+    def back(g: Any) -> Any:
+        # Worked out here and not above: a forward pass that is never gone back costs less.
+        length = _size(shape) if axis is None else shape[axis]
+        at = numpy.asarray(_plain(indices))
+        at = numpy.clip(at, 0, length - 1) if mode == "clip" else at % max(length, 1)
+        if axis is None:
+            index = numpy.unravel_index(at, shape)
+        else:
+            index = (slice(None),) * (axis % len(shape)) + (at,)
+        return scatter_add(g, index, shape)
+
+    return back
 
 
 defvjp(take, _take_vjp)

@@ -329,6 +329,16 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     >>> np.einsum('ij,j->i', np.array([[1., 2.], [3., 4.]]), np.array([1., 1.]))
     array([3., 7.])
     """
+    subscripts, *arrays = operands or (None,)
+    if (
+        len(arrays) > 1
+        and not kwargs
+        and out is None
+        and optimize is False
+        and type(subscripts) is str
+        and all([type(x) is ndarray for x in arrays])
+    ):
+        return _einsum(*arrays, subscripts=_explicit(subscripts, tuple([x.ndim for x in arrays])))
     dtype, casting = kwargs.pop("dtype", None), kwargs.pop("casting", "safe")
     order = kwargs.pop("order", "K")
     if order != "K":

@@ -341,11 +341,11 @@ _concatenate = Primitive("_concatenate", _concatenate_kernel, mxnet=_mx_concaten
 
 def _concatenate_vjp(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
     axis, ndim = kwargs.get("axis", 0), ans.ndim
-    shapes = [a.shape if isinstance(a, ndarray) else numpy.shape(a) for a in args]
-    dtypes = [getattr(a, "dtype", None) for a in args]
+    kinds = [(a.shape, a.dtype) for a in args]
 
     def vjp(g: Any) -> tuple:
         # Worked out here and not above: a forward pass that is never gone back costs less.
+        shapes, dtypes = zip(*kinds, strict=True)
         at = 0 if axis is None else axis % ndim
         lengths = [math.prod(s) if axis is None else s[axis] for s in shapes]
         starts = [0, *itertools.accumulate(lengths)]
@@ -388,7 +388,9 @@ def _sequence(arrays: Any, by: str) -> Any:
 
 
 def _several(arrays: Any, by: str) -> list[Any]:
-    made = [as_ndarray(a) for a in _sequence(arrays, by)]
+    if type(arrays) is not list and type(arrays) is not tuple:
+        arrays = _sequence(arrays, by)
+    made = [a if type(a) is ndarray else as_ndarray(a) for a in arrays]
     if not made:
         raise ValueError(f"{by}: need at least one array")
     return made
@@ -412,8 +414,11 @@ def concatenate(
     """Join arrays along an existing axis, as `numpy.concatenate`."""
     if dtype is not None and out is not None:
         raise TypeError("concatenate() only takes `out` or `dtype` as an argument, but both given")
-    options = _converting(dtype, casting)
-    made = _concatenate(*_several(arrays, "concatenate"), axis=axis, **options)
+    joined = _several(arrays, "concatenate")
+    if type(axis) is int and axis == 0 and dtype is None and casting == "same_kind":
+        made = _concatenate(*joined)
+    else:
+        made = _concatenate(*joined, axis=axis, **_converting(dtype, casting))
     return made if out is None else overwrite(out, made, casting, "concatenate", broadcasts=False)
 
 
@@ -456,8 +461,11 @@ def stack(
     """Join arrays of one shape along a new axis, as `numpy.stack`."""
     if dtype is not None and out is not None:
         raise TypeError("stack() only takes `out` or `dtype` as an argument, but both given")
-    options = _converting(dtype, casting)
-    made = _stack(*_several(arrays, "stack"), axis=axis, **options)
+    made = _several(arrays, "stack")
+    if type(axis) is int and axis == 0 and dtype is None and casting == "same_kind":
+        made = _stack(*made)
+    else:
+        made = _stack(*made, axis=axis, **_converting(dtype, casting))
     return made if out is None else overwrite(out, made, casting, "stack", broadcasts=False)
 
 

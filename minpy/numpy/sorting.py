@@ -69,8 +69,15 @@ def _rearranging(name: str, mxnet: Any = None) -> Function:
 
     def vjp(ans: Any, x: ndarray, *args: Any, axis: int | None = -1, **kwargs: Any) -> Any:
         flat, along = flattened(x, axis)
-        index = numpy.argsort(_origin(ans, flat, along), along)
-        return lambda g: reshape(take_along_axis(g, index, along), x.shape)
+        index: list[numpy.ndarray] = []
+
+        def back(g: Any) -> Any:
+            # Worked out here and not above: a forward pass that is never gone back costs less.
+            if not index:
+                index.append(numpy.argsort(_origin(ans, flat, along), along))
+            return reshape(take_along_axis(g, index[0], along), x.shape)
+
+        return back
 
     def jvp(t: Any, ans: Any, x: ndarray, *args: Any, axis: int | None = -1, **kwargs: Any) -> Any:
         flat, along = flattened(x, axis)
