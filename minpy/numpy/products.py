@@ -336,7 +336,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
         and out is None
         and optimize is False
         and type(subscripts) is str
-        and all([type(x) is ndarray for x in arrays])
+        and {type(x) for x in arrays} == {ndarray}
     ):
         return _einsum(*arrays, subscripts=_explicit(subscripts, tuple([x.ndim for x in arrays])))
     dtype, casting = kwargs.pop("dtype", None), kwargs.pop("casting", "safe")
