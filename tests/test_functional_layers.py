@@ -47,6 +47,7 @@ CALLS = {
     "AdditiveAttention": ([STEPS, STEPS], {}),
     "CenterCrop": (IMAGE, {"height": 4, "width": 4}),
     "Dropout": ((4,), {"rate": 0.5}),
+    "AugMix": (IMAGE, {"num_chains": 1, "chain_depth": 1}),
     "AutoContrast": (IMAGE, {}),
     "ContrastLimitedAdaptiveHistogramEqualization": (IMAGE, {"tile_grid_size": (2, 2)}),
     "CutMix": (IMAGE, {}),

@@ -42,7 +42,8 @@ WITHOUT_NUMBERS = {
     "layers": {
         **dict.fromkeys(("AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"), RANDOM),
         **dict.fromkeys((f"SpatialDropout{rank}D" for rank in (1, 2, 3)), RANDOM),
-        **dict.fromkeys(("RandAugment", "RandomColorJitter", "RandomCrop", "RandomFlip"), RANDOM),
+        **dict.fromkeys(("AugMix", "RandAugment", "RandomColorJitter"), RANDOM),
+        **dict.fromkeys(("RandomCrop", "RandomFlip"), RANDOM),
         "RandomElasticTransform": "draws while it changes images; compared with SciPy's numbers",
         **dict.fromkeys(("InputLayer", "Lambda", "Layer", "Operation", "Wrapper"), BASE),
         "Pipeline": "calls other layers, one after the other",

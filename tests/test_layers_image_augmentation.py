@@ -13,7 +13,8 @@ from minpy import layers, random
 from minpy.autograd import make_vjp
 from minpy.errors import ShapeError
 from minpy.layers import Input
-from minpy.models import Model
+from minpy.models import Model, Sequential
+from minpy.optimizers import SGD
 
 STORED = json.loads(pathlib.Path(__file__).with_name("keras_image_layers.json").read_text())
 CASES = STORED["cases"]
@@ -217,6 +218,80 @@ def test_each_of_the_eleven_changes_is_taken_and_as_many_as_asked_for():
     assert all(numpy.isfinite(o).all() for o in outs)
 
 
+# What each change without a random part makes of images, where factors are 0.
+FIXED = {
+    "stays": lambda x: x,  # no change, and shears, translations and rotations by nothing
+    "posterized": layers.RandomPosterization(1),
+    "inverted": layers.Solarization(),
+    "stretched": layers.AutoContrast(),
+    "equalized": layers.Equalization(),
+}
+
+
+def made_by(layer, x, steps):
+    outs = []
+    for step in range(steps):
+        with random.scope(1, step):
+            outs.append(layer(x, training=True).asnumpy())
+    return outs
+
+
+def test_augmix_keeps_a_part_of_images_and_adds_one_of_a_change():
+    x = data_of((2, 3, 8, 8))["images"] * 0.5 + 30
+    # Beta(a, a) of a large a is a half.
+    layer = layers.AugMix(num_chains=1, chain_depth=1, factor=0, alpha=1e7, all_ops=False)
+    expected = {
+        name: 0.5 * x + 0.5 * numpy.asarray(change(layers.Identity()(x)))
+        for name, change in FIXED.items()
+    }
+    counts = dict.fromkeys(FIXED, 0)
+    for out in made_by(layer, x, 160):
+        near = min(expected, key=lambda name: abs(expected[name] - out).max())
+        numpy.testing.assert_allclose(out, expected[near], atol=0.1)
+        counts[near] += 1
+    # Seven changes and none, each as often; four of the eight leave images as they are.
+    assert 60 < counts.pop("stays") < 100
+    assert all(8 <= n <= 34 for n in counts.values()), counts
+
+
+def test_augmix_mixes_chains_by_parts_of_sum_one():
+    class Shifts(layers.AugMix):
+        def _with_one_change(self, images, changes, or_none=False):
+            self.places += 1
+            return images + 10.0 ** (self.places // self.chain_depth)
+
+    layer = Shifts(num_chains=2, chain_depth=1, alpha=0.7)
+    x = numpy.full((1, 1, 1, 1), 7.0, "float32")
+    firsts = []
+    for step in range(300):
+        layer.places = -1
+        with random.scope(2, step):
+            added = layer(x, training=True).item() - 7  # (1 - kept) (p + 10 (1 - p))
+        assert -1e-4 < added < 10.001
+        firsts.append(added)
+    # The means of Beta and Dirichlet are a half each: 0.5 (0.5 · 1 + 0.5 · 10).
+    assert numpy.mean(firsts) == pytest.approx(2.75, abs=0.45)
+    assert numpy.std(firsts) > 1.5
+
+
+def test_augmix_is_the_same_in_a_compiled_step_and_draws_anew_in_each():
+    x = data_of((8, 3, 6, 6))["images"]
+    y = numpy.arange(8, dtype="float32")[:, None]
+    losses = {}
+    for jit in (False, "auto"):
+        random.seed(3)
+        made = [layers.AugMix(num_chains=1, chain_depth=1), layers.Flatten(), layers.Dense(1)]
+        model = Sequential([Input((3, 6, 6)), *made])
+        model.compile(SGD(1e-8), "mse", jit=jit)
+        kernel = model.layers[-1].kernel
+        kernel.assign(numpy.sin(numpy.arange(kernel.size)).reshape(kernel.shape))
+        history = model.fit(x, y, batch_size=8, epochs=6, shuffle=False, verbose=0)
+        assert (model.jit_status == "compiled") == bool(jit)
+        losses[jit] = history.history["loss"]
+    numpy.testing.assert_allclose(losses[False], losses["auto"], rtol=1e-4)
+    assert len(set(losses["auto"])) == 6
+
+
 BAD = [
     ("RandomHue", {"factor": 1.5}, "from 0.0 to 1.0, or two of them, got 1.5"),
     ("RandomHue", {"factor": (0.1, 0.2, 0.3)}, "two of them"),
@@ -228,6 +303,9 @@ BAD = [
     ("RandomShear", {"fill_mode": "mirror"}, "fill_mode"),
     ("RandomErasing", {"fill_value": (1, 2)}, "of one number, of three"),
     ("MixUp", {"alpha": 0}, "above 0"),
+    ("AugMix", {"alpha": -1}, "alpha above 0, got -1"),
+    ("AugMix", {"num_chains": 0}, "num_chains"),
+    ("AugMix", {"factor": 2}, "AugMix: factor: expected a number from 0.0 to 1.0"),
     ("ContrastLimitedAdaptiveHistogramEqualization", {"tile_grid_size": (1,)}, "two numbers"),
 ]
 

@@ -75,7 +75,6 @@ DIFFERENT = {
     "utils.standardize_dtype": ("numpy.dtype", ""),
 }
 
-_IMAGES = "`RandAugment`, or the layers that it takes one after the other"
 _BOXES = "no bounding boxes"
 _QUANTIZED = "no quantized weights"
 _STATELESS = "JAX' way of training; `minpy.jit` and `minpy.grad` take functions of arrays"
@@ -85,7 +84,6 @@ _FLASH = "the kernel for attention is chosen by itself"
 
 # Reason → names.
 REASONS = {
-    _IMAGES: "layers.AugMix",
     "another library's code in a model: wrap it with `minpy.primitive` in a layer of your own": """
         layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper""",
     _BOXES: "layers.MaxNumBoundingBoxes utils.bounding_boxes",

@@ -97,7 +97,7 @@ from minpy.layers.preprocessing.histograms import (
 from minpy.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from minpy.layers.preprocessing.mixing import CutMix, MixUp
 from minpy.layers.preprocessing.normalization import Normalization
-from minpy.layers.preprocessing.policies import RandAugment, RandomColorJitter
+from minpy.layers.preprocessing.policies import AugMix, RandAugment, RandomColorJitter
 from minpy.layers.preprocessing.random_images import (
     RandomBrightness,
     RandomContrast,
@@ -160,6 +160,7 @@ _CLASSES = [
     AdditiveAttention,
     AlphaDropout,
     Attention,
+    AugMix,
     AutoContrast,
     Average,
     AveragePooling1D,

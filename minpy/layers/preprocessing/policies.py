@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy
+
 from minpy import random
 from minpy.layers.convolutional.base import positive
 from minpy.layers.preprocessing.blurs import RandomSharpness
@@ -22,9 +24,9 @@ from minpy.layers.preprocessing.random_images import (
 from minpy.layers.preprocessing.tones import AutoContrast, RandomPosterization, Solarization
 from minpy.layers.preprocessing.transformations import Tonal, share_of
 from minpy.layers.preprocessing.warps import RandomShear
-from minpy.numpy.elementwise import floor, where
+from minpy.numpy.elementwise import clip, floor, where
 
-__all__ = ["RandAugment", "RandomColorJitter"]
+__all__ = ["AugMix", "RandAugment", "RandomColorJitter"]
 
 
 class _Several(Tonal):
@@ -116,7 +118,72 @@ class RandomColorJitter(_Several):
         return {**super().get_config(), **{name: getattr(self, name) for name in self._PARTS}}
 
 
-class RandAugment(_Several):
+class _OneOfMany(_Several):
+    """Base of the layers that take one of many changes, drawn anew for each batch.
+
+    All are made and one is taken, so that a compiled step can take another each time.
+    """
+
+    def __init__(
+        self,
+        value_range: Any,
+        factor: Any,
+        interpolation: str,
+        seed: int | None,
+        data_format: str | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(value_range, seed=seed, data_format=data_format, **kwargs)
+        self.factor = f = share_of(factor, f"{type(self).__name__}: factor")
+        self.interpolation = interpolation
+        first = {"data_format": "channels_first"}
+        moved = {"interpolation": interpolation, **first}
+        toned = {"value_range": self.value_range, **first}
+        self.random_shear = RandomShear(f, f, **moved)
+        self.random_translation = RandomTranslation(f, f, **moved)
+        self.random_rotation = RandomRotation(f, **moved)
+        self.random_brightness = RandomBrightness(f, **toned)
+        self.random_color_degeneration = RandomColorDegeneration(f, **toned)
+        self.random_contrast = RandomContrast(f, **toned)
+        self.random_sharpness = RandomSharpness(f, **toned)
+        self.random_posterization = RandomPosterization(max(1, int(8 * f[1])), **toned)
+        self.solarization = Solarization(f, f, **toned)
+        self.auto_contrast = AutoContrast(**toned)
+        self.equalization = Equalization(**toned)
+
+    def _changes(self) -> list[Any]:
+        return [
+            self.random_shear,
+            self.random_translation,
+            self.random_rotation,
+            self.random_brightness,
+            self.random_color_degeneration,
+            self.random_contrast,
+            self.random_sharpness,
+            self.random_posterization,
+            self.solarization,
+            self.auto_contrast,
+            self.equalization,
+        ]
+
+    def _with_one_change(self, images: Any, changes: list[Any], or_none: bool = False) -> Any:
+        """Return images after one of the changes, or perhaps after none."""
+        chosen = floor(random.uniform((1, 1, 1, 1), 0.0, len(changes) + or_none, images.dtype))
+        out = images
+        for number, change in enumerate(changes):
+            out = where(chosen == float(number), change._transformed(images), out)
+        return out
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {
+            **super().get_config(),
+            "factor": list(self.factor),
+            "interpolation": self.interpolation,
+        }
+
+
+class RandAugment(_OneOfMany):
     """Makes a few changes, drawn for each batch from eleven, one after the other.
 
     Parameters
@@ -155,55 +222,120 @@ class RandAugment(_Several):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(value_range, seed=seed, data_format=data_format, **kwargs)
+        super().__init__(value_range, factor, interpolation, seed, data_format, **kwargs)
         self.num_ops = positive(num_ops, "RandAugment: num_ops")
-        self.factor = f = share_of(factor, "RandAugment: factor")
-        self.interpolation = interpolation
-        first = {"data_format": "channels_first"}
-        moved = {"interpolation": interpolation, **first}
-        toned = {"value_range": self.value_range, **first}
-        self.random_shear = RandomShear(f, f, **moved)
-        self.random_translation = RandomTranslation(f, f, **moved)
-        self.random_rotation = RandomRotation(f, **moved)
-        self.random_brightness = RandomBrightness(f, **toned)
-        self.random_color_degeneration = RandomColorDegeneration(f, **toned)
-        self.random_contrast = RandomContrast(f, **toned)
-        self.random_sharpness = RandomSharpness(f, **toned)
-        self.random_posterization = RandomPosterization(max(1, int(8 * f[1])), **toned)
-        self.solarization = Solarization(f, f, **toned)
-        self.auto_contrast = AutoContrast(**toned)
-        self.equalization = Equalization(**toned)
+
+    def _applied(self, images: Any, transformation: Any) -> Any:
+        changes = self._changes()
+        for _ in range(self.num_ops):
+            images = self._with_one_change(images, changes)
+        return images
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {**super().get_config(), "num_ops": self.num_ops}
+
+
+class AugMix(_OneOfMany):
+    """Mixes images with what chains of changes make of them, which are drawn for each batch.
+
+    Parameters
+    ----------
+    value_range
+        The lowest and the highest value of pixels.
+    num_chains
+        How many chains are mixed.
+    chain_depth
+        How many changes a chain has at most: each of its places is left out as often as one of the
+        changes is taken.
+    factor
+        How large changes are: from 0 to this; a pair is the two ends.
+    alpha
+        The parts of the chains are drawn from a Dirichlet distribution of this, and the part that
+        images keep from a Beta distribution (alpha, alpha), once a batch.
+    all_ops
+        Without it there are seven kinds of changes: none of brightness, colours, contrast and
+        sharpness.
+    interpolation, seed
+        As in `RandomRotation`.
+    data_format
+        As in `Conv2D`.
+
+    Notes
+    -----
+    Every change is made at each place of each chain and one is taken, so that a compiled step can
+    take another each time; Keras draws them when it traces, and keeps them. Hendrycks et al.,
+    "AugMix", 2020.
+
+    Examples
+    --------
+    >>> import minpy.numpy as np
+    >>> from minpy.layers import AugMix
+    >>> AugMix(num_chains=1, seed=1)(np.full((2, 3, 8, 8), 9.), training=True).shape
+    (2, 3, 8, 8)
+    """
+
+    def __init__(
+        self,
+        value_range: Any = (0, 255),
+        num_chains: int = 3,
+        chain_depth: int = 3,
+        factor: Any = 0.3,
+        alpha: float = 1.0,
+        all_ops: bool = True,
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(value_range, factor, interpolation, seed, data_format, **kwargs)
+        self.num_chains = positive(num_chains, "AugMix: num_chains")
+        self.chain_depth = positive(chain_depth, "AugMix: chain_depth")
+        if not isinstance(alpha, int | float) or not alpha > 0:
+            raise ValueError(f"AugMix: expected an alpha above 0, got {alpha!r}")
+        self.alpha = float(alpha)
+        self.all_ops = bool(all_ops)
 
     def _changes(self) -> list[Any]:
+        if self.all_ops:
+            return super()._changes()
         return [
             self.random_shear,
             self.random_translation,
             self.random_rotation,
-            self.random_brightness,
-            self.random_color_degeneration,
-            self.random_contrast,
-            self.random_sharpness,
             self.random_posterization,
             self.solarization,
             self.auto_contrast,
             self.equalization,
         ]
 
+    def _parts(self, images: Any) -> Any:
+        """Draw the part of the images themselves and those of the chains, of sum 1: (1 + n,)."""
+
+        def parts(rng: numpy.random.Generator) -> numpy.ndarray:
+            kept = rng.beta(self.alpha, self.alpha)
+            of_chains = rng.dirichlet([self.alpha] * self.num_chains)
+            return numpy.array([kept, *(1.0 - kept) * of_chains], images.dtype)
+
+        return random.drawn(parts)
+
     def _applied(self, images: Any, transformation: Any) -> Any:
+        parts = self._parts(images)
         changes = self._changes()
-        for _ in range(self.num_ops):
-            chosen = floor(random.uniform((1, 1, 1, 1), 0.0, len(changes), images.dtype))
-            out = images
-            for number, change in enumerate(changes):
-                out = where(chosen == float(number), change._transformed(images), out)
-            images = out
-        return images
+        mixed = parts[0] * images
+        for number in range(1, 1 + self.num_chains):
+            chain = images
+            for _ in range(self.chain_depth):
+                chain = self._with_one_change(chain, changes, or_none=True)
+            mixed = mixed + parts[number] * chain
+        return clip(mixed, *self.value_range)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {
             **super().get_config(),
-            "num_ops": self.num_ops,
-            "factor": list(self.factor),
-            "interpolation": self.interpolation,
+            "num_chains": self.num_chains,
+            "chain_depth": self.chain_depth,
+            "alpha": self.alpha,
+            "all_ops": self.all_ops,
         }
