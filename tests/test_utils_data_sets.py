@@ -1,7 +1,11 @@
 """Data sets that Keras' functions make: windows of a series, splits, folders of images."""
 
+import json
+import pathlib
+
 import numpy
 import pytest
+from keras_image_folders import SIZES, pixels
 
 from minpy.data import Dataset
 from minpy.utils import (
@@ -159,9 +163,80 @@ def test_parts_for_training_and_validation_share_no_image(folder):
     assert sorted(levels(train) + levels(again)) == [0, 1, 2, 3, 4, 100, 101, 102, 103, 104]
 
 
+STORED = json.loads(pathlib.Path(__file__).with_name("keras_image_folders.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def wide_and_tall(tmp_path_factory):
+    image = pytest.importorskip("PIL.Image")
+    made = tmp_path_factory.mktemp("images")
+    for number, size in enumerate(SIZES):
+        image.fromarray(pixels(*size)).save(made / f"{number}.png")
+    return made
+
+
+@pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
+def test_images_are_brought_to_a_size_as_keras_brings_them(wide_and_tall, data_format):
+    assert len(STORED["cases"]) > 24
+    for case in STORED["cases"]:
+        (images,) = image_dataset_from_directory(
+            wide_and_tall, labels=None, shuffle=False, data_format=data_format, **case["settings"]
+        )
+        assert images.dtype == "float32"
+        if data_format == "channels_first":
+            images = images.transpose(0, 2, 3, 1)
+        expected = numpy.reshape(case["values"], case["shape"])
+        # TensorFlow rounds the weights of cubic convolution to a table of 1,024.
+        near = 0.15 if case["settings"]["interpolation"] == "bicubic" else 2e-2
+        numpy.testing.assert_allclose(images, expected, atol=near, err_msg=str(case["settings"]))
+
+
+def test_labels_may_be_given_and_images_lie_anywhere_then(wide_and_tall):
+    options = {"image_size": (2, 2), "data_format": "channels_last", "shuffle": False}
+    data = image_dataset_from_directory(wide_and_tall, labels=[3, 5], **options)
+    ((_, y),) = data
+    assert y.tolist() == [3, 5]
+    assert data.class_names == ["3", "5"]
+    assert data.file_paths == [str(wide_and_tall / "0.png"), str(wide_and_tall / "1.png")]
+
+
+def test_paths_are_those_of_the_part_that_is_asked_for(folder):
+    options = {"image_size": (4, 4), "data_format": "channels_last", "validation_split": 0.3}
+    train, held = image_dataset_from_directory(folder, subset="both", seed=4, **options)
+    for part in (train, held):
+        shown = sorted(
+            int(pathlib.Path(p).stem) + 100 * (pathlib.Path(p).parent.name == "dog")
+            for p in part.file_paths
+        )
+        assert shown == levels(part)
+
+
+def test_links_to_folders_are_followed_when_asked_for(folder, wide_and_tall):
+    (folder / "cat" / "more").symlink_to(wide_and_tall, target_is_directory=True)
+    options = {"image_size": (4, 4), "label_mode": None}
+    assert len(image_dataset_from_directory(folder, **options).file_paths) == 10
+    more = image_dataset_from_directory(folder, follow_links=True, **options)
+    assert len(more.file_paths) == 12
+
+
+def test_a_resize_of_ones_own_is_checked(folder):
+    def doubled(pixels, height, width):
+        return numpy.repeat(numpy.repeat(pixels, 2, 0), 2, 1)
+
+    data = Dataset.from_image_folder(folder, (8, 8), resize=doubled)
+    assert next(iter(data))[0].shape == (3, 8, 8)
+    with pytest.raises(ValueError, match=r"resize returned pixels of shape \(8, 8, 3\)"):
+        next(iter(Dataset.from_image_folder(folder, (4, 4), resize=doubled)))
+
+
 def test_bad_arguments_for_folders_say_what_to_give(folder):
     for options, told in (
-        ({"labels": [1, 2]}, "Dataset.zip"),
+        ({"labels": [1, 2]}, "2 labels for the 10 images"),
+        ({"labels": [0.5] * 10}, "a whole number for each image"),
+        ({"labels": "folders"}, "give 'inferred', None, or a number an image"),
+        ({"labels": None, "class_names": ["cat"]}, "class_names name the folders"),
+        ({"interpolation": "box"}, "interpolation: got 'box'; give one of"),
+        ({"crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True}, "got both"),
         ({"label_mode": "float"}, "label_mode: got 'float'"),
         ({"subset": "training"}, "give both, or neither"),
         ({"validation_split": 0.2, "subset": "test"}, "subset is one of"),

@@ -134,9 +134,6 @@ ARGUMENTS = {
     "max_shard_size": "one file holds everything",
 }
 ARGUMENTS |= {
-    "crop_to_aspect_ratio": "images are stretched to the size",
-    "pad_to_aspect_ratio": "images are stretched to the size",
-    "follow_links": "links to files are followed, links to folders aren't",
     "format": "a `minpy.data.Dataset` comes back",
     "preferred_backend": "a `minpy.data.Dataset` comes back",
 }

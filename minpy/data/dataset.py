@@ -37,6 +37,8 @@ class Dataset:
     ----------
     class_names : list of str or None
         What the labels of `from_image_folder` stand for.
+    file_paths : list of str or None
+        Of the images of `from_image_folder`, sorted; of a chain that begins with it None.
 
     Notes
     -----
@@ -70,6 +72,7 @@ class Dataset:
         self._epoch = 0
         self._seed = 0
         self.class_names: list[str] | None = None
+        self.file_paths: list[str] | None = None
 
     # --- where elements come from -------------------------------------------------------------
 
@@ -224,6 +227,9 @@ class Dataset:
         interpolation: str = "bilinear",
         dtype: Any = "float32",
         class_names: Sequence[str] | None = None,
+        labels: Sequence[int] | str | None = "inferred",
+        resize: Callable[[numpy.ndarray, int, int], numpy.ndarray] | None = None,
+        follow_links: bool = False,
     ) -> Dataset:
         """Return the images of a folder that has a folder a class, each read when it is asked for.
 
@@ -243,13 +249,21 @@ class Dataset:
             Of the pixels, which are 0 to 255: float32, or uint8 for a quarter of the memory.
         class_names : sequence of str, optional
             The folders to read, in the order of their labels; all, sorted, if not given.
+        labels : 'inferred', sequence of int, or None
+            Numbers of the folders; one for each image, in the order of their sorted paths; or none.
+            With the last two images needn't lie in folders.
+        resize : callable, optional
+            ``resize(pixels, height, width)`` brings an array (height, width, channels) of uint8
+            from 0 to 255 to a size, instead of Pillow with `interpolation`.
+        follow_links : bool
+            Whether folders that links name are searched too, inside those of the classes.
 
         Returns
         -------
         Dataset
-            Elements ``(image, label)``, an array of shape ``(channels, height, width)`` or
-            ``(height, width, channels)`` and the number of the class, int64. They come class by
-            class: shuffle them. `class_names` has the names.
+            Elements ``(image, label)``, or images alone without labels: an array of shape
+            ``(channels, height, width)`` or ``(height, width, channels)`` and the number of the
+            class, int64. They come class by class: shuffle them. `class_names` has the names.
 
         Raises
         ------
@@ -273,11 +287,12 @@ class Dataset:
         >>> folder.cleanup()
         """
         read = image_reader(
-            size, data_format or image_data_format(), color_mode, interpolation, dtype
+            size, data_format or image_data_format(), color_mode, interpolation, dtype, resize
         )
-        paths, labels, names = image_files(path, class_names)
-        made = cls._of(ImageRows(paths, labels, read))
+        paths, numbers, names = image_files(path, class_names, labels, follow_links)
+        made = cls._of(ImageRows(paths, numbers, read))
         made.class_names = names
+        made.file_paths = paths
         return made
 
     @classmethod

@@ -138,9 +138,23 @@ def _h5py() -> Any:
 
 
 def image_files(
-    folder: str | os.PathLike[str], class_names: Sequence[str] | None
-) -> tuple[list[str], numpy.ndarray, list[str]]:
+    folder: str | os.PathLike[str],
+    class_names: Sequence[str] | None,
+    labels: Sequence[int] | str | None = "inferred",
+    follow_links: bool = False,
+) -> tuple[list[str], numpy.ndarray | None, list[str] | None]:
     """Return the images of a folder that has a folder a class, their labels and the classes.
+
+    Parameters
+    ----------
+    folder
+        Has ``<class>/<image>``; images of its own too where labels aren't those of the folders.
+    class_names
+        The folders to read, in the order of their labels.
+    labels
+        ``'inferred'`` from the folders, one for each image, or None.
+    follow_links
+        Whether folders that links name are searched too, inside those of the classes.
 
     Returns
     -------
@@ -149,16 +163,18 @@ def image_files(
     labels
         Number of the class, int64.
     class_names
-        Names of the folders: sorted, or as given.
+        Names of the folders: sorted, or as given. Of given labels these, sorted.
 
     Raises
     ------
     ValueError
-        If there are no such folders, or no images in them.
+        If there are no such folders, no images in them, or another number of labels.
     """
     folder = os.fspath(folder)
     if not os.path.isdir(folder):
         raise ValueError(f"from_image_folder: {folder!r} is no folder")
+    if labels is None or not isinstance(labels, str):
+        return _images_below(folder, class_names, labels, follow_links)
     found = sorted(
         entry.name
         for entry in os.scandir(folder)
@@ -172,22 +188,60 @@ def image_files(
             )
         found = list(class_names)
     paths: list[str] = []
-    labels: list[int] = []
+    numbers: list[int] = []
     for label, name in enumerate(found):
-        inside = sorted(
-            os.path.join(base, file)
-            for base, _, files in os.walk(os.path.join(folder, name))
-            for file in files
-            if file.lower().endswith(_IMAGES) and not file.startswith(".")
-        )
+        inside = _images_in(os.path.join(folder, name), follow_links)
         paths += inside
-        labels += [label] * len(inside)
+        numbers += [label] * len(inside)
     if not paths:
         raise ValueError(
             f"from_image_folder: {folder!r} has no images in the folders {found}; expected "
             f"<class>/<image>, with images that end in {', '.join(_IMAGES)}"
         )
-    return paths, numpy.array(labels, numpy.int64), found
+    return paths, numpy.array(numbers, numpy.int64), found
+
+
+def _images_below(
+    folder: str,
+    class_names: Sequence[str] | None,
+    labels: Sequence[int] | None,
+    follow_links: bool,
+) -> tuple[list[str], numpy.ndarray | None, list[str] | None]:
+    """Return all images of a folder and of those in it, with labels of one's own, or none."""
+    if class_names is not None:
+        raise ValueError(
+            "from_image_folder: class_names name the folders that labels are inferred from; leave "
+            "them out with labels of your own"
+        )
+    paths = _images_in(folder, follow_links)
+    if not paths:
+        raise ValueError(
+            f"from_image_folder: {folder!r} has no images, which end in {', '.join(_IMAGES)}"
+        )
+    if labels is None:
+        return paths, None, None
+    if len(labels) != len(paths):
+        raise ValueError(
+            f"from_image_folder: {len(labels)} labels for the {len(paths)} images of {folder!r}; "
+            "give one each, in the order of their sorted paths"
+        )
+    numbers = numpy.asarray(labels)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        raise ValueError(
+            f"from_image_folder: labels of shape {numbers.shape} and dtype {numbers.dtype}; "
+            "expected a whole number for each image"
+        )
+    return paths, numbers.astype(numpy.int64), [str(n) for n in numpy.unique(numbers)]
+
+
+def _images_in(folder: str, follow_links: bool) -> list[str]:
+    """Return the paths of images in a folder and those in it, sorted."""
+    return sorted(
+        os.path.join(base, file)
+        for base, _, files in os.walk(folder, followlinks=follow_links)
+        for file in files
+        if file.lower().endswith(_IMAGES) and not file.startswith(".")
+    )
 
 
 def image_reader(
@@ -196,8 +250,14 @@ def image_reader(
     color_mode: str,
     interpolation: str,
     dtype: Any,
+    resize: Callable[[numpy.ndarray, int, int], numpy.ndarray] | None = None,
 ) -> Callable[[str], numpy.ndarray]:
     """Return the function that reads an image file as an array of one size.
+
+    Parameters
+    ----------
+    size, data_format, color_mode, interpolation, dtype, resize
+        As in `Dataset.from_image_folder`.
 
     Raises
     ------
@@ -217,13 +277,13 @@ def image_reader(
         ("color_mode", color_mode, tuple(_COLOURS)),
         ("interpolation", interpolation, _FILTERS),
     ):
-        if given not in known:
+        if given not in known and not (resize and name == "interpolation"):
             raise ValueError(f"{name}: got {given!r}; give one of {known}")
     sides = (size, size) if isinstance(size, int) else tuple(size)
     if len(sides) != 2 or any(not isinstance(n, int | numpy.integer) or n < 1 for n in sides):
         raise ValueError(f"size: got {size!r}; give (height, width) in pixels, or one number")
     height, width = sides
-    resample = getattr(Image.Resampling, interpolation.upper())
+    resample = None if resize else getattr(Image.Resampling, interpolation.upper())
 
     def read(path: str) -> numpy.ndarray:
         try:
@@ -231,11 +291,18 @@ def image_reader(
                 image = file.convert(_COLOURS[color_mode])
         except (UnidentifiedImageError, OSError, SyntaxError) as error:
             raise ValueError(f"{path}: can't be read as an image: {error}") from error
-        if image.size != (width, height):
+        if resize is None and image.size != (width, height):
             image = image.resize((width, height), resample)
-        pixels = numpy.asarray(image, dtype)
+        pixels = numpy.asarray(image, None if resize else dtype)
         if pixels.ndim == 2:
             pixels = pixels[:, :, None]
+        if resize is not None:
+            pixels = numpy.asarray(resize(pixels, height, width), dtype)
+            if pixels.shape[:2] != (height, width):
+                raise ValueError(
+                    f"{path}: resize returned pixels of shape {pixels.shape}; expected "
+                    f"({height}, {width}, channels)"
+                )
         if data_format == "channels_first":
             pixels = pixels.transpose(2, 0, 1)
         return numpy.ascontiguousarray(pixels)

@@ -92,12 +92,12 @@ class ImageRows:
     paths
         Of the files.
     labels
-        A number a file.
+        A number a file, or None: rows are images alone.
     read
         ``read(path)`` gives an image as an array; all have one shape.
     """
 
-    def __init__(self, paths: list[str], labels: numpy.ndarray, read: Any) -> None:
+    def __init__(self, paths: list[str], labels: numpy.ndarray | None, read: Any) -> None:
         self._paths, self._labels, self._read = paths, labels, read
 
     def __len__(self) -> int:
@@ -105,7 +105,8 @@ class ImageRows:
 
     def row(self, number: int) -> Any:
         """Return an image and its label."""
-        return self._read(self._paths[number]), self._labels[number]
+        image = self._read(self._paths[number])
+        return image if self._labels is None else (image, self._labels[number])
 
     def gather(self, numbers: list[int]) -> Any:
         """Return images and labels."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy
 
 from minpy.data import Dataset
+from minpy.utils.image_sizes import INTERPOLATIONS, cropped_to, padded_to, stretched_to
 from minpy.utils.targets import to_categorical
 
 __all__ = ["image_dataset_from_directory", "split_dataset", "timeseries_dataset_from_array"]
@@ -179,7 +181,7 @@ def _sizes(left: float | None, right: float | None, total: int) -> tuple[int, in
 
 def image_dataset_from_directory(
     directory: str | os.PathLike[str],
-    labels: str | None = "inferred",
+    labels: Sequence[int] | str | None = "inferred",
     label_mode: str | None = "int",
     class_names: Sequence[str] | None = None,
     color_mode: str = "rgb",
@@ -190,6 +192,9 @@ def image_dataset_from_directory(
     validation_split: float | None = None,
     subset: str | None = None,
     interpolation: str = "bilinear",
+    follow_links: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
     data_format: str | None = None,
     verbose: bool = True,
 ) -> Any:
@@ -198,9 +203,9 @@ def image_dataset_from_directory(
     Parameters
     ----------
     directory : str or path
-        Has ``<class>/<image>``.
-    labels : 'inferred' or None
-        Numbers of the folders, or no labels.
+        Has ``<class>/<image>``; without labels, or with some of your own, images anywhere in it.
+    labels : 'inferred', sequence of int, or None
+        Numbers of the folders; one for each image, in the order of their sorted paths; or none.
     label_mode : {'int', 'categorical', 'binary', None}
         Labels as int64, as rows with a one, as one float32 of two classes, or none.
     class_names : sequence of str, optional
@@ -220,7 +225,14 @@ def image_dataset_from_directory(
     subset : {'training', 'validation', 'both'}, optional
         Which part is wanted; with `validation_split`.
     interpolation : str
-        As that of `Dataset.from_image_folder`.
+        ``'bilinear'``, ``'nearest'``, ``'bicubic'``, ``'area'``, ``'lanczos3'``, ``'lanczos5'``,
+        ``'gaussian'`` or ``'mitchellcubic'``; no filter goes before it where images get smaller.
+    follow_links : bool
+        Whether folders that links name are searched too, inside those of the classes.
+    crop_to_aspect_ratio : bool
+        Cuts off what doesn't fit the new aspect ratio, so that nothing is distorted.
+    pad_to_aspect_ratio : bool
+        Adds zeros around the resized image instead.
     data_format : {'channels_first', 'channels_last'}, optional
         `minpy.config.image_data_format` if not given.
     verbose : bool
@@ -229,7 +241,8 @@ def image_dataset_from_directory(
     Returns
     -------
     Dataset, or two of them for ``subset='both'``
-        Batches ``(images, labels)`` or ``images``, float32 from 0 to 255, with `class_names`.
+        Batches ``(images, labels)`` or ``images``, float32 from 0 to 255, with `class_names` and
+        `file_paths`, in the order of the images where they aren't shuffled.
 
     Raises
     ------
@@ -254,11 +267,8 @@ def image_dataset_from_directory(
     ((2, 4, 4, 3), (2, 2), ['cat', 'dog'])
     >>> folder.cleanup()
     """
-    if labels not in ("inferred", None):
-        raise ValueError(
-            f"labels: got {labels!r}; give 'inferred' or None, and zip labels of your own: "
-            "Dataset.zip(images, Dataset.from_arrays(labels))"
-        )
+    if isinstance(labels, str) and labels != "inferred":
+        raise ValueError(f"labels: got {labels!r}; give 'inferred', None, or a number an image")
     if label_mode not in _LABEL_MODES:
         raise ValueError(f"label_mode: got {label_mode!r}; give one of {_LABEL_MODES}")
     if (validation_split is None) != (subset is None) or (
@@ -268,39 +278,57 @@ def image_dataset_from_directory(
             f"validation_split={validation_split!r}, subset={subset!r}: give both, or neither; "
             f"subset is one of {_SUBSETS}"
         )
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"interpolation: got {interpolation!r}; give one of {INTERPOLATIONS}")
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ValueError(
+            "give crop_to_aspect_ratio=True or pad_to_aspect_ratio=True, got both: images are cut, "
+            "or filled up"
+        )
+    fit = padded_to if pad_to_aspect_ratio else stretched_to
     data = Dataset.from_image_folder(
         directory,
         image_size,
         data_format,
         color_mode=color_mode,
-        interpolation=interpolation,
         class_names=class_names,
+        labels=None if label_mode is None else labels,
+        resize=partial(cropped_to if crop_to_aspect_ratio else fit, interpolation=interpolation),
+        follow_links=follow_links,
     )
+    paths = data.file_paths or []
+    labelled = labels is not None and label_mode is not None
     names = data.class_names or []
-    if label_mode == "binary" and len(names) != 2:
+    if labelled and label_mode == "binary" and len(names) != 2:
         raise ValueError(f"label_mode='binary' needs two classes, {directory} has {names}")
-    parts = {"all": data}
+    parts = {"all": (data, paths)}
     if validation_split is not None:
         # One order for all calls, so that no image is in both parts.
         order = 0 if seed is None else seed
-        mixed = data.shuffle(seed=order, reshuffle_each_iteration=False) if shuffle else data
+        numbers = Dataset.from_arrays(numpy.arange(len(paths)))
+        if shuffle:
+            data, numbers = (
+                part.shuffle(seed=order, reshuffle_each_iteration=False) for part in (data, numbers)
+            )
         _, held = _sizes(None, float(validation_split), len(data))
+        shuffled = [paths[int(number)] for number in numbers]
+        kept = len(data) - held
         parts = {
-            "training": mixed.take(len(data) - held),
-            "validation": mixed.skip(len(data) - held),
+            "training": (data.take(kept), shuffled[:kept]),
+            "validation": (data.skip(kept), shuffled[kept:]),
         }
 
-    def finished(part: Dataset) -> Dataset:
+    def finished(part: Dataset, part_paths: list[str]) -> Dataset:
         if shuffle:
             part = part.shuffle(seed=seed)
-        if labels is None or label_mode is None:
-            part = part.map(lambda image, label: image)
-        elif label_mode == "categorical":
+        if labelled and label_mode == "categorical":
             part = part.map(lambda image, label: (image, to_categorical(label, len(names))))
-        elif label_mode == "binary":
+        elif labelled and label_mode == "binary":
             part = part.map(lambda image, label: (image, numpy.float32(label)))
-        return part if batch_size is None else part.batch(batch_size)
+        part = part if batch_size is None else part.batch(batch_size)
+        part.file_paths = part_paths
+        return part
 
     if subset == "both":
-        return finished(parts["training"]), finished(parts["validation"])
-    return finished(parts[subset or "all"])
+        return finished(*parts["training"]), finished(*parts["validation"])
+    return finished(*parts[subset or "all"])

@@ -56,8 +56,10 @@ def interpolating(
         ``'nearest'``: the element that the middle of the new one lies in. ``'bilinear'``: a line
         between the two nearest middles; beyond the outer ones their values go on. ``'bicubic'``:
         Keys' cubic convolution with a = -0.5 (Keys, 1981). ``'lanczos3'``, ``'lanczos5'``: a sinc
-        under a wider sinc (Lanczos' window). Where these reach over the end the other weights are
-        scaled to a sum of one.
+        under a wider sinc (Lanczos' window). ``'gaussian'``: a Gaussian of standard deviation 0.5,
+        cut at 1.5. ``'mitchellcubic'``: the cubic filter of Mitchell and Netravali (1988) with
+        B = C = 1/3. Where these reach over the end the other weights are scaled to a sum of one.
+        ``'area'``: the mean over as much as becomes one element.
     dtype
         Of the matrix.
     antialias
@@ -67,7 +69,12 @@ def interpolating(
     if method == "nearest":
         nearest = numpy.floor(middles).astype(int)
         return (numpy.arange(size)[:, None] == nearest).astype(dtype)
-    distance = numpy.abs(numpy.arange(size)[:, None] + 0.5 - middles)
+    elements = numpy.arange(size)[:, None]
+    if method == "area":
+        ends = numpy.arange(after + 1) * size / after
+        covered = numpy.minimum(elements + 1, ends[1:]) - numpy.maximum(elements, ends[:-1])
+        return (numpy.maximum(covered, 0) * after / size).astype(dtype)
+    distance = numpy.abs(elements + 0.5 - middles)
     if antialias:
         distance = distance / max(size / after, 1)
     out = _WEIGHTS[method](distance)
@@ -88,10 +95,22 @@ def _lanczos(radius: int) -> Callable[[numpy.ndarray], numpy.ndarray]:
     return lambda d: numpy.where(d < radius, numpy.sinc(d) * numpy.sinc(d / radius), 0)
 
 
+def _gaussian(distance: numpy.ndarray) -> numpy.ndarray:
+    return numpy.where(distance < 1.5, numpy.exp(-2 * distance**2), 0)
+
+
+def _mitchell(distance: numpy.ndarray) -> numpy.ndarray:
+    near = ((7 * distance - 12) * distance**2 + 16 / 3) / 6
+    far = (((-7 / 3 * distance + 12) * distance - 20) * distance + 32 / 3) / 6
+    return numpy.where(distance < 1, near, numpy.where(distance < 2, far, 0))
+
+
 _WEIGHTS = {
     "bilinear": _triangle,
     "bicubic": _keys,
     "lanczos3": _lanczos(3),
     "lanczos5": _lanczos(5),
 }
+# What Keras' layers take; its data sets take the others too.
 METHODS = ("nearest", *_WEIGHTS)
+_WEIGHTS |= {"gaussian": _gaussian, "mitchellcubic": _mitchell}
