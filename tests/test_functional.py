@@ -398,7 +398,7 @@ def test_compile_settings_go_from_one_model_to_another():
     from minpy import losses, metrics, optimizers
 
     first, second = chain([Dense(2)]), chain([Dense(2)])
-    assert first.get_compile_config() is None
+    assert first.get_compile_config() == {}
     loss, mae = losses.Huber(delta=2.0), metrics.MeanAbsoluteError()
     first.compile(optimizers.SGD(0.5, momentum=0.9), loss, metrics=[mae])
     second.compile_from_config(json.loads(json.dumps(first.get_compile_config())))

@@ -329,3 +329,91 @@ def test_how_many_steps_an_execution_has_comes_back(tmp_path):
     again = load_model(tmp_path / "model.h5")
     again.fit(numpy.ones((9, 2)), numpy.ones((9, 1)), 1, callbacks=[Tell()], verbose=0)
     assert told == [2, 5, 8]
+
+
+def twice_wrong(y, p):
+    return 2 * minpy.numpy.mean((y - p) ** 2, axis=-1)
+
+
+def test_a_loaded_model_is_compiled_as_the_saved_one_was(tmp_path):
+    model = Sequential([Dense(2, input_shape=(3,))])
+    model.compile(
+        minpy.optimizers.Adam(0.03, clipnorm=1.0),
+        twice_wrong,
+        metrics=["mae", minpy.metrics.RootMeanSquaredError(name="root")],
+        weighted_metrics=[minpy.metrics.MeanSquaredError(name="weighted")],
+        run_eagerly=True,
+        steps_per_execution=2,
+        auto_scale_loss=False,
+    )
+    x, y = numpy.sin(numpy.arange(24.0)).reshape(8, 3), numpy.ones((8, 2))
+    weights = numpy.arange(8.0)
+    model.fit(x, y, 4, sample_weight=weights, verbose=0, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras", custom_objects={"twice_wrong": twice_wrong})
+    config = again.get_compile_config()
+    assert config == model.get_compile_config()
+    assert (config["run_eagerly"], config["steps_per_execution"]) == (True, 2)
+    assert config["auto_scale_loss"] is False
+    assert again.run_eagerly
+    runs = [
+        m.fit(x, y, 4, sample_weight=weights, epochs=2, verbose=0, shuffle=False).history
+        for m in (model, again)
+    ]
+    assert set(runs[0]) == {"loss", "mae", "root", "weighted"}
+    assert runs[0] == runs[1]
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        numpy.testing.assert_array_equal(a, b)
+    assert type(again.optimizer).__name__ == "Adam"
+    assert again.optimizer.iterations == model.optimizer.iterations
+
+
+def test_whether_a_model_runs_eagerly_is_saved_as_it_was_set_last(tmp_path):
+    model = Sequential([Dense(2, input_shape=(3,))])
+    model.compile("sgd", "mse", jit_compile=False)
+    assert model.get_compile_config()["jit_compile"] is False
+    model.jit_compile = True
+    model.save(tmp_path / "model.keras")
+    assert not load_model(tmp_path / "model.keras").run_eagerly
+    model.run_eagerly = True
+    model.save(tmp_path / "model.keras")
+    assert load_model(tmp_path / "model.keras").run_eagerly
+
+
+class OfScale(Sequential):
+    """Has a compile of its own."""
+
+    def compile(self, optimizer, scale):
+        super().compile(optimizer, "mse")
+        self.scale = scale
+
+
+class Restored(OfScale):
+    """Says what it was compiled with, too."""
+
+    def get_compile_config(self):
+        return {"scale": self.scale}
+
+    def compile_from_config(self, config):
+        self.compile("sgd", config["scale"])
+
+
+def test_a_compile_of_ones_own_is_called_by_a_compile_from_config_of_ones_own(tmp_path):
+    known = {"OfScale": OfScale, "Restored": Restored}
+    model = Restored([Dense(2, input_shape=(3,))])
+    model.compile("sgd", 3.5)
+    model.train_on_batch(numpy.ones((2, 3)), numpy.ones((2, 2)))
+    model.save(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras", custom_objects=known)
+    assert again.scale == 3.5
+    assert again.optimizer.iterations == 1
+    other = Restored([Dense(2, input_shape=(3,))])
+    other.load(tmp_path / "model.keras")
+    assert other.scale == 3.5
+
+    plain = OfScale([Dense(2, input_shape=(3,))])
+    plain.compile("sgd", 1.0)
+    plain.save(tmp_path / "plain.keras")
+    with pytest.warns(UserWarning, match="compile of its own, so the model isn't compiled"):
+        loaded = load_model(tmp_path / "plain.keras", custom_objects=known)
+    assert not loaded.compiled

@@ -115,6 +115,9 @@ class Compilable(Layer):
             "loss_weights": loss_weights,
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
+            "run_eagerly": bool(run_eagerly),
+            "jit_compile": jit,
+            "auto_scale_loss": bool(auto_scale_loss),
         }
         self._step = self._own_gradients = None
 
@@ -146,7 +149,7 @@ class Compilable(Layer):
 
     @run_eagerly.setter
     def run_eagerly(self, value: bool) -> None:
-        self._jit, self._step, self._own_gradients = not value, None, None
+        self._set_jit(not value)
 
     @property
     def jit_compile(self) -> bool:
@@ -155,7 +158,12 @@ class Compilable(Layer):
 
     @jit_compile.setter
     def jit_compile(self, value: str | bool) -> None:
-        self._jit, self._step, self._own_gradients = bool(value), None, None
+        self._set_jit(bool(value))
+
+    def _set_jit(self, jit: bool) -> None:
+        self._jit, self._step, self._own_gradients = jit, None, None
+        if self._compile_arguments is not None:
+            self._compile_arguments |= {"run_eagerly": not jit, "jit_compile": "auto"}
 
     @property
     def metrics(self) -> list[Any]:

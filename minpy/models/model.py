@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from minpy.layers.layer import _AUTOMATIC, Layer
 from minpy.layers.parameter import structure
 from minpy.layers.symbolic import KerasTensor, is_symbolic
 from minpy.models import saving
+from minpy.models.compilable import Compilable
 from minpy.models.functional_graph import FunctionalGraph, graph_from_config
 from minpy.models.summary import print_summary
 from minpy.models.trainer import Trainer
@@ -423,18 +425,24 @@ class Model(Trainer):
         """
         saving.restore(self, filepath)
 
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Return what `compile` was told as JSON can hold it, None before `compile`.
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return what `compile` was told as JSON can hold it; empty before `compile`.
+
+        `save` writes it, and `load_model` calls `compile_from_config` with it: a class with a
+        `compile` of its own writes both.
 
         Raises
         ------
         ValueError
             If a loss or metric is a function without a name.
         """
-        return saving._compile_config(self)
+        return saving.compile_config(self)
 
-    def compile_from_config(self, config: dict[str, Any] | None) -> None:
+    def compile_from_config(self, config: Mapping[str, Any] | None) -> None:
         """Compile with what `get_compile_config` returned.
+
+        A class with a `compile` of its own, which may take anything, is left as it is, with a
+        warning.
 
         Raises
         ------
@@ -451,8 +459,16 @@ class Model(Trainer):
         >>> type(other.optimizer).__name__
         'Adam'
         """
-        if config is not None:
-            saving._compile(self, config, self.name, None)
+        if not config:
+            return
+        if type(self).compile is not Compilable.compile:
+            warnings.warn(
+                f"{type(self).__name__} has a compile of its own, so the model isn't compiled; "
+                "write get_compile_config and compile_from_config in it too, or call compile",
+                stacklevel=2,
+            )
+            return
+        saving.compile_from_config(self, config)
 
     # --- state that files hold ------------------------------------------------------------------
 

@@ -18,11 +18,13 @@ from minpy.array import numpy_value
 from minpy.autograd.containers import flatten
 from minpy.errors import CheckpointError, CheckpointFormatError, CheckpointMismatchError
 from minpy.layers.recurrent.rnn import RNN
-from minpy.layers.serialization import deserialize, serialize
+from minpy.layers.serialization import deserialize, named, scope, serialize
 from minpy.models.outputs import map_nested
 
 __all__ = ["load_model", "load_weights", "restore", "save_model", "save_weights"]
 
+# What `compile` takes and files hold as it is.
+_SETTINGS = ("run_eagerly", "jit_compile", "auto_scale_loss")
 _SUFFIXES = (".h5", ".hdf5", ".minpy", ".keras", ".ckpt")
 
 
@@ -57,7 +59,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
     metadata: dict[str, Any] = {
         "kind": "model",
         "model": serialize(model),
-        "compile": _compile_config(model),
+        "compile": model.get_compile_config() or None,
         "input_shape": list(model.input_shape) if isinstance(model.input_shape, tuple) else None,
         "training": training,
     }
@@ -116,10 +118,10 @@ def _require_weights(model: Any, what: str) -> None:
         )
 
 
-def _compile_config(model: Any) -> dict[str, Any] | None:
+def compile_config(model: Any) -> dict[str, Any]:
     """Return what `compile` was told; functions and classes of the user's go by name."""
     if model._compile_arguments is None:
-        return None
+        return {}
     arguments = model._compile_arguments
     return {
         "optimizer": optimizers.serialize(model._optimizer),
@@ -130,6 +132,7 @@ def _compile_config(model: Any) -> dict[str, Any] | None:
             arguments["weighted_metrics"], lambda v: _by_name(metrics.serialize, v)
         ),
         "steps_per_execution": model._steps_per_execution,
+        **{name: arguments[name] for name in _SETTINGS},
     }
 
 
@@ -181,10 +184,11 @@ def restore(model: Any, filepath: Any) -> None:
     slots = _slots_of(found)
     compiled = found.metadata.get("compile")
     if compiled is not None and not model.compiled and not model._compile_by_default():
-        _compile(model, compiled, found.path, None)
+        _compile(model, compiled, found.path)
     state = found.metadata.get("training", {}).get("optimizer")
-    saved_as = compiled and compiled["optimizer"]["class_name"]
-    if state is not None and model.compiled:
+    named = (compiled or {}).get("optimizer")
+    saved_as = named.get("class_name") if isinstance(named, Mapping) else None
+    if state is not None and saved_as is not None and model.compiled:
         own = optimizers.serialize(model._optimizer)["class_name"]
         if own != saved_as:
             raise CheckpointMismatchError(
@@ -261,29 +265,35 @@ def _apply(model: Any, found: checkpoint.Checkpoint, usable: Mapping, slots: Map
         model._seed = int(training["seed"])
 
 
-def _compile(model: Any, config: Mapping, path: str, custom: Mapping[str, Any] | None) -> None:
+def _compile(model: Any, config: Mapping, path: str) -> None:
     try:
-        model.compile(
-            optimizer=optimizers.deserialize(config["optimizer"], custom),
-            loss=_made(config["loss"], losses.deserialize, custom),
-            loss_weights=config.get("loss_weights"),
-            metrics=_made(config["metrics"], metrics.deserialize, custom),
-            weighted_metrics=_made(config["weighted_metrics"], metrics.deserialize, custom),
-            steps_per_execution=config.get("steps_per_execution", 1),
-        )
+        model.compile_from_config(config)
     except ValueError as error:
         raise CheckpointFormatError(f"{path}: {error}") from error
 
 
-def _made(config: Any, deserialize: Any, custom: Mapping[str, Any] | None) -> Any:
+def compile_from_config(model: Any, config: Mapping) -> None:
+    """Compile a model with what `compile_config` returned."""
+    model.compile(
+        optimizer=optimizers.deserialize(config["optimizer"], named),
+        loss=_made(config["loss"], losses.deserialize),
+        loss_weights=config.get("loss_weights"),
+        metrics=_made(config["metrics"], metrics.deserialize),
+        weighted_metrics=_made(config["weighted_metrics"], metrics.deserialize),
+        steps_per_execution=config.get("steps_per_execution", 1),
+        **{name: config[name] for name in _SETTINGS if name in config},
+    )
+
+
+def _made(config: Any, deserialize: Any) -> Any:
     """Return what a configuration was made of: names, objects, and lists and dicts of them."""
     if isinstance(config, Mapping) and "class_name" not in config:
-        return {name: _made(v, deserialize, custom) for name, v in config.items()}
+        return {name: _made(v, deserialize) for name, v in config.items()}
     if isinstance(config, list):
-        return [_made(v, deserialize, custom) for v in config]
+        return [_made(v, deserialize) for v in config]
     if config is None or isinstance(config, str):
         return config
-    return deserialize(config, custom)
+    return deserialize(config, named)
 
 
 def load_model(
@@ -326,7 +336,8 @@ def load_model(
     except ValueError as error:
         raise CheckpointFormatError(f"{found.path}: {error}") from error
     if compile and found.metadata.get("compile") is not None:
-        _compile(model, found.metadata["compile"], found.path, custom_objects)
+        with scope(custom_objects or {}):
+            _compile(model, found.metadata["compile"], found.path)
     if not model.weights:
         _build_from(model, found)
     _apply(model, found, _match_weights(model, found, strict=True), _slots_of(found))
