@@ -352,11 +352,6 @@ def test_a_trace_ends_with_its_function_however_that_ends():
             r"power\.reduce has no derivative",
         ),
         (
-            lambda: minpy.grad(lambda x: np.sum(np.pad(x, 1, "mean")))(X),
-            NoDerivativeError,
-            "pad has no derivative for mode 'mean'",
-        ),
-        (
             lambda: minpy.grad(lambda x: np.sum(np.sum(numpy.ones(3), initial=x[0])))(X),
             DifferentiationError,
             "sum: no derivative with respect to the keyword argument 'initial'",

@@ -23,6 +23,7 @@ from minpy.numpy import (
     indexing,
     linalg,
     methods,
+    padding,
     products,
     protocols,
     random,
@@ -46,6 +47,7 @@ from minpy.numpy.dtypes import *
 from minpy.numpy.elementwise import *
 from minpy.numpy.files import *
 from minpy.numpy.indexing import *
+from minpy.numpy.padding import *
 from minpy.numpy.products import *
 from minpy.numpy.reductions import *
 from minpy.numpy.sets import *
@@ -68,6 +70,7 @@ for _module in (
     elementwise,
     files,
     indexing,
+    padding,
     products,
     reductions,
     sets,

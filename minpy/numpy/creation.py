@@ -23,7 +23,7 @@ from minpy.autograd.rules import def_linear, defvjp
 from minpy.config import settings
 from minpy.context import Context, current_context
 from minpy.numpy.broadcasting import broadcast_to
-from minpy.numpy.elementwise import positive
+from minpy.numpy.elementwise import positive, where
 from minpy.numpy.fallback import arrays_in, plain, wrapped
 from minpy.numpy.function import Function, composition
 from minpy.numpy.shaping import concatenate, moveaxis, reshape
@@ -403,17 +403,42 @@ def linspace(
 ) -> Any:
     """Make evenly spaced values, as `numpy.linspace`; gradients reach both ends."""
     if _any_tracked(start, stop):
-        start, stop = as_ndarray(start), as_ndarray(stop)
-        share = numpy.linspace(0.0, 1.0, num, endpoint).astype(start.dtype)
-        made = start + (stop - start) * share.reshape((-1,) + (1,) * max(start.ndim, stop.ndim))
-        made = moveaxis(made, 0, axis)
-        made = made if dtype is None else made.astype(dtype)
-        step = (stop - start) / max(num - 1 if endpoint else num, 1)
-        return (made, step) if retstep else made
+        return _tracked_linspace(start, stop, num, endpoint, retstep, dtype, axis)
     given = plain((start, stop))
     made, step = numpy.linspace(*given, num, endpoint, True, dtype, axis)
     made = _place(_default(made, dtype, given), ctx)
     return (made, wrapped(step, made.context, given)) if retstep else made
+
+
+def _tracked_linspace(
+    start: Any, stop: Any, num: int, endpoint: bool, retstep: bool, dtype: Any, axis: int
+) -> Any:
+    """Do NumPy's arithmetic in NumPy's order, on arrays that a derivative is taken through."""
+    given = start, stop
+    start, stop = (as_ndarray(numpy.asarray(a) if numpy.isscalar(a) else a) for a in given)
+    computed = numpy.result_type(_blank(start), _blank(stop), float(num))
+    start, stop = start.astype(computed), stop.astype(computed)
+    count = num - 1 if endpoint else num
+    counted = numpy.arange(num, dtype=computed)
+    counted = counted.reshape((-1,) + (1,) * max(start.ndim, stop.ndim))
+    reach = stop - start
+    step = reach / max(count, 1)
+    # As NumPy: where a step is too small for its dtype, all are counted in another order.
+    exact, careful = counted * step, counted / max(count, 1) * reach
+    made = where((step == 0).any(), careful, exact) + start
+    if endpoint and num > 1:
+        last = broadcast_to(stop, made.shape[1:])
+        made = concatenate([made[:-1], reshape(last, (1, *made.shape[1:]))])
+    if dtype is None:
+        dtype = default_precision(numpy.empty(0, computed), given).dtype
+    made = moveaxis(made, 0, axis).astype(dtype)
+    return (made, step) if retstep else made
+
+
+def _blank(a: ndarray) -> numpy.ndarray:
+    """Return zeros that NumPy computes with in the dtype that it does for an array."""
+    dtype = a.dtype if a.dtype.kind in "fc" else numpy.float64
+    return numpy.broadcast_to(numpy.zeros((), dtype), a.shape)
 
 
 # --- grids ----------------------------------------------------------------------------------------

@@ -45,7 +45,6 @@ __all__ = [
     "insert",
     "moveaxis",
     "ndim",
-    "pad",
     "ravel",
     "repeat",
     "reshape",
@@ -700,22 +699,27 @@ def _block(arrays: Any, depth: int, result_ndim: int) -> Any:
     return concatenate([_block(a, depth - 1, result_ndim) for a in arrays], axis=-depth)
 
 
+_COPYING_PADS = ("constant", "empty", "edge", "reflect", "symmetric", "wrap")
+
+
+def copies_only(mode: Any, options: dict) -> bool:
+    """Say whether padding puts copies of elements and constants around an array, no results."""
+    return mode in _COPYING_PADS and options.get("reflect_type", "even") == "even"
+
+
 def _pad_kernel(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     return numpy.pad(array, pad_width, mode, **kwargs)
 
 
-_COPYING_PADS = ("constant", "empty", "edge", "reflect", "symmetric", "wrap")
 _mx_copying_pad = rearranging(_pad_kernel)
 
 
 def _mx_pad(F: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    if mode not in _COPYING_PADS or kwargs.get("reflect_type", "even") != "even":
-        raise runtime.Unsupported(f"MXNet pads by copying only, not by {mode!r}")
     if mode not in ("constant", "empty"):
         return _mx_copying_pad(F, array, pad_width, mode, **kwargs)
     number = kwargs.get("constant_values", 0)
     mx.require_floats("pad", array)
-    widths = _pad_width(pad_width, len(array.shape))
+    widths = pad_widths(pad_width, len(array.shape))
     if not isinstance(number, mx.NUMBER) or 0 in array.shape or not array.shape:
         raise runtime.Unsupported("MXNet pads an array that isn't empty with one number")
     if any(n < 0 for pair in widths for n in pair):
@@ -723,28 +727,20 @@ def _mx_pad(F: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs
     return F("_npi_pad", array, pad_width=tuple(widths), mode="constant", constant_value=number)
 
 
-pad = Function("pad", _pad_kernel, arrays=1, mxnet=_mx_pad, doc=numpy.pad.__doc__)
+# Copies alone: `minpy.numpy.padding.pad` is this, and the modes that compute what they put there.
+pad = Function("pad_by_copying", _pad_kernel, arrays=1, mxnet=_mx_pad, doc=numpy.pad.__doc__)
 
 
-def _pad_width(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+def pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    """Return how much is added before and behind each axis."""
     return [(int(a), int(b)) for a, b in numpy.broadcast_to(numpy.asarray(pad_width), (ndim, 2))]
 
 
-def _check_pad(mode: Any, kwargs: dict) -> None:
-    if mode not in _COPYING_PADS or kwargs.get("reflect_type", "even") != "even":
-        raise NoDerivativeError(
-            f"pad has no derivative for mode {mode!r} (with {kwargs or 'no options'}); there is "
-            f"one for {', '.join(_COPYING_PADS)}"
-        )
-
-
 def _pad_vjp(ans: Any, x: ndarray, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    _check_pad(mode, kwargs)
     shape = x.shape
     if mode in ("constant", "empty"):
-        inside = tuple(
-            slice(a, a + n) for (a, _), n in zip(_pad_width(pad_width, x.ndim), shape, strict=True)
-        )
+        widths = pad_widths(pad_width, x.ndim)
+        inside = tuple(slice(a, a + n) for (a, _), n in zip(widths, shape, strict=True))
         return lambda g: g[inside]
     # Every element of the result is a copy of one of x: read off which.
     source = numpy.pad(_places(shape), pad_width, mode, **kwargs)
@@ -752,7 +748,6 @@ def _pad_vjp(ans: Any, x: ndarray, pad_width: Any, mode: Any = "constant", **kwa
 
 
 def _pad_jvp(t: Any, ans: Any, x: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any):
-    _check_pad(mode, kwargs)
     if mode in ("constant", "empty"):
         return pad(t, pad_width)
     return pad(t, pad_width, mode, **kwargs)

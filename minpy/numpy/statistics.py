@@ -5,6 +5,7 @@ It must not know how sums or products are computed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -15,8 +16,8 @@ from minpy.numpy.elementwise import clip, conjugate, real, sqrt
 from minpy.numpy.function import Composition, composition
 from minpy.numpy.indexing import take_along_axis
 from minpy.numpy.products import dot
-from minpy.numpy.reductions import average
-from minpy.numpy.shaping import atleast_2d, concatenate, diag, moveaxis, reshape, transpose
+from minpy.numpy.reductions import average, mean
+from minpy.numpy.shaping import atleast_2d, concatenate, diag, moveaxis, reshape, stack, transpose
 
 __all__ = [
     "corrcoef",
@@ -54,8 +55,23 @@ def _ranks(length: numpy.ndarray, width: int, q: numpy.ndarray, method: str, ski
     return ranks
 
 
+def _between(low: ndarray, high: ndarray, share: numpy.ndarray) -> ndarray:
+    return low + (high - low) * share
+
+
+def _middle(low: ndarray, high: ndarray, share: numpy.ndarray) -> ndarray:
+    """Return what NumPy takes for a median: also two infinities have a middle."""
+    return mean(stack([low, high]), 0)
+
+
 def _interpolated(
-    a: ndarray, q: numpy.ndarray, axis: Any, method: str, keepdims: bool, skip: bool
+    a: ndarray,
+    q: numpy.ndarray,
+    axis: Any,
+    method: str,
+    keepdims: bool,
+    skip: bool,
+    interpolate: Callable[..., ndarray] = _between,
 ) -> ndarray:
     """Compute quantiles by picking and interpolating elements, which have derivatives."""
     axes = range(a.ndim) if axis is None else numpy.atleast_1d(axis).tolist()
@@ -72,7 +88,7 @@ def _interpolated(
     low = take_along_axis(rows, numpy.take_along_axis(order, below, -1), -1)
     high = take_along_axis(rows, numpy.take_along_axis(order, above, -1), -1)
     share = (ranks - below).astype(values.dtype)
-    result = moveaxis(low + (high - low) * share, -1, 0)
+    result = moveaxis(interpolate(low, high, share), -1, 0)
     kept = tuple(1 if i in axes else n for i, n in enumerate(a.shape)) if keepdims else lengths
     return reshape(result, q.shape + kept)
 
@@ -109,7 +125,7 @@ def _median_function(name: str, skip: bool) -> Composition:
         a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False
     ) -> Any:
         half = numpy.asarray(0.5)
-        return _interpolated(as_ndarray(a), half, axis, "linear", keepdims, skip)
+        return _interpolated(as_ndarray(a), half, axis, "linear", keepdims, skip, _middle)
 
     compute.__doc__ = f"Return the median along axes, as `numpy.{name}`."
     return Composition(name, compute, arrays=1)
