@@ -408,7 +408,65 @@ def test_what_evaluate_lists_is_in_the_order_that_keras_has():
     x = rng.random((8, 3)).astype("float32")
     y = {"z": x[:, :1], "b": x[:, 1:2]}
     found = model.evaluate(x, y, verbose=0, return_dict=True)
-    # Keras 3.15: the losses by output, then the metrics by name.
-    names = ["loss", "z_loss", "b_loss", "b_mae", "z_mae", "z_mse", "z_weighted_mae"]
+    # Keras 3.15: the losses by output, whose names are sorted, then the metrics by name.
+    names = ["loss", "b_loss", "z_loss", "b_mae", "z_mae", "z_mse", "z_weighted_mae"]
     assert model.evaluate(x, y, verbose=0) == [found[name] for name in names]
     assert len(set(found.values())) > 4
+
+
+class TwoHeads(Model):
+    """Returns a dict in an order of its own."""
+
+    def __init__(self, order):
+        super().__init__()
+        self.order = order
+        self.heads = {"alpha": Dense(1), "zeta": Dense(2)}
+
+    def call(self, x):
+        return {name: self.heads[name](x) for name in self.order}
+
+
+# What Keras 3.15 lists first, by outputs' and losses' order.
+ORDERS = [
+    (("zeta", "alpha"), ("zeta", "alpha"), "zeta", "zeta"),
+    (("zeta", "alpha"), ("alpha", "zeta"), "alpha", "alpha"),
+    (("zeta", "alpha"), None, "alpha", "zeta"),
+    (("alpha", "zeta"), ("zeta", "alpha"), "zeta", "zeta"),
+    (("alpha", "zeta"), ("alpha", "zeta"), "alpha", "alpha"),
+    (("alpha", "zeta"), None, "alpha", "alpha"),
+]
+
+
+@pytest.mark.parametrize(("outputs", "losses", "graph", "subclass"), ORDERS)
+def test_losses_of_dicts_are_listed_in_the_order_that_keras_has(outputs, losses, graph, subclass):
+    x = numpy.sin(numpy.arange(24.0)).reshape(8, 3).astype("float32")
+    y = {"zeta": numpy.full((8, 2), 2.0), "alpha": numpy.ones((8, 1))}
+    inputs = Input((3,))
+    made = {"zeta": Dense(2)(inputs), "alpha": Dense(1)(inputs)}
+    of_graph = Model(inputs, {name: made[name] for name in outputs})
+    for first, model in ((graph, of_graph), (subclass, TwoHeads(outputs))):
+        model.compile("sgd", "mse" if losses is None else dict.fromkeys(losses, "mse"))
+        total, *parts = model.evaluate(x, y, verbose=0)
+        predicted = model.predict(x, verbose=0)
+        wanted = {k: ((numpy.asarray(predicted[k]) - y[k]) ** 2).mean() for k in predicted}
+        last = "alpha" if first == "zeta" else "zeta"
+        assert parts == pytest.approx([wanted[first], wanted[last]], rel=1e-5)
+        assert total == pytest.approx(sum(parts), rel=1e-6)
+        history = model.fit(x, y, verbose=0).history
+        assert list(history) == ["loss", f"{first}_loss", f"{last}_loss"]
+
+
+def test_a_graph_sorts_the_dicts_of_its_inputs_and_outputs():
+    inputs = {"z": Input((3,)), "a": {"y": Input((2,)), "b": Input((1,))}}
+    outputs = {"n": inputs["z"] + 1, "m": inputs["a"]["y"] * inputs["a"]["b"]}
+    model = Model(inputs, outputs)
+    assert [t.shape for t in model.inputs] == [(None, 1), (None, 2), (None, 3)]
+    assert list(model.output) == ["m", "n"]
+    data = {
+        "z": numpy.ones((1, 3)),
+        "a": {"y": numpy.full((1, 2), 5.0), "b": numpy.full((1, 1), 2)},
+    }
+    found = model(data)
+    assert list(found) == ["m", "n"]
+    assert found["m"].tolist() == [[10.0, 10.0]]
+    assert model([data["a"]["b"], data["a"]["y"], data["z"]])["n"].tolist() == [[2.0, 2.0, 2.0]]

@@ -49,6 +49,9 @@ What holds everywhere:
 - `*`: from there on by keyword only.
 - `compile(loss=…)` takes a loss for each output, none for several in a container together.
 - `steps_per_epoch` of arrays cuts each epoch short; the next begins anew and not where it ended.
+- Dicts of a graph's inputs and outputs are sorted by key, and `evaluate` lists losses and metrics
+  in Keras' order. Logs, `History` and `evaluate(return_dict=True)` begin with the loss, where Keras
+  sorts all names; `input_shape` and `output_shape` of dicts are dicts, where Keras' are lists.
 - With `steps_per_execution` the end of a shorter last execution names the last step there was.
 - Where Keras 3.16 computes otherwise than 3.15 (`Tversky`'s `alpha` and `beta` are exchanged,
   `R2Score` counts rows, `ignore_class` in metrics), 3.15 holds.

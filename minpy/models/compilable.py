@@ -249,6 +249,10 @@ class Compilable(Layer):
         """Return the names of those outputs that have a loss."""
         return [] if self._loss is None else self._loss.outputs_with_one(names)
 
+    def _losses_listed(self, names: list[str]) -> list[str]:
+        """Return names of outputs in the order in which their losses are listed."""
+        return names if self._loss is None else self._loss.listed(self, names)
+
     def outputs_of_step(self, predictions: Any) -> Outputs:
         """Return a forward pass's predictions, with the losses of each output that it added up."""
         parts, self._loss_parts[:] = tuple(self._loss_parts), []

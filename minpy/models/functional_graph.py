@@ -5,6 +5,7 @@ Knows nodes and layers, and nothing of training.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -26,7 +27,8 @@ class FunctionalGraph:
     Parameters
     ----------
     inputs, outputs
-        Symbolic tensors, alone or in lists and dicts.
+        Symbolic tensors, alone or in lists and dicts; the entries of a dict are in the order of its
+        keys, as in Keras, whatever order they were written in.
     owner
         Of whom messages speak.
     losses
@@ -48,6 +50,7 @@ class FunctionalGraph:
         self.owner = owner
         _check_symbolic(inputs, owner, "inputs")
         _check_symbolic(outputs, owner, "outputs")
+        inputs, outputs = _in_order_of_keys(inputs), _in_order_of_keys(outputs)
         self.given_struct = inputs
         self._given = flatten(inputs)[0]
         if len({id(t) for t in self._given}) != len(self._given):
@@ -214,7 +217,7 @@ class FunctionalGraph:
                     f"{self.owner}: expected inputs named {_listed(keys)}, got "
                     f"{_listed(given)}; missing: {_listed(missing)}"
                 )
-            found = flatten({key: given[key] for key in keys})[0]
+            found = flatten({key: _like(struct, key, given) for key in keys})[0]
         elif isinstance(struct, KerasTensor) or isinstance(given, list | tuple):
             found = flatten(given)[0]
         else:
@@ -348,6 +351,27 @@ def graph_from_config(
 
 
 # --- pieces ---------------------------------------------------------------------------------------
+
+
+def _in_order_of_keys(value: Any) -> Any:
+    """Return nested containers whose dicts have their keys in order."""
+    if isinstance(value, dict):
+        keys = list(value)
+        with contextlib.suppress(TypeError):  # of several types
+            keys.sort()
+        return {key: _in_order_of_keys(value[key]) for key in keys}
+    if type(value) in (list, tuple):
+        return type(value)(_in_order_of_keys(part) for part in value)
+    return value
+
+
+def _like(struct: Any, key: Any, given: Any) -> Any:
+    """Return an entry of a dict with the keys of dicts inside it in the order of a structure's."""
+    inside = struct.get(key) if isinstance(struct, Mapping) else None
+    part = given[key]
+    if isinstance(inside, Mapping) and isinstance(part, Mapping) and set(inside) == set(part):
+        return {name: _like(inside, name, part) for name in inside}
+    return part
 
 
 def _check_symbolic(tensors: Any, owner: str, what: str) -> None:

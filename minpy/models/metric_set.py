@@ -48,6 +48,7 @@ class MetricSet(Mapping):
         self._loss_weight = 0.0
         self._weight = 0
         self._parts: dict[str, float] = {}
+        self._part_names: list[str] = []  # in the order of the outputs, not of the dict of losses
         self._added: dict[str, float] = {}  # what layers reported
         self._shapes: Any = None
         self._tracked: list[Any] = []  # metrics that are attributes of layers
@@ -111,7 +112,7 @@ class MetricSet(Mapping):
         if self._metrics is None:
             self._resolve(batch.y, outputs)
         if outputs.parts:
-            for name, part in zip(self._parts, outputs.parts, strict=True):
+            for name, part in zip(self._part_names, outputs.parts, strict=True):
                 self._parts[name] += float(part) * size
         for name, value in outputs.added.items():
             self._added[name] = self._added.get(name, 0.0) + float(value) * size
@@ -166,7 +167,9 @@ class MetricSet(Mapping):
         self._names, self._shapes = names, (names, shapes, parts)
         if names is not None and parts:
             with_loss = self._model._losses_of(names)
-            self._parts = dict.fromkeys((f"{n}_loss" for n in with_loss), 0.0)
+            self._part_names = [f"{name}_loss" for name in with_loss]
+            listed = self._model._losses_listed(with_loss)
+            self._parts = dict.fromkeys((f"{name}_loss" for name in listed), 0.0)
         self._metrics = []
         unweighted: set[str] = set()
         for given, weighted in zip(self._given, (False, True), strict=True):

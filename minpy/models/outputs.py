@@ -188,6 +188,18 @@ class OutputLosses:
         chosen = per_output(self._given, names, "loss")
         return [n for n, loss in zip(names, chosen, strict=True) if loss is not None]
 
+    def listed(self, model: Any, names: list[str]) -> list[str]:
+        """Return names of outputs in the order in which `evaluate` lists their losses.
+
+        As in Keras that is the order of a dict of losses where the model's outputs are a dict too.
+        """
+        graph = getattr(model, "_graph", None)
+        in_dict = graph is None or isinstance(graph.output_struct, Mapping)
+        if not isinstance(self._given, Mapping) or not in_dict:
+            return names
+        order = list(self._given)
+        return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+
     def __call__(
         self, model: Any, y: Any, y_pred: Any, sample_weight: Any, parts: list[Any]
     ) -> Any:
