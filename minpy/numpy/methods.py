@@ -33,6 +33,7 @@ from minpy.numpy import elementwise as e
 from minpy.numpy import indexing, products, reductions, shaping, sorting
 from minpy.numpy.creation import _copy, as_in_context, full
 from minpy.numpy.fallback import plain
+from minpy.numpy.flat import Flat
 from minpy.primitives import Primitive, symbolic_types
 
 # --- operators ------------------------------------------------------------------------------------
@@ -651,70 +652,9 @@ ndarray.__deepcopy__ = lambda self, memo: self.copy("K")
 # --- attributes -----------------------------------------------------------------------------------
 
 
-class _Flat:
-    """The elements of an array in C order: to go through once, to read by index and to write to.
-
-    Attributes
-    ----------
-    base
-        The array.
-    """
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, base: ndarray) -> None:
-        self.base, self._next = base, 0
-
-    @property
-    def index(self) -> int:
-        """The number of the next element."""
-        return self._next
-
-    @property
-    def coords(self) -> tuple[int, ...]:
-        """The index of the next element in the array."""
-        return tuple(int(i) for i in numpy.unravel_index(self.index, self.base.shape))
-
-    def copy(self) -> ndarray:
-        """Return the elements as an array of their own."""
-        return self.base.flatten()
-
-    def __iter__(self) -> Iterator[ndarray]:
-        return self
-
-    def __next__(self) -> ndarray:
-        if self.index >= self.base.size:
-            raise StopIteration
-        element = self.base[self.coords]
-        self._next += 1
-        return element
-
-    def __len__(self) -> int:
-        return self.base.size
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
-        return numpy.array(shaping.ravel(self.base), dtype)
-
-    def __minpy_array__(self) -> ndarray:
-        return _copy(shaping.ravel(self.base))
-
-    def __getitem__(self, index: Any) -> ndarray:
-        return shaping.ravel(self.base)[index].copy()
-
-    def __delitem__(self, index: Any) -> None:
-        raise TypeError("Cannot delete iterator elements")
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        places = numpy.arange(self.base.size)[inplace.plain_index(index, keep=True)]
-        if isinstance(value, ndarray | numpy.ndarray | list | tuple):
-            indexing.put(self.base, places, value)
-        else:
-            inplace.assign(self.base, numpy.unravel_index(places, self.base.shape), value)
-
-
 for _name, _operation in _COMPARISONS.items():
     setattr(
-        _Flat,
+        Flat,
         f"__{_name}__",
         lambda self, other, _op=_operation: _op(shaping.ravel(self.base), other),
     )
@@ -739,8 +679,8 @@ ndarray.imag = _attribute(
 )
 ndarray.flat = _attribute(
     "The elements in C order.",
-    _Flat,
-    lambda self, value: _Flat(self).__setitem__(slice(None), value),
+    Flat,
+    lambda self, value: Flat(self).fill(value),
 )
 ndarray.strides = _attribute(
     "Bytes to step an axis.",
