@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy
@@ -10,20 +11,41 @@ __all__ = [
     "backend",
     "default_dtype",
     "disable_interactive_logging",
+    "disable_traceback_filtering",
     "enable_interactive_logging",
+    "enable_traceback_filtering",
     "epsilon",
     "floatx",
     "image_data_format",
     "is_interactive_logging_enabled",
+    "is_traceback_filtering_enabled",
     "jit_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
     "set_default_dtype",
+    "set_epsilon",
     "set_floatx",
     "set_image_data_format",
     "set_jit",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
 ]
 
 _FLOATS = ("float16", "float32", "float64")
 _COMPLEX = {"float16": "complex64", "float32": "complex64", "float64": "complex128"}
+
+
+def _from_environment(name: str) -> int | None:
+    """Return the limit that an environment variable sets, None where it sets none."""
+    given = os.environ.get(name)
+    return _limit(given and int(given), name) if given is None or given.isdigit() else None
+
+
+def _limit(value: int | None, what: str) -> int | None:
+    """Return a limit that is checked: a positive number, or None for no limit."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError(f"{what}: got {value!r}; give a whole number, 1 or more, or None")
+    return value
 
 
 class _Settings:
@@ -31,18 +53,26 @@ class _Settings:
 
     __slots__ = (
         "complex_dtype",
+        "epsilon",
         "float_dtype",
         "image_data_format",
         "interactive_logging",
         "jit",
+        "max_epochs",
+        "max_steps_per_epoch",
         "narrows",
         "products",
+        "traceback_filtering",
     )
 
     def __init__(self) -> None:
         self.image_data_format = "channels_first"
         self.interactive_logging = True
         self.jit = True
+        self.epsilon = 1e-7
+        self.max_epochs = _from_environment("KERAS_MAX_EPOCHS")
+        self.max_steps_per_epoch = _from_environment("KERAS_MAX_STEPS_PER_EPOCH")
+        self.traceback_filtering = False
         # What large products of compiled steps are computed in; `minpy.mixed_precision` sets it.
         self.products = "float32"
         self.set_float("float32")
@@ -171,8 +201,99 @@ def backend() -> str:
 
 
 def epsilon() -> float:
-    """Return the number that losses and metrics keep away from zero by, 1e-7."""
-    return 1e-7
+    """Return the number that losses, metrics and layers keep away from zero by; 1e-7 at first."""
+    return settings.epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Set the number that losses, metrics and layers keep away from zero by.
+
+    A compiled step keeps the number that held when it was made.
+
+    Raises
+    ------
+    ValueError
+        If it isn't a number from 0 on.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> minpy.config.set_epsilon(1e-5)
+    >>> minpy.config.epsilon()
+    1e-05
+    >>> minpy.config.set_epsilon(1e-7)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | numpy.number) or value < 0:
+        raise ValueError(f"set_epsilon: got {value!r}; give a small number, 0 or more")
+    settings.epsilon = float(value)
+
+
+def max_epochs() -> int | None:
+    """Return how many epochs any call of ``fit`` runs at most, None for as many as it is told.
+
+    The environment variable KERAS_MAX_EPOCHS sets it before minpy is imported: to try a long
+    program out.
+    """
+    return settings.max_epochs
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Limit the epochs of every call of ``fit``, which warns when it runs fewer.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> minpy.config.set_max_epochs(1)
+    >>> minpy.config.max_epochs()
+    1
+    >>> minpy.config.set_max_epochs(None)
+    """
+    settings.max_epochs = _limit(max_epochs, "set_max_epochs")
+
+
+def max_steps_per_epoch() -> int | None:
+    """Return how many batches an epoch, an evaluation or a prediction has at most, or None.
+
+    The environment variable KERAS_MAX_STEPS_PER_EPOCH sets it before minpy is imported.
+    """
+    return settings.max_steps_per_epoch
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Limit the batches of every epoch, evaluation and prediction.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> minpy.config.set_max_steps_per_epoch(10)
+    >>> minpy.config.max_steps_per_epoch()
+    10
+    >>> minpy.config.set_max_steps_per_epoch(None)
+    """
+    settings.max_steps_per_epoch = _limit(max_steps_per_epoch, "set_max_steps_per_epoch")
+
+
+def enable_traceback_filtering() -> None:
+    """Note that tracebacks may be shortened; they are shown whole, which Keras' programs bear."""
+    settings.traceback_filtering = True
+
+
+def disable_traceback_filtering() -> None:
+    """Ask for whole tracebacks, which minpy always shows.
+
+    Examples
+    --------
+    >>> import minpy
+    >>> minpy.config.disable_traceback_filtering()
+    >>> minpy.config.is_traceback_filtering_enabled()
+    False
+    """
+    settings.traceback_filtering = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Say whether `enable_traceback_filtering` was called last."""
+    return settings.traceback_filtering
 
 
 def enable_interactive_logging() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import minpy.numpy as np
 from minpy.by_name import NameTable
+from minpy.config import epsilon
 
 __all__ = [
     "Constraint",
@@ -21,9 +22,6 @@ __all__ = [
     "serialize",
     "unit_norm",
 ]
-
-# Keeps the norm of a column of zeros from dividing by zero, as in Keras.
-_EPSILON = 1e-7
 
 
 class Constraint:
@@ -106,7 +104,7 @@ class MinMaxNorm(Constraint):
         desired = np.minimum(np.maximum(norms, self.min_value), self.max_value)
         if self.rate != 1.0:
             desired = self.rate * desired + (1.0 - self.rate) * norms
-        return w * (desired / (norms + _EPSILON))
+        return w * (desired / (norms + epsilon()))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal constraint."""
@@ -151,7 +149,7 @@ class UnitNorm(Constraint):
 
     def __call__(self, w: Any) -> Any:
         """Return the weight with its vectors of length one."""
-        return w / (_norms(w, self.axis) + _EPSILON)
+        return w / (_norms(w, self.axis) + epsilon())
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal constraint."""

@@ -74,6 +74,10 @@ DIFFERENT = {
     "models.save_model": ("saving.save_model", "or `model.save`"),
     "config.dtype_policy": ("config.default_dtype", "weights and activations have one dtype"),
     "config.set_dtype_policy": ("config.set_default_dtype", "float16, float32 or float64"),
+    "config.enable_traceback_filtering": (
+        "config.enable_traceback_filtering",
+        "tracebacks are shown whole; only the setting is kept",
+    ),
     "utils.Progbar": ("callbacks.ProgressBar", "a callback; `fit` has one by itself"),
     "utils.standardize_dtype": ("numpy.dtype", ""),
 }
@@ -96,12 +100,7 @@ REASONS = {
     _ONE_BACKEND: "config.set_backend config.is_nnx_enabled",
     _FLASH: """config.disable_flash_attention config.enable_flash_attention
         config.is_flash_attention_enabled""",
-    "tracebacks are shown whole": """config.disable_traceback_filtering
-        config.enable_traceback_filtering config.is_traceback_filtering_enabled""",
     "files never run code": "config.enable_unsafe_deserialization",
-    "each function names its own": "config.set_epsilon",
-    "`fit(epochs=…, steps_per_epoch=…)`": """config.max_epochs config.max_steps_per_epoch
-        config.set_max_epochs config.set_max_steps_per_epoch""",
     _QUANTIZED: "*.quantize *.quantization_mode *.quantized_build *.quantized_call "
     "*.get_quantization_layer_structure",
     _STATELESS: """*.stateless_call *.stateless_compute_loss *.stateless_apply

@@ -12,11 +12,12 @@ import numpy
 
 import minpy.numpy as np
 from minpy.array import as_ndarray, is_tracked, ndarray, numpy_value
+from minpy.config import epsilon
 from minpy.errors import ShapeError
 from minpy.layers.functions.activations import sigmoid
 from minpy.layers.functions.losses import cross_entropy, pick, sigmoid_cross_entropy
 from minpy.layers.functions.probabilities import log_softmax, softmax
-from minpy.losses.loss import EPSILON, loss_class, prepare
+from minpy.losses.loss import loss_class, prepare
 from minpy.losses.stable import clip
 
 __all__ = [
@@ -52,7 +53,7 @@ def _log_probabilities(y_pred: ndarray, from_logits: bool, axis: int) -> ndarray
 def _probabilities(y_pred: ndarray, axis: int) -> ndarray:
     """Make predictions add up to one, and keep them away from 0 and 1."""
     total = np.sum(y_pred, axis=axis, keepdims=True)
-    return clip(y_pred / total, EPSILON, 1.0 - EPSILON)
+    return clip(y_pred / total, epsilon(), 1.0 - epsilon())
 
 
 def _smooth(y_true: ndarray, label_smoothing: float, classes: int) -> ndarray:
@@ -169,7 +170,7 @@ def sparse_categorical_crossentropy(
         losses = cross_entropy(rows, labels)
     else:
         p = pick(rows, labels) / np.sum(rows, axis=-1)
-        losses = -np.log(clip(p, EPSILON, 1.0 - EPSILON))
+        losses = -np.log(clip(p, epsilon(), 1.0 - epsilon()))
     if counts is not None:
         losses = np.where(counts, losses, 0.0)
     if len(rest) != 1:
@@ -240,7 +241,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0
         labels = labels.astype(numpy.int64)
     p = pick(np.reshape(y_pred, (-1, classes)), labels)
     # The derivative of a power below one is infinite at zero.
-    losses = (1.0 - np.power(np.maximum(p, EPSILON), q)) / q
+    losses = (1.0 - np.power(np.maximum(p, epsilon()), q)) / q
     return np.reshape(losses, rest)
 
 
@@ -293,7 +294,7 @@ def categorical_focal_crossentropy(
 def _binary(y_true: ndarray, y_pred: ndarray, from_logits: bool) -> ndarray:
     if from_logits:
         return sigmoid_cross_entropy(y_pred, y_true)
-    p = clip(y_pred, EPSILON, 1.0 - EPSILON)
+    p = clip(y_pred, epsilon(), 1.0 - epsilon())
     return -(y_true * np.log(p) + (1.0 - y_true) * np.log(1.0 - p))
 
 
@@ -388,7 +389,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> ndarray:
         Probabilities of one shape, kept between 1e-7 and 1.
     """
     y_true, y_pred = prepare("kl_divergence", y_true, y_pred)
-    y_true, y_pred = clip(y_true, EPSILON, 1.0), clip(y_pred, EPSILON, 1.0)
+    y_true, y_pred = clip(y_true, epsilon(), 1.0), clip(y_pred, epsilon(), 1.0)
     return np.sum(y_true * np.log(y_true / y_pred), axis=-1)
 
 
@@ -403,7 +404,7 @@ def poisson(y_true: Any, y_pred: Any) -> ndarray:
         Expected counts, of the same shape; 1e-7 is added inside the logarithm.
     """
     y_true, y_pred = prepare("poisson", y_true, y_pred)
-    return np.mean(y_pred - y_true * np.log(y_pred + EPSILON), axis=-1)
+    return np.mean(y_pred - y_true * np.log(y_pred + epsilon()), axis=-1)
 
 
 # --- targets that no model could be trained on ----------------------------------------------------

@@ -14,10 +14,7 @@ from minpy.by_name import snake_case
 from minpy.config import settings
 from minpy.errors import ShapeError
 
-__all__ = ["EPSILON", "FunctionLoss", "Loss", "match_ranks", "prepare", "reduce"]
-
-# Keeps logarithms and quotients finite; Keras' epsilon().
-EPSILON = 1e-7
+__all__ = ["FunctionLoss", "Loss", "match_ranks", "prepare", "reduce"]
 
 _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import minpy.numpy as np
 from minpy.array import ndarray
-from minpy.losses.loss import EPSILON, loss_class, prepare
+from minpy.config import epsilon
+from minpy.losses.loss import loss_class, prepare
 
 __all__ = ["Dice", "Tversky", "dice", "tversky"]
 
@@ -29,7 +30,7 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> ndarray:
     axis = _axis(axis)
     common = np.sum(y_true * y_pred, axis=axis)
     total = np.sum(y_true, axis=axis) + np.sum(y_pred, axis=axis)
-    return 1.0 - 2.0 * common / (total + EPSILON)
+    return 1.0 - 2.0 * common / (total + epsilon())
 
 
 def tversky(
@@ -57,7 +58,7 @@ def tversky(
     common = np.sum(y_true * y_pred, axis=axis)
     missed = np.sum(y_true * (1.0 - y_pred), axis=axis)
     alarms = np.sum(y_pred * (1.0 - y_true), axis=axis)
-    return 1.0 - common / (common + alpha * missed + beta * alarms + EPSILON)
+    return 1.0 - common / (common + alpha * missed + beta * alarms + epsilon())
 
 
 Dice = loss_class(dice, "Dice", axis_last=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 import minpy.numpy as np
 from minpy.array import ndarray
+from minpy.config import epsilon
 from minpy.layers.functions.activations import softplus
-from minpy.losses.loss import EPSILON, loss_class, prepare
+from minpy.losses.loss import loss_class, prepare
 from minpy.losses.stable import normalize
 
 __all__ = [
@@ -68,7 +69,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> ndarray:
         Targets and predictions of one shape; a target of zero counts as 1e-7.
     """
     y_true, y_pred = prepare("mean_absolute_percentage_error", y_true, y_pred)
-    error = np.absolute((y_true - y_pred) / np.maximum(np.absolute(y_true), EPSILON))
+    error = np.absolute((y_true - y_pred) / np.maximum(np.absolute(y_true), epsilon()))
     return 100.0 * np.mean(error, axis=-1)
 
 
@@ -81,8 +82,8 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> ndarray:
         Targets and predictions of one shape; values below 1e-7 count as 1e-7.
     """
     y_true, y_pred = prepare("mean_squared_logarithmic_error", y_true, y_pred)
-    predicted = np.log(np.maximum(y_pred, EPSILON) + 1.0)
-    wanted = np.log(np.maximum(y_true, EPSILON) + 1.0)
+    predicted = np.log(np.maximum(y_pred, epsilon()) + 1.0)
+    wanted = np.log(np.maximum(y_true, epsilon()) + 1.0)
     return np.mean(np.square(predicted - wanted), axis=-1)
 
 

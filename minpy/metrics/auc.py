@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 
+from minpy.config import epsilon
 from minpy.errors import ShapeError
 from minpy.metrics.accuracy import same_rank
 from minpy.metrics.confusion import ThresholdMetric, even_thresholds, ratio
@@ -20,8 +21,6 @@ _HEIGHTS = {
     "minoring": numpy.minimum,
     "majoring": numpy.maximum,
 }
-# Beyond 0 and 1, so that predictions of exactly 0 and 1 are on a known side.
-_MARGIN = 1e-7
 
 
 class AUC(Metric):
@@ -86,7 +85,8 @@ class AUC(Metric):
             raise ValueError("AUC: num_labels goes with multi_label=True")
         self._given = None if thresholds is None else sorted(float(t) for t in thresholds)
         inner = even_thresholds(num_thresholds)[1:-1] if self._given is None else self._given
-        self.thresholds = [-_MARGIN, *inner, 1.0 + _MARGIN]
+        # Beyond 0 and 1, so that predictions of exactly 0 and 1 are on a known side.
+        self.thresholds = [-epsilon(), *inner, 1.0 + epsilon()]
         self.num_thresholds = len(self.thresholds)
         self.curve = curve
         self.summation_method = summation_method

@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 
 from minpy import losses
+from minpy.config import epsilon
 from minpy.errors import ShapeError
 from minpy.metrics.accuracy import same_rank
 from minpy.metrics.metric import Mean, Metric, metric_class, value_of
@@ -111,12 +112,12 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> numpy.n
 
     Notes
     -----
-    Lin, 1989, with Keras' 1e-7 in the denominator.
+    Lin, 1989, with Keras' `epsilon` in the denominator.
     """
     true, predicted = _doubles("concordance_correlation", y_true, y_pred)
     apart = true.mean(axis) - predicted.mean(axis)
     common = ((true - true.mean(axis, keepdims=True)) * predicted).mean(axis)
-    return 2 * common / (true.var(axis) + predicted.var(axis) + apart**2 + 1e-7)
+    return 2 * common / (true.var(axis) + predicted.var(axis) + apart**2 + epsilon())
 
 
 def _doubles(name: str, y_true: Any, y_pred: Any) -> tuple[numpy.ndarray, numpy.ndarray]:

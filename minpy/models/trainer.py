@@ -8,6 +8,7 @@ weight.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from itertools import islice
@@ -18,6 +19,7 @@ import numpy
 from minpy import random
 from minpy.autograd.containers import flatten
 from minpy.callbacks import CallbackList
+from minpy.config import settings
 from minpy.data import (
     ArrayBatches,
     Batch,
@@ -152,6 +154,12 @@ class Trainer(TrainingSteps):
             validation_steps=(validation_steps, 1),
         )
         check_frequency(validation_freq)
+        if settings.max_epochs is not None and settings.max_epochs < epochs:
+            warnings.warn(
+                f"fit: {settings.max_epochs} of {epochs} epochs: minpy.config.set_max_epochs",
+                stacklevel=2,
+            )
+            epochs = settings.max_epochs
         if validation_split and validation_data is None:
             refuse_stream(x)
             (x, y, sample_weight), validation_data = split_validation(
@@ -169,6 +177,7 @@ class Trainer(TrainingSteps):
             class_weight=class_weight,
         )
         check_targets(self, data, "fit")
+        steps_per_epoch = _limited(data, steps_per_epoch)
         data.check_ends(steps_per_epoch, "steps_per_epoch")
         steps = _fewer(data.steps, steps_per_epoch)
         if steps is not None:
@@ -349,6 +358,7 @@ class Trainer(TrainingSteps):
             raise ValueError("evaluate: expected data, got x=None")
         data = self._data(x, y, sample_weight, batch_size=batch_size)
         check_targets(self, data, "evaluate")
+        steps = _limited(data, steps)
         data.check_ends(steps, "steps")
         self._ready_for(data)
         run = CallbackList(
@@ -381,6 +391,7 @@ class Trainer(TrainingSteps):
             At most so many batches.
         """
         data = self._data(x, None, None, batch_size=batch_size)
+        steps = _limited(data, steps)
         data.check_ends(steps, "steps")
         self._ready_for(data)
         run = CallbackList(
@@ -507,6 +518,19 @@ def _together(parts: list[list[numpy.ndarray]]) -> list[numpy.ndarray]:
     if len(parts) == 1:
         return parts[0]
     return [numpy.concatenate(leaves) for leaves in zip(*parts, strict=True)]
+
+
+def _limited(data: Source, steps: int | None) -> int | None:
+    """Return how many batches are asked for, no more than the configuration allows."""
+    limit, asked = settings.max_steps_per_epoch, _fewer(data.steps, steps)
+    if limit is None or (asked is not None and asked <= limit):
+        return steps
+    warnings.warn(
+        f"{limit} of {'an unknown number of' if asked is None else asked} batches: "
+        "minpy.config.set_max_steps_per_epoch",
+        stacklevel=3,
+    )
+    return limit
 
 
 def _fewer(first: int | None, second: int | None) -> int | None:

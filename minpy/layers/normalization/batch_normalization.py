@@ -9,7 +9,7 @@ import numpy
 
 from minpy import constraints, initializers, regularizers
 from minpy.arguments import also_by_place
-from minpy.config import image_data_format
+from minpy.config import epsilon, image_data_format
 from minpy.errors import ShapeError
 from minpy.layers.functions import batchnorm, stop_gradient
 from minpy.layers.functions.layer_norm import back_from_the_end, to_the_end
@@ -204,7 +204,7 @@ class BatchNormalization(Layer):
             if tuple(weights.shape) != whole:
                 weights = broadcast_to(weights, whole)
             # What Keras adds, to divide by where nothing is left in.
-            count = weights.sum(others, keepdims=True) + 1e-7
+            count = weights.sum(others, keepdims=True) + epsilon()
             mean = (x * weights).sum(others, keepdims=True) / count
             off = x - mean
             var = (off * off * weights).sum(others, keepdims=True) / count

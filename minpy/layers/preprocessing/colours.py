@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minpy.config import epsilon
 from minpy.errors import ShapeError
 from minpy.layers.preprocessing.transformations import (
     Tonal,
@@ -187,7 +188,7 @@ class RandomSaturation(_Coloured):
 
     def _drawn_for(self, images: Any) -> dict[str, Any]:
         drawn = self._each(images, *self.factor)
-        return {"factor": drawn / (1.0 - drawn + 1e-7)}
+        return {"factor": drawn / (1.0 - drawn + epsilon())}
 
     def _applied(self, images: Any, transformation: Any) -> Any:
         hue, saturation, value = _to_hsv(images)

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy
 
+from minpy.config import epsilon
 from minpy.errors import ShapeError
 from minpy.layers.preprocessing.adapting import as_numpy, batches_of
 from minpy.layers.preprocessing.numeric_layer import NumericLayer
 from minpy.numpy.elementwise import maximum, sqrt
 
 __all__ = ["Normalization"]
-
-_EPSILON = 1e-7  # as Keras': a feature that never varies is not divided by zero
 
 
 class Normalization(NumericLayer):
@@ -164,7 +163,8 @@ class Normalization(NumericLayer):
         kept = self._kept(x.ndim)
         across = tuple(n if a in kept else 1 for a, n in enumerate(x.shape))
         mean = self.mean.reshape(across)
-        deviation = maximum(sqrt(self.variance), _EPSILON).reshape(across)
+        # As in Keras a feature that never varies is not divided by zero.
+        deviation = maximum(sqrt(self.variance), epsilon()).reshape(across)
         return x * deviation + mean if self.invert else (x - mean) / deviation
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 import minpy.numpy as np
+from minpy.config import epsilon
 from minpy.errors import ShapeError
 from minpy.initializers.short_time_fourier import STFT, window_values
 from minpy.layers.functions import conv
@@ -19,8 +20,6 @@ from minpy.layers.layer import Layer
 from minpy.layers.preprocessing.numeric_layer import NumericLayer
 
 __all__ = ["MelSpectrogram", "STFTSpectrogram"]
-
-_EPSILON = 1e-7
 
 
 def _whole(value: Any, what: str, least: int = 1) -> int:
@@ -196,8 +195,8 @@ class STFTSpectrogram(Layer):
             twice = numpy.full((count, 1), 2.0, power.dtype)
             twice[[0, -1]] = 1.0
             return power * twice
-        magnitude = np.sqrt(np.maximum(power, _EPSILON))
-        return magnitude if self.mode == "magnitude" else np.log(np.maximum(magnitude, _EPSILON))
+        magnitude = np.sqrt(np.maximum(power, epsilon()))
+        return magnitude if self.mode == "magnitude" else np.log(np.maximum(magnitude, epsilon()))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output."""
