@@ -402,3 +402,52 @@ def test_the_memory_of_a_file_is_an_array(tmp_path):
     assert type(mapped) is np.ndarray and mapped.tolist() == [0, 1, 2, 3]
     mapped[1] = 9.0
     assert numpy.load(path).tolist() == [0, 9, 2, 3]
+
+
+class Recorder:
+    """An array of another library: says what it was asked to make."""
+
+    def __array_function__(self, func, types, args, kwargs):
+        return func.__name__, args
+
+
+LIKE_CALLS = {
+    "arange": (3,),
+    "array": ([1.0],),
+    "asanyarray": ([1.0],),
+    "asarray": ([1.0],),
+    "ascontiguousarray": ([1.0],),
+    "asfortranarray": ([1.0],),
+    "empty": (3,),
+    "eye": (3,),
+    "frombuffer": (bytes(8),),
+    "fromiter": ([1.0, 2.0], float),
+    "full": (3, 1.0),
+    "identity": (2,),
+    "loadtxt": (["1 2"],),
+    "ones": (2,),
+    "require": ([1.0],),
+    "tri": (3,),
+    "zeros": (2,),
+}
+
+
+@pytest.mark.parametrize(("name", "args"), LIKE_CALLS.items(), ids=LIKE_CALLS)
+def test_like_decides_whose_array_is_made(name, args):
+    make, original = getattr(np, name), getattr(numpy, name)
+    assert make(*args, like=Recorder())[0] == name
+    for ours in (np.ones(1), numpy.ones(1), numpy.ma.ones(1), None):
+        found = make(*args, like=ours)
+        assert isinstance(found, np.ndarray) and found.shape == original(*args).shape
+    for wrong in (1, [1.0], "x"):
+        with pytest.raises(TypeError) as expected:
+            original(*args, like=wrong)
+        with pytest.raises(TypeError) as found:
+            make(*args, like=wrong)
+        assert str(found.value) == str(expected.value)
+
+
+def test_like_a_minpy_array_is_on_its_device():
+    x = np.ones(2, ctx=minpy.cpu(1))
+    assert np.zeros(3, like=x).context == np.array([1.0], like=x).context == minpy.cpu(1)
+    assert np.zeros(3, like=x, ctx=minpy.cpu(0)).context == minpy.cpu(0)

@@ -5,6 +5,8 @@ It must not know about operations on arrays beyond copying, moving between devic
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -69,9 +71,33 @@ def _default(value: numpy.ndarray, dtype: Any, given: Any = ()) -> numpy.ndarray
     return default_precision(value, given) if dtype is None else value
 
 
+# Of NumPy's own classes, for which minpy makes its arrays as for anything of NumPy's.
+_NUMPYS = numpy.ndarray.__array_function__
+
+
+def _dispatched(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Let ``like=`` decide whose array is made: a class' own, by NumPy's function of the name."""
+
+    @functools.wraps(make)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        like = kwargs.pop("like", None)
+        if like is None:
+            return make(*args, **kwargs)
+        if isinstance(like, ndarray):
+            if placed:
+                kwargs.setdefault("ctx", like.context)
+        elif getattr(type(like), "__array_function__", None) is not _NUMPYS:
+            return getattr(numpy, make.__name__)(*args, like=like, **kwargs)
+        return make(*args, **kwargs)
+
+    placed = "ctx" in inspect.signature(make).parameters
+    return function
+
+
 # --- from data ------------------------------------------------------------------------------------
 
 
+@_dispatched
 def array(
     object: Any,
     dtype: Any = None,
@@ -98,6 +124,9 @@ def array(
         Memory layout, as in NumPy.
     ndmin
         The least number of axes; axes of length one are put in front.
+    like
+        An array of a class with ``__array_function__``, which then makes the array; by a minpy
+        array the new one lies on the same device. So it is in all functions that take it.
     ctx
         Device; the current context by default, that of the data where it is a minpy array.
 
@@ -146,6 +175,7 @@ def array(
     return made if made.ndim >= ndmin else reshape(made, (1,) * (ndmin - made.ndim) + made.shape)
 
 
+@_dispatched
 def asarray(
     a: Any,
     dtype: Any = None,
@@ -159,11 +189,13 @@ def asarray(
     return array(a, dtype, copy=bool(copy), order=order or "K", ctx=ctx)
 
 
+@_dispatched
 def asanyarray(a: Any, dtype: Any = None, order: str | None = None, *, like: Any = None) -> ndarray:
     """Return the data as an array, as `minpy.numpy.asarray`."""
     return asarray(a, dtype, order)
 
 
+@_dispatched
 def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> ndarray:
     """Return an array whose memory is contiguous, as `numpy.ascontiguousarray`."""
     made = asarray(a, dtype, "C")
@@ -233,7 +265,7 @@ def _shaped(name: str, fill: Callable[..., numpy.ndarray]) -> Callable[..., ndar
     ctx
         Device; the current context by default.
     """
-    return make
+    return _dispatched(make)
 
 
 zeros = _shaped("zeros", numpy.zeros)
@@ -242,6 +274,7 @@ empty = _shaped("empty", numpy.empty)
 empty_like = Function("empty_like", arrays=1, differentiable=False)
 
 
+@_dispatched
 def full(
     shape: Any,
     fill_value: Any,
@@ -283,6 +316,7 @@ def full_like(
     return from_numpy(made, like.context)
 
 
+@_dispatched
 def eye(
     N: int,
     M: int | None = None,
@@ -297,11 +331,13 @@ def eye(
     return _place(numpy.eye(N, M, k, settings.float_dtype if dtype is None else dtype, order), ctx)
 
 
+@_dispatched
 def identity(n: int, dtype: Any = None, *, like: Any = None, ctx: Context | None = None) -> ndarray:
     """Make a square matrix with ones on the main diagonal, as `numpy.identity`."""
     return eye(n, dtype=dtype, ctx=ctx)
 
 
+@_dispatched
 def tri(
     N: int,
     M: int | None = None,
@@ -318,6 +354,7 @@ def tri(
 # --- ranges ---------------------------------------------------------------------------------------
 
 
+@_dispatched
 def arange(
     *args: Any, dtype: Any = None, like: Any = None, ctx: Context | None = None, **kwargs: Any
 ) -> ndarray:
