@@ -52,7 +52,7 @@ def shared(request, monkeypatch):
     """Programs of small operations, and such as large ones get; both for small arrays."""
     if request.param:
         monkeypatch.setattr("minpy.graph.native.lowerings._MANY_ELEMENTS", 1)
-        monkeypatch.setattr("minpy.graph.native.lowerings._MANY_PRODUCTS", 1)
+        monkeypatch.setattr("minpy.graph.native.products._MANY_PRODUCTS", 1)
     return request.param
 
 

@@ -165,7 +165,7 @@ def shared(request, monkeypatch):
     """Programs of small arrays, and the kernels that large ones get for small arrays too."""
     if request.param:
         monkeypatch.setattr("minpy.graph.native.lowerings._MANY_ELEMENTS", 1)
-        monkeypatch.setattr("minpy.graph.native.lowerings._MANY_PRODUCTS", 1)
+        monkeypatch.setattr("minpy.graph.native.products._MANY_PRODUCTS", 1)
         monkeypatch.setattr("minpy.graph.runnable.worth_sharing", lambda work: True)
 
 

@@ -85,8 +85,8 @@ def test_other_dtypes_and_ranks_are_numpys():
         (x.astype("float64"), y.astype("float64")),
         (x, y.astype("float64")),
         (numpy.round(x).astype("int64"), numpy.round(y).astype("int64")),
-        (numpy.stack([x, x]), y),
         (numpy.stack([x, x]), numpy.stack([y, y])),
+        (x, numpy.stack([y, y])),
         (x, y[:, 0]),
     ):
         assert sgemm.product(a, b) is None
@@ -95,6 +95,20 @@ def test_other_dtypes_and_ranks_are_numpys():
         numpy.testing.assert_array_equal(found.asnumpy(), a @ b)
     with pytest.raises(ValueError, match="80"):
         np.matmul(np.array(y), np.array(y))
+
+
+@here
+@pytest.mark.parametrize("product", ["matmul", "dot"])
+def test_a_stack_of_matrices_is_multiplied_by_one_as_all_of_its_rows(product):
+    x, y = numbers(2, 3, 40, 80), numbers(80, 90)
+    expected = getattr(numpy, product)(x.astype("float64"), y.astype("float64"))
+    numpy.testing.assert_allclose(sgemm.product(x, y), expected, rtol=1e-5, atol=1e-5)
+    for a in (x, x[:, ::-1], x.transpose(1, 0, 2, 3)):
+        found = getattr(np, product)(np.array(a), np.array(y)).asnumpy()
+        wanted = getattr(numpy, product)(a.astype("float64"), y.astype("float64"))
+        assert found.dtype == "float32"
+        numpy.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    assert sgemm.product(x[:0], y) is None
 
 
 @here

@@ -161,9 +161,10 @@ getitem_at = Primitive(
 
 def is_traced(index: Any) -> bool:
     """Say whether an index has arrays whose numbers must not be read: a graph is being traced."""
-    if type(index) is ndarray:
-        return index.dtype.kind in "iu" and _refuses_reading(index)
-    return any(type(part) is ndarray and _refuses_reading(part) for part in index)
+    parts = (index,) if type(index) is ndarray else index
+    traced = [part for part in parts if type(part) is ndarray and _refuses_reading(part)]
+    # The shape of what a mask picks depends on the data: it has to be read.
+    return bool(traced) and all(part.dtype.kind in "iu" for part in traced)
 
 
 def _refuses_reading(array: ndarray) -> bool:

@@ -13,7 +13,7 @@ import numpy
 
 from minpy.array import View, as_ndarray, is_tracked, ndarray
 from minpy.autograd.rules import def_linear, defjvp_argnums, defvjp, defvjp_argnums
-from minpy.numpy import mxnet_einsum
+from minpy.numpy import einsum_products
 from minpy.numpy import mxnet_kernels as mx
 from minpy.numpy.broadcasting import broadcast_to, unbroadcast
 from minpy.numpy.elementwise import conjugate
@@ -135,6 +135,9 @@ def _matmul_vjp_y(ans: Any, x: Any, y: ndarray, **kw: Any) -> Any:
             return _like(expand_dims(g, -2) * expand_dims(x, -1), y)
         if y.ndim == 1:
             return _like(matmul(_swap(x), expand_dims(g, -1))[..., 0], y)
+        if y.ndim == 2 and x_ndim > 2:  # one product, and no stack of them that is summed
+            rows = reshape(x, (-1, x.shape[-1])), reshape(g, (-1, g.shape[-1]))
+            return _like(matmul(_swap(rows[0]), rows[1]), y)
         return _like(matmul(_swap(x), g), y)
 
     return vjp
@@ -272,7 +275,8 @@ def _einsum_kernel(*operands: Any, subscripts: str, **options: Any) -> numpy.nda
 
 def _mx_einsum(F: Any, *operands: Any, subscripts: str, optimize: Any = False) -> Any:
     mx.require_floats("einsum", *operands)
-    return mxnet_einsum.einsum(F, subscripts, operands)
+    single = all(numpy.dtype(x.dtype) == numpy.float32 for x in operands)
+    return einsum_products.einsum(einsum_products.on_mxnet(F, single), subscripts, operands)
 
 
 _einsum = Function("einsum", _einsum_kernel, mxnet=_mx_einsum)

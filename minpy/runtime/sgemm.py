@@ -38,14 +38,19 @@ def _function() -> Callable[..., int] | None:
 
 
 def product(x: Any, y: Any) -> numpy.ndarray | None:
-    """Return the product of two matrices, None where NumPy is to make it.
+    """Return the product of a matrix, or a stack of them, and a matrix; None: NumPy is to make it.
 
     Parameters
     ----------
     x, y
-        Arrays; of shape (m, k) and (k, n), float32 and large, for there to be a result.
+        Arrays; of shape (..., m, k) and (k, n), float32 and large, for there to be a result.
     """
-    if not (type(x) is type(y) is numpy.ndarray and x.ndim == 2 and y.ndim == 2):
+    if not (type(x) is type(y) is numpy.ndarray and y.ndim == 2):
+        return None
+    if x.ndim > 2 and x.flags.c_contiguous and x.size:
+        found = product(x.reshape(-1, x.shape[-1]), y)
+        return None if found is None else found.reshape(*x.shape[:-1], y.shape[1])
+    if x.ndim != 2:
         return None
     (m, k), (inner, n) = x.shape, y.shape
     if m * k * n < WORTH_A_CALL or k != inner or x.dtype != _FLOAT or y.dtype != _FLOAT:

@@ -15,8 +15,12 @@ from minpy.graph.native import (
     activations,
     attention,
     batch_normalization,
+    contractions,
     lowerings,
+    moves,
     pooled_convolution,
+    products,
+    reductions,
 )
 from minpy.graph.native.program import Program, available
 from minpy.graph.native.recording import ProgramTrace, aligned
@@ -29,6 +33,10 @@ __all__ = [
     "attention",
     "available",
     "batch_normalization",
+    "contractions",
     "lowerings",
+    "moves",
     "pooled_convolution",
+    "products",
+    "reductions",
 ]

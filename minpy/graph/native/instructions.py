@@ -46,5 +46,7 @@ OTHER = {
     "repeat": 94,  # out(r, i, c) = a(r, c)
     "gather_rows": 95,  # out(r, c) = a(b(r), c)
     "scatter_rows": 96,  # out(b(r), c) += a(r, c), from zeros, for as many rows as its third size
+    "copy_part": 97,  # out(part) = a(part), where c says what the parts are; see `moves`
+    "add_part": 98,  # out(part) += a(part)
     "kernel": 93,  # one of oneDNN's: handle of the kernel, list of arguments, stream, their count
 }

@@ -39,6 +39,16 @@ def _floats(typing_context: Any, address: Any) -> Any:
 
 
 @intrinsic
+def _integers(typing_context: Any, address: Any) -> Any:
+    """Return the address of an array of int64 as a pointer to its elements."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+
+    return types.CPointer(types.int64)(types.int64), code
+
+
+@intrinsic
 def _bits_as_float(typing_context: Any, bits: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], ir.FloatType())
@@ -380,6 +390,29 @@ def _place(out: Any, g: Any, labels: Any, rows: Any, columns: Any) -> None:
         out[o + int(labels[r])] = g[r]
 
 
+@numba.njit(nogil=True, error_model="numpy")
+def _part(out: Any, a: Any, geometry: Any, add: Any) -> None:
+    """Copy or add elements along five axes, each with a length and a stride in both arrays."""
+    n, o_step, a_step = geometry[14], geometry[15], geometry[16]
+    for i in range(geometry[2]):
+        for j in range(geometry[5]):
+            for k in range(geometry[8]):
+                for m in range(geometry[11]):
+                    o = geometry[0] + i * geometry[3] + j * geometry[6]
+                    o += k * geometry[9] + m * geometry[12]
+                    s = geometry[1] + i * geometry[4] + j * geometry[7]
+                    s += k * geometry[10] + m * geometry[13]
+                    if add:
+                        for c in range(n):
+                            out[o + c * o_step] += a[s + c * a_step]
+                    elif o_step == 1 and a_step == 1:
+                        for c in range(n):
+                            out[o + c] = a[s + c]
+                    else:
+                        for c in range(n):
+                            out[o + c * o_step] = a[s + c * a_step]
+
+
 # --- the loop -------------------------------------------------------------------------------------
 
 
@@ -406,6 +439,7 @@ _PICK, _PLACE, _WHERE = OTHER["pick"], OTHER["place"], OTHER["where"]
 _TRANSPOSE, _MAXIMUM_COLUMNS = OTHER["transpose"], OTHER["maximum_columns"]
 _FILL_ROWS, _REPEAT, _KERNEL = OTHER["fill_rows"], OTHER["repeat"], OTHER["kernel"]
 _GATHER, _SCATTER = OTHER["gather_rows"], OTHER["scatter_rows"]
+_COPY_PART, _ADD_PART = OTHER["copy_part"], OTHER["add_part"]
 
 
 @numba.njit(
@@ -509,6 +543,8 @@ def run(table: Any, numbers: Any, product: Any, integer: Any, multiply: Any, exe
             for r in range(m):
                 for c in range(n):
                     out[c * m + r] = a[r * n + c]
+        elif code in (_COPY_PART, _ADD_PART):
+            _part(out, a, _integers(table[i, 3]), code == _ADD_PART)
         elif code == _MAXIMUM_COLUMNS:
             for r in range(m):
                 out[r] = _largest(a, r * n, n)

@@ -14,7 +14,8 @@ import numpy
 
 from minpy.graph.native.instructions import BINARY, OTHER, UNARY
 from minpy.graph.native.program import Program
-from minpy.graph.native.recording import LOWERINGS, ON_ONEDNN, Value
+from minpy.graph.native.recording import FLOAT, LOWERINGS, ON_ONEDNN, Value
+from minpy.graph.native.strided_copies import emit_copy, part_of, repeated, whole
 from minpy.graph.trace import Untraceable
 from minpy.runtime import onednn
 from minpy.runtime.onednn import Layout
@@ -30,11 +31,8 @@ __all__ = [
     "room_for",
 ]
 
-# Above so many elements, or multiplications of a product, two threads are faster than one.
+# Above so many elements two threads are faster than one.
 _MANY_ELEMENTS = 30_000
-_MANY_PRODUCTS = 1_000_000
-# Above so many a kernel of its own is faster than a call of a library's product.
-_SOME_PRODUCTS = 30_000
 
 
 def lowers(*names: str) -> Callable[[Callable], Callable]:
@@ -149,7 +147,14 @@ def _emit_binary_into(
     """Emit a function of two arrays or numbers that lie by rows."""
     runs = _patterns(shape, _shape(a), _shape(b))
     if len(runs) > 2:
-        raise Untraceable(f"{name} of shapes {_shape(a)} and {_shape(b)} has no instruction")
+        for given in (a, b):
+            if _shape(given) != shape:
+                full = Value(None, shape, FLOAT)
+                full.memory = p.temporary(shape)
+                source = repeated(_shape(given), shape)
+                emit_copy(p, full.memory, whole(shape), p.straight(given), source)
+                a, b = (full, b) if given is a else (a, full)
+        runs = _patterns(shape, shape, shape)
     runs = [(1, (False, False))] * (2 - len(runs)) + runs
     (rows, (a_rows, b_rows)), (columns, (a_columns, b_columns)) = runs
     moves = a_columns + 2 * b_columns + 4 * a_rows + 8 * b_rows
@@ -205,10 +210,19 @@ def _by_onednn(p: Program, name: str, out: Value, a: Any, b: Any, then: str | No
     runs = _patterns(out.shape, _shape(a), _shape(b))
     if len(runs) <= 2 and a.layout is None and not is_large(p, out):
         return False
-    shape = (1,) * (len(out.shape) - len(_shape(b))) + _shape(b)
-    given, other = p.lies(a), p.library.strided(shape)
+    if len(runs) <= 2 and a.layout is None:
+        # As a matrix: oneDNN has no kernel for some repetitions along more axes.
+        lengths = [n for n, _ in runs]
+        given = p.library.strided(lengths)
+        other = p.library.strided([n if moves else 1 for n, (_, moves) in runs])
+        operands: tuple[Any, Any] = p.straight(a), p.memory(out)
+    else:
+        given = p.lies(a)
+        shape = (1,) * (len(out.shape) - len(_shape(b))) + _shape(b)
+        other, operands = p.library.strided(shape), (a, out)
     recipe = p.library.recipe("binary", onednn.BINARY[name], given, other, given, after=then)
-    p.call(recipe, {"src": (a, given), "src1": (p.straight(b), other)}, {"dst": (out, given)})
+    told = {"src": (operands[0], given), "src1": (p.straight(b), other)}
+    p.call(recipe, told, {"dst": (operands[1], given)})
     return True
 
 
@@ -275,7 +289,7 @@ def _where(p: Program, out: Value, condition: Value, a: Any, b: Any) -> None:
 # --- other shapes ---------------------------------------------------------------------------------
 
 
-@lowers("reshape", "ravel", "expand_dims", "squeeze", "astype", "positive")
+@lowers("astype", "conjugate", "expand_dims", "positive", "ravel", "real", "reshape", "squeeze")
 def _same_elements(p: Program, out: Value, x: Value, *args: Any, **kwargs: Any) -> None:
     if kwargs.get("order", "C") != "C" or "F" in args:
         raise Untraceable("reshape in Fortran's order has no instruction")
@@ -292,7 +306,9 @@ def _transpose(p: Program, out: Value, x: Value, axes: Any = None) -> None:
         p.share(out)
         return
     if p.library is None:
-        raise Untraceable("transpose of other than two axes has no instruction")
+        source = part_of(x.shape, lambda stand_in: stand_in.transpose(order))
+        emit_copy(p, p.memory(out), whole(out.shape), p.straight(x), source)
+        return
     rows = onednn.row_strides(x.shape)
     if x.layout is None and not x.turned:
         # The same memory, read in another order.
@@ -310,173 +326,6 @@ def _transpose(p: Program, out: Value, x: Value, axes: Any = None) -> None:
 @lowers("ones_like", "zeros_like")
 def _filled(p: Program, out: Value, *args: Any, **kwargs: Any) -> None:
     raise AssertionError("is a constant")
-
-
-def _axes(x: Value, axis: Any) -> list[int]:
-    if axis is None or not x.shape:  # NumPy takes axis 0 of a number
-        return list(range(len(x.shape)))
-    given = axis if isinstance(axis, tuple | list) else (axis,)
-    return sorted(int(i) % len(x.shape) for i in given)
-
-
-def _reduced(p: Program, out: Value, x: Value, axis: Any, mean: bool) -> None:
-    axes = _axes(x, axis)
-    # Runs of axes that are summed over, or stay.
-    runs: list[tuple[bool, int]] = []
-    for i, n in enumerate(x.shape):
-        if n == 1:
-            continue
-        if runs and runs[-1][0] == (i in axes):
-            runs[-1] = (runs[-1][0], runs[-1][1] * n)
-        else:
-            runs.append((i in axes, n))
-    summed = [i for i, (gone, _) in enumerate(runs) if gone]
-    given, factor = p.straight(x), 1.0 / math.prod(x.shape[i] for i in axes) if mean else 1.0
-    if not summed:
-        p.emit(UNARY["copy"], p.memory(out), given, sizes=(1, out.size))
-    # From the last axes to the first: the array becomes smaller each time.
-    for i in reversed(summed):
-        before = math.prod(n for _, n in runs[:i])
-        after = math.prod(n for gone, n in runs[i + 1 :] if not gone)
-        last = i == summed[0]
-        made = p.memory(out) if last else p.temporary((before * after,))
-        number = factor if last else 1.0
-        if after == 1:
-            p.emit(OTHER["sum_columns"], made, given, sizes=(before, runs[i][1]), number=number)
-        else:
-            sizes = (before, runs[i][1], after)
-            p.emit(OTHER["sum_rows"], made, given, sizes=sizes, number=number)
-        given = made
-
-
-@lowers("sum")
-def _sum(p: Program, out: Value, x: Value, axis: Any = None, keepdims: Any = False) -> None:
-    _reduced(p, out, x, axis, mean=False)
-
-
-@lowers("mean")
-def _mean(p: Program, out: Value, x: Value, axis: Any = None, keepdims: Any = False) -> None:
-    _reduced(p, out, x, axis, mean=True)
-
-
-@lowers("mean_of_rows")
-def _mean_of_rows(p: Program, out: Value, x: Value) -> None:
-    _reduced(p, out, x, 1, mean=True)
-
-
-@lowers("max", "amax")
-def _max(p: Program, out: Value, x: Value, axis: Any = None, keepdims: Any = False) -> None:
-    axes, ndim = _axes(x, axis), len(x.shape)
-    if axes != list(range(ndim - len(axes), ndim)):
-        raise Untraceable("a maximum over axes in the middle has no instruction")
-    count = math.prod(x.shape[i] for i in axes)
-    sizes = (x.size // count, count)
-    p.emit(OTHER["maximum_columns"], p.memory(out), p.straight(x), sizes=sizes)
-
-
-# --- products -------------------------------------------------------------------------------------
-
-
-def _emit_product(
-    p: Program,
-    out: Value,
-    a: Value,
-    b: Value,
-    ta: bool,
-    tb: bool,
-    bias: Value | None = None,
-    then: str | None = None,
-) -> None:
-    """Emit ``then(op(a) op(b) + bias)``."""
-    for given in (a, b):
-        if len(given.shape) != 2:
-            raise Untraceable("a product of other than matrices has no instruction")
-    m, k = a.shape[::-1] if ta else a.shape
-    n = b.shape[0] if tb else b.shape[1]
-    memory = p.memory(out)
-    if bias is not None and (out.turned or not _multiplied_by_onednn(p, m, n, k)):
-        if out.turned:
-            raise Untraceable("a product by columns has no bias")
-        p.emit(OTHER["fill_rows"], memory, p.straight(bias), sizes=out.shape)
-    first, second = p.memory(a), p.memory(b)
-    ta, tb = ta != a.turned, tb != b.turned
-    if out.turned:  # the transpose of a product is that of the factors the other way round
-        first, second, ta, tb, m, n = second, first, not tb, not ta, n, m
-    if _multiplied_by_onednn(p, m, n, k):
-        dtype = p.precision(m * n * k)
-        if dtype != "float32":
-            factors = (b, a) if out.turned else (a, b)
-            first, second = (_rounded(p, value, dtype) for value in factors)
-        _multiply(p, memory, first, second, ta, tb, (m, n, k), bias, then, dtype)
-        return
-    p.emit(
-        OTHER["product"],
-        memory,
-        first,
-        second,
-        sizes=(m, n, k),
-        flags=ta + 2 * tb,
-        number=float(bias is not None),
-    )
-    if then is not None:
-        p.emit(UNARY[then], memory, memory, sizes=(1, out.size))
-
-
-def _rounded(p: Program, value: Value, dtype: str) -> numpy.ndarray:
-    """Return where a matrix lies in another dtype, by rows or columns as it does in its own."""
-    assert p.library is not None
-    strides = (1, value.shape[0]) if value.turned else (value.shape[1], 1)
-    return p.laid(value, p.library.strided(value.shape, strides, dtype))
-
-
-def _multiplied_by_onednn(p: Program, m: int, n: int, k: int) -> bool:
-    if p.library is None:
-        return False
-    # Alone, a kernel that is made for the sizes, the bias and the function after it is faster too.
-    return m * n * k >= (_MANY_PRODUCTS if p.shared else _SOME_PRODUCTS)
-
-
-def _multiply(
-    p: Program,
-    out: numpy.ndarray,
-    a: numpy.ndarray,
-    b: numpy.ndarray,
-    ta: bool,
-    tb: bool,
-    sizes: tuple[int, int, int],
-    bias: Value | None,
-    then: str | None,
-    dtype: str,
-) -> None:
-    assert p.library is not None
-    m, n, k = sizes
-    first = p.library.strided((m, k), (1, m) if ta else (k, 1), dtype)
-    second = p.library.strided((k, n), (1, k) if tb else (n, 1), dtype)
-    row, result = p.library.strided((1, n)), p.library.strided((m, n))
-    recipe = p.library.recipe(
-        "matmul", first, second, None if bias is None else row, result, after=then
-    )
-    given: dict[str, Any] = {"src": (a, first), "weights": (b, second)}
-    if bias is not None:
-        given["bias"] = (p.straight(bias), row)
-    p.call(recipe, given, {"dst": (out, result)})
-
-
-@lowers("matrix_product")
-def _matrix_product(p: Program, out: Value, a: Value, b: Value, ta: bool, tb: bool) -> None:
-    _emit_product(p, out, a, b, ta, tb)
-
-
-@lowers("dot", "matmul")
-def _dot(p: Program, out: Value, a: Value, b: Value) -> None:
-    _emit_product(p, out, a, b, False, False)
-
-
-@lowers("affine")
-def _affine(
-    p: Program, out: Value, x: Value, w: Value, b: Value | None, then: str | None = None
-) -> None:
-    _emit_product(p, out, x, w, False, False, b, then)
 
 
 # --- tables ---------------------------------------------------------------------------------------

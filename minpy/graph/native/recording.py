@@ -25,7 +25,16 @@ from minpy.runtime import onednn
 if TYPE_CHECKING:
     from minpy.runtime.onednn import Layout
 
-__all__ = ["LOWERINGS", "ON_ONEDNN", "Operation", "ProgramTrace", "Value", "aligned", "constant"]
+__all__ = [
+    "EXPRESSIONS",
+    "LOWERINGS",
+    "ON_ONEDNN",
+    "Operation",
+    "ProgramTrace",
+    "Value",
+    "aligned",
+    "constant",
+]
 
 FLOAT = numpy.dtype("float32")
 _BOOL = numpy.dtype("bool")
@@ -33,6 +42,8 @@ _BOOL = numpy.dtype("bool")
 # Operation → what turns it into instructions: takes the program, the results, and the operation's
 # arguments. `lowerings` and the modules of single operations fill it.
 LOWERINGS: dict[str, Callable[..., None]] = {}
+# Operation → the same in other operations, None where these arguments have no such.
+EXPRESSIONS: dict[str, Callable[..., Any]] = {}
 # Those that need oneDNN.
 ON_ONEDNN: set[str] = set()
 
@@ -167,6 +178,11 @@ class ProgramTrace(Recording):
 
     def process(self, operation: Primitive, args: tuple, kwargs: dict) -> Any:
         """Run `operation` on the values, and record it."""
+        expression = EXPRESSIONS.get(operation.name)
+        if expression is not None:
+            found = expression(*args, **kwargs)
+            if found is not None:
+                return found
         inner, given = [], []
         limit = len(args) if operation.arrays < 0 else operation.arrays
         for i, a in enumerate(args):

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
+from minpy.graph.native.parts import is_view_of_slices, scattered
 from minpy.graph.native.recording import Operation, Value
 from minpy.graph.native.transpositions import with_fewer_transpositions
 
@@ -38,6 +39,7 @@ def rewritten(operations: list[Operation], results: Collection[Value]) -> list[O
     operations = _with_gradients_of_activations(_with_single_factors(operations))
     operations = needed_by(operations, results)
     operations = needed_by(with_fewer_transpositions(operations, results), results)
+    operations = needed_by(_with_parts_together(operations, results), results)
     operations = _with_functions_after(operations, results)
     operations = _with_smaller_gradients(operations, results)
     operations = _with_gradients_of_pooled(needed_by(operations, results), results)
@@ -142,6 +144,29 @@ def _with_gradients_of_activations(operations: list[Operation]) -> list[Operatio
             if found is not None and g.shape == mask.shape == found[1].shape:
                 operation = Operation(found[0], [g, *found[1:]], operation.made)
                 break
+        out.append(operation)
+    return out
+
+
+def _with_parts_together(
+    operations: list[Operation], results: Collection[Value]
+) -> list[Operation]:
+    """Write the gradients of an array's slices to one array, not each to one of its own."""
+    uses = _uses(operations, results)
+    parts: dict[Value, tuple[list[Value], list[Any]]] = {}
+    out = []
+    for operation in operations:
+        made = operation.made[0]
+        if operation.name == "scatter_add" and is_view_of_slices(operation.given[1]):
+            parts[made] = [operation.given[0]], [operation.given[1]]
+        elif operation.name == "add":
+            found = [parts.get(a) if isinstance(a, Value) else None for a in operation.given]
+            a, b = operation.given
+            if all(found) and a is not b and a.shape == b.shape and uses[a] == uses[b] == 1:
+                given, indices = (x + y for x, y in zip(*found, strict=True))
+                parts[made] = given, indices
+                told = {"indices": indices, "shape": made.shape}
+                operation = Operation("scatter_several", given, [made], told, scattered)
         out.append(operation)
     return out
 
