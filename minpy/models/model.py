@@ -390,6 +390,52 @@ class Model(Trainer):
         """
         saving.save_model(self, filepath, overwrite)
 
+    def export(
+        self,
+        filepath: Any,
+        format: str = "onnx",
+        verbose: bool | int | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the forward pass in inference mode to a file that other programs run.
+
+        Parameters
+        ----------
+        filepath
+            Where to; an old file stays as it was if the export fails.
+        format
+            ``'onnx'``, the one that there is: a model for onnxruntime and all else that reads ONNX.
+            It needs the package onnx, ``pip install 'minpy[export]'``.
+        verbose
+            Whether to print what was written.
+        input_signature
+            A shape, `InputSpec` or symbolic tensor for each input, in the structure that the model
+            takes, or a list of one; needed where the model doesn't know. None as the first length
+            stands for any number of samples, a number for that many.
+
+        Raises
+        ------
+        ValueError
+            If there is no such format, or nobody has told the inputs' shapes.
+        ImportError
+            If the package is missing.
+        NotExportable
+            If ONNX has no counterpart of what a layer does; the message names it.
+
+        Examples
+        --------
+        >>> from minpy.models import Sequential
+        >>> from minpy.layers import Dense
+        >>> Sequential([Dense(2, input_shape=(3,))]).export('model', format='tf_saved_model')
+        Traceback (most recent call last):
+        ...
+        ValueError: sequential: export: expected format 'onnx', the one that there is, got ...
+        """
+        from minpy.exporting import export
+
+        export(self, filepath, format, verbose, input_signature, **kwargs)
+
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights alone to one HDF5 file; raises as `save`."""
         saving.save_weights(self, filepath, overwrite)
