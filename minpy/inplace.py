@@ -72,7 +72,32 @@ def _update(target: ndarray, value: Any, index: Any) -> None:
     """Write a value by an operation that is recorded."""
     if type(value) is ndarray and value._context != target._context:
         value = value.as_in_context(target._context)
+    if target._view is not None:
+        target, index, value = _beneath(target, index, value)
     rebind(target, registry["updated"](target, value, registry["getitem"], (index,), {}))
+
+
+def _beneath(target: ndarray, index: Any, value: Any) -> tuple[ndarray, Any, Any]:
+    """Return where to write instead, if elements of a view stand in several places of it.
+
+    A value for the whole view doesn't say which of those places has been written to.
+    """
+    root, views = target, []
+    while root._view is not None:
+        views.append(root._view)
+        root = root._view.base
+    if not any(view.operation is registry["spread"] for view in views):
+        return target, index, value
+    memory = target._np
+    if memory is not None and not memory.flags.writeable:
+        raise ValueError("assignment destination is read-only")
+    places = numpy.arange(root.size).reshape(root.shape)
+    for view in reversed(views):
+        places = view.operation.kernel(places, *view.args, **view.kwargs)
+    at = numpy.array(places[index])
+    if type(value) is not ndarray or value.shape != at.shape:
+        value = registry["broadcast_to"](as_ndarray(value), at.shape)
+    return root, numpy.unravel_index(at, root.shape), value
 
 
 def overwrite(

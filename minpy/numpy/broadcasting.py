@@ -73,8 +73,19 @@ def unbroadcast_f(target: ndarray, vjp: Callable[[Any], Any]) -> Callable[[Any],
     return lambda g: unbroadcast(vjp(g), shape, dtype)
 
 
-defvjp(broadcast_to, lambda ans, array, shape, subok=False: unbroadcast_f(array, lambda g: g))
-def_linear(broadcast_to)
+def _spread(array: numpy.ndarray, shape: Any) -> numpy.ndarray:
+    view = numpy.broadcast_to(array, shape)
+    if array.flags.writeable:
+        view.flags.writeable = True
+    return view
+
+
+# What `broadcast_arrays` makes: a view whose elements share memory, and may be written to.
+spread = Function("spread", _spread, arrays=1, is_view=True, mxnet=_mx_broadcast_to)
+
+for _operation in (broadcast_to, spread):
+    defvjp(_operation, lambda ans, array, shape, subok=False: unbroadcast_f(array, lambda g: g))
+    def_linear(_operation)
 
 
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
@@ -83,10 +94,20 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
 
 
 def broadcast_arrays(*args: Any, subok: bool = False) -> list[Any]:
-    """Broadcast arrays against each other, as `numpy.broadcast_arrays`; the results are views."""
+    """Broadcast arrays against each other, as `numpy.broadcast_arrays`; the results are views.
+
+    Writing to them is deprecated, as it is in NumPy: an element stands in several places.
+    """
     arrays = [as_ndarray(a) for a in args]
     shape = numpy.broadcast_shapes(*[a.shape for a in arrays])
-    return [a if a.shape == shape else broadcast_to(a, shape) for a in arrays]
+    if all(a.shape == shape for a in arrays):
+        return arrays
+    views = [spread(a, shape) for a in arrays]
+    for view in views:
+        memory = view._np
+        if memory is not None and memory.flags.writeable:
+            memory.flags._warn_on_write = True  # NumPy's own mark, and its own warning
+    return views
 
 
 def _shape(shape: Any) -> Any:
