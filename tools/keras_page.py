@@ -84,7 +84,7 @@ DIFFERENT = {
 
 _BOXES = "no bounding boxes"
 _QUANTIZED = "no quantized weights"
-_STATELESS = "JAX' way of training; `minpy.jit` and `minpy.grad` take functions of arrays"
+_STATELESS = "`stateless_call`, and a loss of its outputs; states are lists of arrays"
 _ONE_BACKEND = "there is one backend"
 _ONE_DTYPE = "weights and activations have one dtype, `minpy.config.default_dtype()`"
 _FLASH = "the kernel for attention is chosen by itself"
@@ -103,18 +103,11 @@ REASONS = {
     "files never run code": "config.enable_unsafe_deserialization",
     _QUANTIZED: "*.quantize *.quantization_mode *.quantized_build *.quantized_call "
     "*.get_quantization_layer_structure",
-    _STATELESS: """*.stateless_call *.stateless_compute_loss *.stateless_apply
-        *.stateless_reset_state *.stateless_result *.stateless_update_state *.get_state_tree
-        *.set_state_tree""",
-    "calling the layer on a symbolic tensor does": "*.symbolic_call",
+    _STATELESS: "*.stateless_compute_loss *.get_state_tree *.set_state_tree",
     "`minpy.autograd.checkpoint` on a function": "*.rematerialized_call",
-    "one file holds everything: `minpy.checkpoint`": """Layer.load_own_variables
-        Layer.save_own_variables Model.load_own_variables Model.save_own_variables
-        Sequential.load_own_variables Sequential.save_own_variables""",
-    _ONE_DTYPE: "*.compute_dtype *.variable_dtype *.dtype_policy *.input_dtype",
+    _ONE_DTYPE: "*.dtype_policy",
     "`minpy.jit`, and `fit`'s graph": """*.make_predict_function *.make_test_function
         *.make_train_function""",
-    "a metric's state is in its `variables`": "*.metrics_variables",
     "only models are compiled": "Layer.compile",
 }
 LEFT_OUT = {name: reason for reason, names in REASONS.items() for name in names.split()}

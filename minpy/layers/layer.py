@@ -18,7 +18,6 @@ from minpy.autograd.containers import flatten, map_leaves
 from minpy.by_name import nearest, snake_case
 from minpy.config import settings
 from minpy.errors import ShapeError
-from minpy.layers.added_losses import AddsLosses
 from minpy.layers.calls import (
     any_mask,
     fitting_shapes,
@@ -38,6 +37,7 @@ from minpy.layers.conversion import (
 from minpy.layers.forward_pass import call_context, forward_pass
 from minpy.layers.parameter import collect_updates, settled
 from minpy.layers.remembered import config_of_arguments, own_arguments, unwanted
+from minpy.layers.stateless import Stateless
 from minpy.layers.symbolic import (
     KerasTensor,
     Node,
@@ -73,7 +73,7 @@ def _arguments_of(kind: type) -> list[str]:
     return [name for parameters in made for name in parameters if name not in ("self", "args")]
 
 
-class Layer(AddsLosses):
+class Layer(Stateless):
     """A part of a model: weights, and the function of them and of an input.
 
     A subclass stores its settings in ``__init__``, makes its weights in ``build(input_shape)`` with
@@ -345,6 +345,10 @@ class Layer(AddsLosses):
                 found = iter(dtypes)
                 return map_shapes(lambda shape: KerasTensor(shape, next(found)), told)
         return map_shapes(lambda shape: KerasTensor(shape, dtype), told)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Return `compute_output_spec`: what a call returns, without a node of a graph."""
+        return self.compute_output_spec(*args, **kwargs)
 
     def _computed_output_shape(self, tensors: dict[str, Any]) -> Any:
         """Return what ``compute_output_shape`` says, None where it can't."""

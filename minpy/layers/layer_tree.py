@@ -367,6 +367,51 @@ class LayerTree:
         for p, w in zip(own, given, strict=True):
             p.assign(w)
 
+    def save_own_variables(self, store: Any) -> None:
+        """Write the layer's own weights, without those of layers inside, into a mapping.
+
+        A layer with state that is no weight writes a method of this name, which puts arrays into
+        the mapping under names of its choice, and a `load_own_variables`: files hold what they
+        exchange, beside the weights.
+
+        Parameters
+        ----------
+        store
+            A dict, an HDF5 group or the like: ``store['0'] = array``.
+        """
+        for number, parameter in enumerate(self._own_weights()):
+            store[str(number)] = parameter.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read what `save_own_variables` wrote.
+
+        Raises
+        ------
+        ShapeError
+            If there are more or fewer arrays than weights, or one has another shape; nothing is
+            changed then.
+        """
+        own = self._own_weights()
+        if len(store) != len(own):
+            raise ShapeError(
+                f"{self.name}: expected {len(own)} arrays in the file, got {len(store)}: "
+                f"{sorted(store)}"
+            )
+        given = [numpy.asarray(store[str(number)]) for number in range(len(own))]
+        for parameter, value in zip(own, given, strict=True):
+            if parameter.shape != value.shape:
+                raise ShapeError(
+                    f"weight {parameter.path!r}: expected shape {parameter.shape}, got "
+                    f"{value.shape}"
+                )
+        for parameter, value in zip(own, given, strict=True):
+            parameter.assign(value)
+
+    def _own_weights(self) -> list[Parameter]:
+        """Return the weights directly in here: those that train, then the others."""
+        own = list({id(p): p for p in self._parameters.values()}.values())
+        return sorted(own, key=lambda parameter: not parameter.trainable)
+
     def count_params(self) -> int:
         """Return the number of elements of all weights."""
         return sum(p.size for p in self.weights)

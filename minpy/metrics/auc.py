@@ -94,8 +94,15 @@ class AUC(Metric):
         self.num_labels = num_labels
         self.label_weights = None if label_weights is None else [float(x) for x in label_weights]
         self.from_logits = from_logits
-        # One set of counts, or one for each label.
-        self._counts: list[ThresholdMetric] = []
+        # One set of counts, or one for each label; how many labels there are the first batch says
+        # where nothing else does.
+        sets = (num_labels or 0) if multi_label else 1
+        self._counts = [ThresholdMetric(self.thresholds, self.name) for _ in range(sets)]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The counts at each threshold, of all labels together or one after the other."""
+        return [variable for counts in self._counts for variable in counts.variables]
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
@@ -106,8 +113,6 @@ class AUC(Metric):
         if self.multi_label:
             self._count_labels(y_true, y_pred, weights)
             return
-        if not self._counts:
-            self._counts = [ThresholdMetric(self.thresholds, self.name)]
         if weights is not None and weights.ndim < y_pred.ndim:
             weights = weights.reshape(weights.shape + (1,) * (y_pred.ndim - weights.ndim))
         if self.label_weights is not None:

@@ -6,9 +6,10 @@ Sums are float64, so that a result over many batches is exact to float32.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -45,6 +46,10 @@ class Variable:
     def assign(self, value: Any) -> None:
         """Set the value."""
         self.value = numpy.broadcast_to(value_of(value), self.value.shape).astype(numpy.float64)
+
+    def take(self, value: numpy.ndarray) -> None:
+        """Set the value, of any shape: some sums have one only after the first batch."""
+        self.value = value
 
     def assign_add(self, value: Any) -> None:
         """Add to the value."""
@@ -95,6 +100,9 @@ class _Sum(Variable):
     def assign(self, value: Any) -> None:
         given = numpy.broadcast_to(value_of(value), self.value.shape)
         setattr(self._metric, self.name, given.astype(numpy.float64)[()])
+
+    def take(self, value: numpy.ndarray) -> None:
+        setattr(self._metric, self.name, value[()])
 
 
 class Metric:
@@ -197,6 +205,52 @@ class Metric:
             setattr(self, own, numpy.zeros_like(getattr(self, own))[()])
         for variable in self._variables:
             variable.assign(0.0)
+
+    def stateless_update_state(
+        self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any
+    ) -> list[numpy.ndarray]:
+        """Return what sums become by counting a batch; the metric's own stay as they are.
+
+        Parameters
+        ----------
+        metric_variables
+            An array for each of `variables`.
+        *args, **kwargs
+            What `update_state` is called with.
+
+        Examples
+        --------
+        >>> mean = Mean()
+        >>> sums = mean.stateless_update_state(mean.stateless_reset_state(), [1., 3.])
+        >>> mean.stateless_result(sums), mean.result()
+        (2.0, 0.0)
+        """
+        twin = self._with_variables(metric_variables, "stateless_update_state")
+        twin.update_state(*args, **kwargs)
+        return [variable.numpy() for variable in twin.variables]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """Return the value that sums make, an array for each of `variables`."""
+        return self._with_variables(metric_variables, "stateless_result").result()
+
+    def stateless_reset_state(self) -> list[numpy.ndarray]:
+        """Return what `variables` are before any batch."""
+        twin = copy.deepcopy(self)
+        twin.reset_state()
+        return [variable.numpy() for variable in twin.variables]
+
+    def _with_variables(self, values: Sequence[Any], by: str) -> Metric:
+        """Return an equal metric with other sums."""
+        values = list(values)
+        twin = copy.deepcopy(self)
+        own = twin.variables
+        if len(own) != len(values):
+            raise ValueError(
+                f"{by}: {self.name!r} has {len(own)} variables, got {len(values)} values"
+            )
+        for variable, value in zip(own, values, strict=True):
+            variable.take(numpy.array(value_of(value), numpy.float64))
+        return twin
 
     def get_state(self) -> dict[str, Any]:
         """Return the sums, as JSON can hold them."""

@@ -17,6 +17,7 @@ from minpy import checkpoint, losses, metrics, optimizers
 from minpy.array import numpy_value
 from minpy.autograd.containers import flatten
 from minpy.errors import CheckpointError, CheckpointFormatError, CheckpointMismatchError
+from minpy.layers.layer_tree import LayerTree
 from minpy.layers.recurrent.rnn import RNN
 from minpy.layers.serialization import deserialize, named, scope, serialize
 from minpy.models.outputs import map_nested
@@ -47,7 +48,8 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     path = checkpoint_path(filepath)
     _refuse_to_replace(path, overwrite)
     _require_weights(model, "save_weights")
-    checkpoint.write(path, {"weights": model._weights_by_path()}, {"kind": "weights"})
+    sections = {"weights": model._weights_by_path(), **_written_by_layers(model)}
+    checkpoint.write(path, sections, {"kind": "weights"})
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
@@ -94,7 +96,10 @@ def _stateful(model: Any) -> list[tuple[int, Any]]:
 
 def _state(model: Any) -> tuple[dict[str, dict[str, numpy.ndarray]], dict[str, Any]]:
     """Return the arrays by section, and the numbers, that training goes on from."""
-    sections: dict[str, dict[str, numpy.ndarray]] = {"weights": model._weights_by_path()}
+    sections: dict[str, dict[str, numpy.ndarray]] = {
+        "weights": model._weights_by_path(),
+        **_written_by_layers(model),
+    }
     training: dict[str, Any] = {"epochs_done": model._epochs_done, "seed": model._seed}
     optimizer = model._optimizer
     if optimizer is not None:
@@ -107,6 +112,45 @@ def _state(model: Any) -> tuple[dict[str, dict[str, numpy.ndarray]], dict[str, A
                 for name, part in parts.items()
             }
     return sections, training
+
+
+def _layers_writing(model: Any, method: str) -> dict[str, Any]:
+    """Return the layers whose class has a method of its own, by their places in the model."""
+    found: dict[str, Any] = {}
+
+    def walk(layer: Any, path: str) -> None:
+        if getattr(type(layer), method) is not getattr(LayerTree, method):
+            found[path] = layer
+        for name, child in layer._named_children():
+            walk(child, f"{path}{name}/")
+
+    walk(model, "")
+    return found
+
+
+def _written_by_layers(model: Any) -> dict[str, dict[str, numpy.ndarray]]:
+    """Return the section of what layers with a `save_own_variables` of their own write."""
+    section: dict[str, numpy.ndarray] = {}
+    for path, layer in _layers_writing(model, "save_own_variables").items():
+        store: dict[str, Any] = {}
+        layer.save_own_variables(store)
+        section |= {f"{path}{name}": numpy.asarray(value) for name, value in store.items()}
+    return {"own": section} if section else {}
+
+
+def _read_by_layers(model: Any, found: checkpoint.Checkpoint) -> None:
+    """Hand layers with a `load_own_variables` of their own what they wrote."""
+    section = found.sections.get("own", {})
+    writers = _layers_writing(model, "load_own_variables")
+    stores: dict[str, dict[str, numpy.ndarray]] = {path: {} for path in writers}
+    for name, value in section.items():
+        # The longest path that fits: a layer inside another has one of its own.
+        path = max((p for p in writers if name.startswith(p)), key=len, default=None)
+        if path is not None:
+            stores[path][name.removeprefix(path)] = value
+    for path, store in stores.items():
+        if store:
+            writers[path].load_own_variables(store)
 
 
 def _require_weights(model: Any, what: str) -> None:
@@ -170,11 +214,14 @@ def _match_weights(model: Any, found: checkpoint.Checkpoint, strict: bool) -> di
 
 def load_weights(model: Any, filepath: Any, strict: bool = True) -> None:
     """Read weights into a model."""
-    found = checkpoint.read(checkpoint_path(filepath), sections=["weights"])
+    path = checkpoint_path(filepath)
+    wanted = [name for name in ("weights", "own") if name in checkpoint.describe(path).sections]
+    found = checkpoint.read(path, sections=wanted)
     usable = _match_weights(model, found, strict)
     for p in model.weights:
         if p.path in usable:
             p.assign(usable[p.path])
+    _read_by_layers(model, found)
 
 
 def restore(model: Any, filepath: Any) -> None:
@@ -260,6 +307,7 @@ def _apply(model: Any, found: checkpoint.Checkpoint, usable: Mapping, slots: Map
             model._set_slots(slots)
     for p in model.weights:
         p.assign(usable[p.path])
+    _read_by_layers(model, found)
     model._epochs_done = int(training.get("epochs_done", 0))
     if training.get("seed") is not None:
         model._seed = int(training["seed"])

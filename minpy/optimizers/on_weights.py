@@ -237,6 +237,75 @@ class OnWeights:
         pairs = zip(weights, plain, strict=True)
         self._step_on({id(w): g for w, g in pairs if g is not None})
 
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+    ) -> tuple[list[numpy.ndarray], list[numpy.ndarray]]:
+        """Return what a step makes of weights and of the state; both stay as they are.
+
+        Parameters
+        ----------
+        optimizer_variables
+            An array for each of `variables`.
+        grads
+            As in `apply`.
+        trainable_variables
+            An array for each of the weights that the optimizer was built for.
+
+        Returns
+        -------
+        trainable_variables, optimizer_variables
+            New arrays.
+
+        Raises
+        ------
+        ValueError
+            If the optimizer wasn't built for weights, or there are more or fewer arrays.
+        ShapeError
+            If an array has another shape.
+
+        Examples
+        --------
+        >>> import numpy
+        >>> from minpy.layers import Dense
+        >>> from minpy.optimizers import SGD
+        >>> layer = Dense(1, kernel_initializer='ones', use_bias=False)
+        >>> layer.build((None, 2))
+        >>> optimizer = SGD(0.5)
+        >>> optimizer.build(layer.trainable_variables)
+        >>> state = [v.numpy() for v in optimizer.variables]
+        >>> (kernel,), state = optimizer.stateless_apply(
+        ...     state, [numpy.ones((2, 1))], [numpy.zeros((2, 1))])
+        >>> kernel.ravel(), int(state[0]), float(layer.kernel[0, 0])
+        (array([-0.5, -0.5], dtype=float32), 1, 1.0)
+        """
+        if self._weights is None:
+            raise ValueError(
+                f"{self.name}: stateless_apply needs the optimizer's state; "
+                "build(trainable_variables) makes it"
+            )
+        weights, given = self._weights, [_plain(value) for value in trainable_variables]
+        if len(weights) != len(given):
+            raise ValueError(
+                f"{self.name}: was built for {len(weights)} weights, got {len(given)} arrays"
+            )
+        for weight, value in zip(weights, given, strict=True):
+            if weight.shape != value.shape:
+                raise ShapeError(f"{weight.path!r} has shape {weight.shape}, got {value.shape}")
+        before = [w.numpy() for w in weights], [v.numpy() for v in self.variables]
+        try:
+            self.set_weights(optimizer_variables)
+            for weight, value in zip(weights, given, strict=True):
+                weight.assign(value)
+            self.apply(grads, weights)
+            return [w.numpy() for w in weights], [v.numpy() for v in self.variables]
+        finally:
+            self.set_weights(before[1])
+            for weight, value in zip(weights, before[0], strict=True):
+                weight.assign(value)
+
     def _step_on(self, gradients: dict[int, numpy.ndarray]) -> None:
         """Do a step on the held weights that have a gradient."""
         size = self._size
