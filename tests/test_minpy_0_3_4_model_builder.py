@@ -450,3 +450,77 @@ def test_mistakes_in_models_of_one_module_are_named():
         builder.Add(builder.Identity())
     with pytest.raises(AttributeError, match="Nothing"):
         builder.Nothing  # noqa: B018
+
+
+class Div(builder.Binary):
+    """As a program for 0.3.4 adds an operation to those that there are."""
+
+    _module_name = "div"
+
+    def __init__(self, left, right, name=None):
+        super().__init__(left, right, lambda a, b: a / (1 + b * b), name)
+
+
+class Branches(builder.Parallel):
+    """A container of one's own: modules on the same input, joined end to end."""
+
+    _module_name = "branches"
+
+    def __init__(self, *modules, name=None):
+        super().__init__(name)
+        self.branches = modules
+
+    def forward(self, X):
+        return np.concatenate([module(X) for module in self.branches], axis=1)
+
+    def training(self):
+        for module in self.branches:
+            module.training()
+
+    def inference(self):
+        for module in self.branches:
+            module.inference()
+
+    def _affiliate_to(self, model):
+        for module in self.branches:
+            module._affiliate_to(model)
+
+
+@pytest.mark.parametrize("kind", [Div, Branches])
+def test_a_container_of_ones_own_is_trained_with_what_is_inside(kind, digits):
+    class Net(Model):
+        def __init__(self):
+            super().__init__(loss="softmax_loss")
+            hidden = kind(
+                Sequential(FullyConnected(num_hidden=32), ReLU()),
+                Sequential(FullyConnected(num_hidden=32), Tanh(), Dropout(0.2)),
+            )
+            self.net = Sequential(hidden, FullyConnected(num_hidden=10))
+
+        def forward(self, X, mode="training"):
+            return self.net(X)
+
+    minpy.random.seed(0)
+    model = Net()
+    updater = Updater(model, update_rule="adam", learning_rate=0.01)
+    first, last = trained(model, updater, NDArrayIter(*digits, batch_size=128), epochs=4)
+    assert len(model.params) == 6 and last < 0.3 * first
+    model.inference()
+    x = np.array(digits[0][:8])
+    numpy.testing.assert_array_equal(model.net(x).asnumpy(), model.net(x).asnumpy())
+
+
+def test_operations_on_two_modules_have_the_originals_arguments_and_text():
+    left, right, x = Identity("left"), Tanh("right"), np.array([1.0, 2.0])
+    named = builder.Add(left, right, "sum")
+    assert (named.name, repr(named)) == ("sum", "left add right")
+    assert isinstance(named, builder.Binary) and isinstance(named, builder.Parallel)
+    assert repr(Div(left, right)) == "left div right"
+    expected = 2 * (x - np.tanh(x)) - x
+    found = builder.Sub(builder.Sub(left=left, right=right) + (left - right), left)(x)
+    numpy.testing.assert_allclose(found.asnumpy(), expected.asnumpy(), rtol=1e-6)
+    three = builder.Mul(left, right, right)
+    numpy.testing.assert_allclose(three(x).asnumpy(), (x * np.tanh(x) ** 2).asnumpy(), rtol=1e-6)
+    assert named.param_shapes((3,)) == named.aux_param_shapes((3,)) == {}
+    with pytest.raises(TypeError, match="function of two arrays"):
+        builder.Binary(left, right, "+")

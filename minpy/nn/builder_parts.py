@@ -6,12 +6,21 @@ It must not know how a model computes its loss or is trained.
 from __future__ import annotations
 
 import collections
-import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-__all__ = ["Add", "Container", "Layer", "Module", "Mul", "Parallel", "Sequential", "Sub"]
+__all__ = [
+    "Add",
+    "Binary",
+    "Container",
+    "Layer",
+    "Module",
+    "Mul",
+    "Parallel",
+    "Sequential",
+    "Sub",
+]
 
 _counts: dict[str, int] = collections.Counter()
 
@@ -89,6 +98,12 @@ class Module:
 class Container(Module):
     """A module of modules."""
 
+    def param_shapes(self, input_shape: Any) -> dict[str, tuple]:
+        """Return no shapes: the parameters are those of the modules inside."""
+        return {}
+
+    aux_param_shapes = param_shapes
+
 
 class Sequential(Container):
     """Modules one after another; a tuple that one returns is the next one's arguments."""
@@ -145,46 +160,101 @@ class Sequential(Container):
 
 
 class Parallel(Container):
-    """Modules on the same input, and what becomes of their outputs."""
+    """A container whose modules get the same input; a subclass says which, and what follows."""
 
-    operator: Callable[[Any, Any], Any]
 
-    def __init__(self, *modules: Module, name: str | None = None) -> None:
+class Binary(Parallel):
+    """Two modules on the same input, and an operation on their outputs.
+
+    Parameters
+    ----------
+    left, right
+        The modules.
+    operator
+        A function of two arrays, as `operator.truediv`.
+    name
+        See `Module`.
+
+    Examples
+    --------
+    A subclass gives the operation a name, as `Add` does:
+
+    >>> import operator
+    >>> import minpy.numpy as np
+    >>> from minpy.nn.model_builder import Binary
+    >>> from minpy.nn.modules import Identity, ReLU
+    >>> class Div(Binary):
+    ...     _module_name = 'div'
+    ...     def __init__(self, left, right, name=None):
+    ...         super().__init__(left, right, operator.truediv, name)
+    >>> Div(Identity('x'), ReLU('relu'))
+    x div relu
+    >>> Div(Identity(), ReLU())(np.array([2.0, 4.0]))
+    array([1., 1.])
+    """
+
+    def __init__(
+        self,
+        left: Module,
+        right: Module,
+        operator: Callable[[Any, Any], Any],
+        name: str | None = None,
+    ) -> None:
         super().__init__(name)
-        if len(modules) < 2:
-            raise TypeError(f"{type(self).__name__}: expected two modules or more")
-        self._parts = modules
+        for module in (left, right):
+            if not isinstance(module, Module):
+                raise TypeError(f"{type(self).__name__}: expected two modules, got {module!r}")
+        if not callable(operator):
+            raise TypeError(
+                f"{type(self).__name__}: expected a function of two arrays, got {operator!r}"
+            )
+        self._left, self._right, self._operator = left, right, operator
 
     def __repr__(self) -> str:
-        return f" {self._module_name} ".join(map(str, self._parts))
+        return f"{self._left} {self._module_name or self._name} {self._right}"
 
     def _modules_inside(self) -> Iterable[Module]:
-        return self._parts
+        return (self._left, self._right)
 
     def forward(self, X: Any) -> Any:
-        """Compute all and combine them, from left to right."""
-        return functools.reduce(type(self).operator, [module(X) for module in self._parts])
+        """Compute both, and the operation on what they return."""
+        return self._operator(self._left(X), self._right(X))
 
 
-class Add(Parallel):
+class _Arithmetic(Binary):
+    """An operation of Python's on two modules or more, from left to right."""
+
+    _operation: Callable[[Any, Any], Any]
+
+    def __init__(
+        self, left: Any = None, right: Any = None, *more: Any, name: str | None = None
+    ) -> None:
+        if more and not isinstance(more[-1], Module):  # the name, by position
+            *more, name = more
+        for module in more:
+            left, right = type(self)(left, right), module
+        super().__init__(left, right, type(self)._operation, name)
+
+
+class Add(_Arithmetic):
     """The sum of modules' outputs."""
 
     _module_name = "add"
-    operator = operator.add
+    _operation = operator.add
 
 
-class Sub(Parallel):
-    """The difference of two modules' outputs."""
+class Sub(_Arithmetic):
+    """The difference of modules' outputs."""
 
     _module_name = "sub"
-    operator = operator.sub
+    _operation = operator.sub
 
 
-class Mul(Parallel):
-    """The product of two modules' outputs, element by element."""
+class Mul(_Arithmetic):
+    """The product of modules' outputs, element by element."""
 
     _module_name = "mul"
-    operator = operator.mul
+    _operation = operator.mul
 
 
 class Layer(Module):

@@ -17,12 +17,34 @@ from minpy.autograd.containers import flatten, map_leaves
 from minpy.autograd.reverse import record
 from minpy.layers.parameter import bound
 from minpy.nn import init, layers
-from minpy.nn.builder_parts import Add, Container, Layer, Module, Mul, Sequential, Sub
+from minpy.nn.builder_parts import (
+    Add,
+    Binary,
+    Container,
+    Layer,
+    Module,
+    Mul,
+    Parallel,
+    Sequential,
+    Sub,
+)
 from minpy.nn.builder_updater import Updater
 from minpy.nn.model import ModelBase
 from minpy.primitives import registry
 
-__all__ = ["Add", "Container", "Layer", "Model", "Module", "Mul", "Sequential", "Sub", "Updater"]
+__all__ = [
+    "Add",
+    "Binary",
+    "Container",
+    "Layer",
+    "Model",
+    "Module",
+    "Mul",
+    "Parallel",
+    "Sequential",
+    "Sub",
+    "Updater",
+]
 
 
 class Model(ModelBase):
