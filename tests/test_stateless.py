@@ -261,3 +261,33 @@ def test_own_variables_go_from_layer_to_layer():
     store = {}
     model.save_own_variables(store)
     assert store == {}
+
+
+def test_numbers_become_those_of_a_weights_dtype():
+    layer = layers.Layer()
+    count = layer.add_weight(shape=(2,), initializer="zeros", dtype="int32", trainable=False)
+    count.assign([1.7, -2.2])
+    assert count.numpy().tolist() == [1, -2]
+    assert count.dtype == "int32"
+    layer.set_weights([numpy.array([3.0, 4.0])])
+    assert count.numpy().tolist() == [3, 4]
+    with pytest.raises(TypeError, match="Cannot cast"):
+        count.assign([1j, 2])
+
+
+def test_results_are_asked_for_only_where_somebody_looks():
+    class Watched(metrics.Mean):
+        asked = 0
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            super().update_state(y_pred)
+
+        def result(self):
+            Watched.asked += 1
+            return super().result()
+
+    model = net()
+    model.compile("sgd", "mse", metrics=[Watched()])
+    assert len(model.metrics) == 2
+    model.reset_metrics()
+    assert Watched.asked == 0

@@ -43,6 +43,10 @@ What holds everywhere:
   Keras' layout of images begins with `keras.config.set_image_data_format("channels_last")`.
 - Keras' way to gradients is its backend's. Here a `train_step` calls
   `self.value_and_gradients(function)`, which any model has, and `optimizer.apply_gradients`.
+- Kernels of convolutions lie as MXNet has them in both layouts of images: (filters, channels, rows,
+  columns). `get_weights` and `set_weights` give and take them so.
+- Layers of a class of one's own are named after their attributes; `dense`, `dense_1`, ... are
+  counted for each model anew, and paths of weights begin inside the model.
 - `layer.kernel` is an array that takes `assign`, `assign_add` and `assign_sub`; `layer.weights`
   are the weights themselves, with `trainable` and `path`.
 - Layers compute on minpy arrays. There is one backend, so no names that choose or hide one.

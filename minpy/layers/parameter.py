@@ -141,7 +141,7 @@ class Parameter:
         return self._memory.ndim
 
     def assign(self, value: Any) -> Parameter:
-        """Set the value, and return the weight.
+        """Set the value, cast to the weight's dtype, and return the weight.
 
         In a forward pass that is a part of a training step the rest of the pass sees the new
         value, and it stays if the step succeeds.
@@ -159,7 +159,9 @@ class Parameter:
             raise ShapeError(
                 f"weight {self.path!r}: expected shape {self.shape}, got {given.shape}"
             )
-        numpy.copyto(self._memory, given, casting="same_kind")
+        # Numbers become those of the weight's dtype, as in Keras; text and complex ones can't.
+        plain = given.dtype.kind in "biuf"
+        numpy.copyto(self._memory, given, casting="unsafe" if plain else "same_kind")
         self.rewrap()
         return self
 

@@ -499,7 +499,7 @@ def metrics_in(value: Any) -> list[Any]:
     """Return the metrics that an attribute of a layer is or holds."""
     if isinstance(value, Metric):
         return [value]
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):  # other mappings may compute what they hold
         value = list(value.values())
     if type(value) in (list, tuple):
         return [part for part in value if isinstance(part, Metric)]
