@@ -252,15 +252,23 @@ class ndarray:
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
     ) -> Any:
-        """Return a DLPack capsule over the memory; an array on a device is copied to the host."""
+        """Return a DLPack capsule over the memory; an array on a device is copied to the host.
+
+        So is what DLPack has no word for, unless `copy` is false: read-only memory, and strides
+        below zero, at which PyTorch aborts the process.
+        """
         if stream is not None:
             raise TypeError(f"__dlpack__: an array on the host has no stream, got {stream!r}")
         if dl_device not in (None, (1, 0)):
             raise BufferError(f"__dlpack__: expected the host, device (1, 0), got {dl_device}")
         value = _untracked_value(self)
-        if not copy and any(step < 0 for step in value.strides):
-            # PyTorch aborts the process at one, as it does for an array of NumPy's.
-            raise BufferError("__dlpack__: the array has a negative stride; pass x.copy()")
+        if not value.flags.writeable or any(step < 0 for step in value.strides):
+            if copy is False:
+                raise BufferError(
+                    "__dlpack__: an array that is read-only or has a negative stride can't be "
+                    "shared; pass x.copy(), or copy=None"
+                )
+            copy = True
         return (value.copy() if copy else value).__dlpack__()
 
     def __dlpack_device__(self) -> tuple[int, int]:

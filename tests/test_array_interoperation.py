@@ -280,10 +280,11 @@ def test_torch_as_a_primitive_with_its_own_derivative():
     numpy.testing.assert_allclose(found.asnumpy(), given.grad.numpy(), rtol=1e-12)
 
 
-def test_a_negative_stride_is_refused_by_dlpack():
-    with pytest.raises(BufferError, match=r"pass x\.copy\(\)"):
-        numpy.from_dlpack(np.arange(3.0)[::-1])
-    assert numpy.from_dlpack(np.arange(3.0)[::-1].copy()).tolist() == [2, 1, 0]
+def test_what_dlpack_has_no_word_for_is_copied_or_refused():
+    for x in (np.arange(3.0)[::-1], np.broadcast_to(np.arange(3.0), (2, 3))):
+        assert numpy.from_dlpack(x).tolist() == x.tolist()
+        with pytest.raises(BufferError, match=r"pass x\.copy\(\)"):
+            x.__dlpack__(copy=False)
 
 
 # --- Python's own libraries -----------------------------------------------------------------------

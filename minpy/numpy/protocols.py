@@ -121,3 +121,26 @@ def _into(out: Any, result: ndarray, ufunc: Any, inputs: tuple) -> Any:
 
 ndarray.__array_function__ = _array_function
 ndarray.__array_ufunc__ = _array_ufunc
+
+
+def _torch_function(
+    cls: type, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+) -> Any:
+    """Give a function of PyTorch's tensors in the place of our arrays, over the same memory."""
+    import torch
+
+    def tensors(value: Any) -> Any:
+        if isinstance(value, ndarray):
+            return torch.as_tensor(value)
+        if type(value) in (list, tuple):
+            return type(value)(map(tensors, value))
+        return value
+
+    kwargs = kwargs or {}
+    others = [a for a in (*args, *kwargs.values()) if isinstance(a, torch.Tensor)]
+    if others and any(is_tracked(a) for a in arrays_in((args, kwargs))):
+        return NotImplemented  # then our own operator gets its turn, and keeps the derivative
+    return func(*tensors(args), **{name: tensors(value) for name, value in kwargs.items()})
+
+
+ndarray.__torch_function__ = classmethod(_torch_function)
