@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
@@ -83,9 +84,11 @@ class _Input:
         self.shape = tuple(shape)
         self.dtype = numpy.dtype(dtype or "float32")
 
-    def zeros(self, batch: int) -> numpy.ndarray:
-        """Return a batch of samples."""
-        return numpy.zeros([batch if n is None else n for n in self.shape], self.dtype)
+    def samples(self, batch: int) -> numpy.ndarray:
+        """Return a batch to run the model on: above zero, and as class numbers all zero."""
+        shape = [batch if n is None else n for n in self.shape]
+        turns = numpy.arange(math.prod(shape), dtype="float64").reshape(shape)
+        return (0.5 + 0.4 * numpy.sin(turns)).astype(self.dtype)
 
 
 def _is_shape(value: Any) -> bool:
@@ -150,20 +153,28 @@ def _inputs_of(model: Any, signature: Any) -> Any:
 
 def _recorded(model: Any, signature: Any) -> tuple[Pass, list[_Input]]:
     """Return the forward pass, of any batch size where there is one, and the inputs."""
+    for layer in model._all_inside():
+        if getattr(layer, "stateful", False):
+            raise NotExportable(
+                f"{model.name} can't be exported: layer {layer.name!r} is stateful, and a file "
+                "keeps no states; make it with stateful=False and return_state=True"
+            )
     structure = _inputs_of(model, signature)
     inputs = flatten(structure)[0]
     names = [leaf.name for leaf in inputs]
 
     def record(batch: int) -> Pass:
-        given = map_leaves(lambda leaf: leaf.zeros(batch), structure)
+        given = map_leaves(lambda leaf: leaf.samples(batch), structure)
         try:
             return record_forward(model, given, names)
         except Untraceable as reason:
             raise NotExportable(f"{model.name} can't be exported: {reason.explain()}") from None
 
+    if any(not layer.built for layer in [model, *model._all_inside()]):  # it gets its weights now
+        with numpy.errstate(all="ignore"):
+            model(map_leaves(lambda leaf: leaf.samples(1), structure), training=False)
     if not any(leaf.shape and leaf.shape[0] is None for leaf in inputs):
         return record(1), inputs
-    model(map_leaves(lambda leaf: leaf.zeros(1), structure), training=False)  # makes weights
     try:
         first = record(TRIALS[0])
         return joined(first, record(TRIALS[1])), inputs

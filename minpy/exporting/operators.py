@@ -168,6 +168,22 @@ _PAIRS: dict[str, Callable[..., str]] = {
 }
 
 
+def _arctan2(g: Graph, y: str, x: str, constant: Callable[[float], str]) -> str:
+    """Return the angle by that of a quotient, which knows half of the circle."""
+    zero = constant(0.0)
+    upright = g.op("Equal", x, zero)
+    angle = g.op("Atan", g.op("Div", y, g.op("Where", upright, constant(1.0), x)))
+    turn = g.op("Where", g.op("Less", y, zero), constant(-math.pi), constant(math.pi))
+    turned = g.op("Add", angle, g.op("Where", g.op("Less", x, zero), turn, zero))
+    return g.op("Where", upright, g.op("Mul", g.op("Sign", y), constant(math.pi / 2)), turned)
+
+
+@becomes("arctan2")
+def _angle(g: Graph, out: Value, y: Any, x: Any) -> str:
+    given = g.tensor(y, out.dtype), g.tensor(x, out.dtype)
+    return _arctan2(g, *given, lambda n: g.constant(n, out.dtype))
+
+
 def _binary(kind: str) -> Callable[..., str]:
     def emit(g: Graph, out: Value, x: Any, y: Any) -> str:
         if out.dtype == _BOOL:  # of sums, products, maxima and minima of bools

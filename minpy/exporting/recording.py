@@ -36,7 +36,16 @@ class Value:
 
     def refuse(self) -> None:
         """Raise `Untraceable`: a number that is read now would be the same at every run."""
-        refuse_reading()
+        try:
+            refuse_reading()
+        except Untraceable as reason:
+            raise Untraceable(f"{_place()}{reason}") from None
+
+
+def _place() -> str:
+    """Return which layer is running, for messages."""
+    running = call_context.running
+    return "" if running is None else f"in layer {running.name!r} "
 
 
 @dataclass(eq=False)
@@ -99,7 +108,7 @@ class ForwardTrace(Recording):
 
     def draw(self, array: ndarray, again: Callable[[], ndarray]) -> ndarray:
         """Raise `Untraceable`: what was drawn now would be the same at every run."""
-        raise Untraceable("it draws random numbers")
+        raise Untraceable(f"{_place()}it draws random numbers")
 
     def value_of(self, array: Any) -> Value | Constant:
         """Return what stands for an array: a constant where it isn't of this trace."""
@@ -143,7 +152,7 @@ def record_forward(model: Any, given: Any, names: list[str]) -> Pass:
     model
         A model whose weights are made.
     given
-        NumPy arrays in the structure that the model takes; only their shapes and dtypes matter.
+        NumPy arrays in the structure that the model takes; it is run on them.
     names
         Of the arrays, in order.
 
