@@ -25,6 +25,7 @@ import numpy
 
 from benchmarks import machine, tables
 from benchmarks.chart import draw
+from benchmarks.families import FAMILIES
 from benchmarks.nodes import initial_weights
 from benchmarks.operations import LIBRARIES
 from benchmarks.peers import OURS, PEERS, THEIRS, Peer
@@ -32,8 +33,14 @@ from benchmarks.turns import ROOT, Calm, Command, Turns, Worker, take_turns
 from benchmarks.workloads import WORKLOADS, Workload
 
 SEED = 0
-QUICK = {"workloads": ["mlp", "cnn", "deep"], "batches": [128], "rounds": 2, "seconds": 0.3}
-SECTIONS = ("workloads", "imports", "operations")
+QUICK = {
+    "workloads": ["mlp", "cnn", "deep"],
+    "families": ["tabular", "attention"],
+    "batches": [128],
+    "rounds": 2,
+    "seconds": 0.3,
+}
+SECTIONS = ("workloads", "imports", "operations", "families")
 
 
 def _listed(known: Any, what: str) -> Any:
@@ -76,6 +83,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     add("--workloads", type=_listed(WORKLOADS, "workload"), help=", ".join(WORKLOADS))
     add("--batches", type=_batches, help="for example 32,128; by default each workload's own")
     add("--peers", type=_listed(PEERS, "peer"), default=list(PEERS), help=", ".join(PEERS))
+    add("--families", type=_listed(FAMILIES, "family"), help=", ".join(FAMILIES))
     add("--rounds", type=_positive, help="turns for each library; 5")
     add("--seconds", type=float, help="length of a turn, for training and for inference; 1")
     add("--epochs", type=_positive, default=3, help="of the loss curve; 3")
@@ -96,7 +104,13 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     add("--python", default=sys.executable, help="interpreter that has minpy")
     add("--peer-python", default=sys.executable, help="interpreter that has the other libraries")
     chosen = parser.parse_args(given)
-    defaults = {"workloads": list(WORKLOADS), "batches": None, "rounds": 5, "seconds": 1.0}
+    defaults = {
+        "workloads": list(WORKLOADS),
+        "families": list(FAMILIES),
+        "batches": None,
+        "rounds": 5,
+        "seconds": 1.0,
+    }
     for name, value in (defaults | (QUICK if chosen.quick else {})).items():
         if getattr(chosen, name) is None:
             setattr(chosen, name, value)
@@ -227,6 +241,42 @@ def measure_operations(chosen: argparse.Namespace) -> dict[str, dict[str, list[f
     return found
 
 
+def measure_families(chosen: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
+    """Return ms a training step: family of layers → library → samples.
+
+    Of the peers those take part that run the same program: minpy, and Keras on its backends.
+    """
+    peers = [PEERS[name] for name in chosen.peers]
+    peers = [p for p in peers if p.module == "keras_peer" or p.name == "minpy"]
+    found: dict[str, dict[str, list[float]]] = {}
+    for family in chosen.families:
+
+        def start(peer: Peer) -> Worker:
+            python = _interpreter(chosen, peer.environment)
+            return Worker(python, "benchmarks.families", peer.variables, chosen.timeout)
+
+        def setup(peer: Peer, family: str = family) -> Command:
+            return Command("setup", {"library": _library(peer), "family": family})
+
+        turns = take_turns(
+            {peer.name: partial(start, peer) for peer in peers},
+            {peer.name: [setup(peer)] for peer in peers},
+            [Command("train", {"seconds": chosen.seconds}, True)],
+            chosen.rounds,
+            calm=Calm(patience=chosen.patience),
+            say=lambda text, family=family: say(f"{family}: {text}"),
+        )
+        for name, said in turns.items():
+            if said.reason:
+                say(f"{family}: {name}: {said.reason}")
+        found[family] = {name: said.values("train", "ms") for name, said in turns.items()}
+    return found
+
+
+def _library(peer: Peer) -> str:
+    return "minpy" if peer.is_minpy else "keras"
+
+
 def write(results: dict[str, Any], folder: Path) -> str:
     """Write results.json, report.md and chart.png; return the report."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -250,12 +300,15 @@ def main() -> int:
         "cases": [],
         "imports": {},
         "operations": {},
+        "families": {},
     }
     if "imports" in chosen.sections:
         say("imports")
         results["imports"] = measure_imports(chosen)
     if "operations" in chosen.sections:
         results["operations"] = measure_operations(chosen)
+    if "families" in chosen.sections:
+        results["families"] = measure_families(chosen)
     with tempfile.TemporaryDirectory() as folder:
         for workload, batch in (
             cases(chosen.workloads, chosen.batches) if "workloads" in chosen.sections else []

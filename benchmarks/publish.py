@@ -92,8 +92,8 @@ def together(runs: list[dict[str, Any]]) -> dict[str, Any]:
     first["peers"] = peers
     least, most = (f(run["rounds"] for run in runs) for f in (min, max))
     first["rounds"] = least if least == most else f"{least} to {most}"
-    for section in ("imports", "operations"):
-        first[section] = next((run[section] for run in runs if run[section]), {})
+    for section in ("imports", "operations", "families"):
+        first[section] = next((run[section] for run in runs if run.get(section)), {})
     return first
 
 

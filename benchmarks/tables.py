@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.families import FAMILIES
 from benchmarks.summary import curve_deviations, median, ratio_to_best, spread
 
 # A curve further than this from the median of all is marked: that library may be doing less.
@@ -108,6 +109,20 @@ def operations_table(results: dict[str, Any]) -> str:
     return markdown(["µs a call", *libraries], rows)
 
 
+def families_table(results: dict[str, Any]) -> str:
+    """Return ms a training step, a row a family of layers, and minpy's part of the best other."""
+    libraries = list(dict.fromkeys(n for found in results["families"].values() for n in found))
+    others = [name for name in libraries if name != "minpy"]
+    rows = []
+    for family, found in results["families"].items():
+        values = {name: median(found.get(name, [])) for name in libraries}
+        against = ratio_to_best(values, "minpy", others)
+        ratio = f"{against[0]:.2f}× {against[1]}" if against else ""
+        cells = [number(values[name]) or "–" for name in libraries]
+        rows.append([f"{family}: {FAMILIES[family][0]}", *cells, ratio])
+    return markdown(["ms a step", *libraries, "minpy / best peer"], rows)
+
+
 def noise(results: dict[str, Any]) -> float:
     """Return the median over all cases and libraries of the spread of the training samples."""
     found = [
@@ -163,6 +178,13 @@ def report(results: dict[str, Any]) -> str:
         parts += ["## Import, ms", markdown(["", *results["imports"]], [["import", *row]])]
     if results["operations"]:
         parts += ["## Operations", operations_table(results)]
+    if results.get("families"):
+        parts += [
+            "## Families of layers",
+            "The same program for minpy and Keras but for its imports "
+            "(`benchmarks/families.py`), channels at the end.",
+            families_table(results),
+        ]
     reasons = {
         f"{name}, {case['workload']}, {case['batch']}: {entry['status']}: {entry['reason']}"
         for case in results["cases"]

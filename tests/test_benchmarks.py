@@ -14,8 +14,10 @@ from types import SimpleNamespace
 import numpy
 import pytest
 
+import minpy
 from benchmarks import machine, nodes, summary, tables
-from benchmarks.__main__ import arguments, cases, entry, unmeasured, write
+from benchmarks.__main__ import arguments, cases, entry, measure_families, unmeasured, write
+from benchmarks.families import FAMILIES
 from benchmarks.nodes import channels_first_rows, initial_weights, of_node
 from benchmarks.peers import PEERS
 from benchmarks.turns import Calm, Command, Turns, Worker, WorkerError, take_turns
@@ -457,3 +459,35 @@ def test_runs_of_one_machine_are_put_together():
     assert case["entries"]["torch"] == {"train_ms": [3.0]}
     with pytest.raises(ValueError, match="different machines"):
         together([run("cnn", 128), run("mlp", 512, cores=8)])
+
+
+@pytest.fixture
+def channels_last():
+    before = minpy.config.image_data_format()
+    yield
+    minpy.config.set_image_data_format(before)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_network_of_each_family_trains_compiled(family, channels_last):
+    minpy.config.set_image_data_format("channels_last")
+    case = FAMILIES[family][1](minpy)
+    case.model.compile("adam", case.loss)
+    x = [part[:4] for part in case.x] if isinstance(case.x, list) else case.x[:4]
+    loss = case.model.train_on_batch(x, case.y[:4])
+    assert numpy.isfinite(float(loss))
+    assert case.model.jit_status == "compiled"
+
+
+def test_families_are_measured_in_turn_and_told_by_minpys_part_of_the_best_other():
+    chosen = arguments(
+        ["--sections", "families", "--families", "tabular", "--peers", "minpy,minpy-eager,torch",
+         "--rounds", "1", "--seconds", "0.01", "--patience", "0"]
+    )  # fmt: skip
+    found = measure_families(chosen)
+    assert list(found["tabular"]) == ["minpy"]
+    assert found["tabular"]["minpy"][0] > 0
+    found["tabular"] |= {"minpy": [1.0], "keras-jax": [2.0, 4.0], "keras-torch": []}
+    row = tables.families_table({"families": found}).splitlines()[-1]
+    assert "| 1.00 | 3.00 |" in re.sub(" +", " ", row)
+    assert "0.33× keras-jax" in row
