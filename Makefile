@@ -1,7 +1,7 @@
 # Every goal sets up what it needs by itself: a fresh clone, make and a Python are enough.
 #
 #   make demo     train on handwritten digits, save, load, show      (examples/digits.py)
-#   make test     run the tests                                      (ARGS="-k name -x" goes to pytest)
+#   make test     run the tests, two at a time                       (ARGS="-k name -x" goes to pytest)
 #   make coverage the branches of arrays and derivatives that tests reach (at least 95 %)
 #   make lint     ruff check and ruff format --check
 #   make bench    measure minpy beside Keras, PyTorch, JAX, Gluon    (ARGS="--quick"; docs/performance.md)
@@ -13,6 +13,9 @@
 
 VENV ?= .venv
 ARGS ?=
+
+# How many tests run at a time; 0 runs them in one process, which a debugger needs.
+WORKERS ?= 2
 
 # What minpy is measured against has an environment of its own; see benchmarks/requirements.txt.
 BENCH_VENV ?= .venv-bench
@@ -38,7 +41,7 @@ demo: $(INSTALLED)
 	@$(BIN)/python examples/digits.py
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 # The topics' own tests: what training happens to run of them doesn't count.
 CORE_TESTS := $(wildcard tests/test_a[ru]*.py tests/test_inplace*.py tests/test_numpy_*.py) \
