@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import doctest
 import pathlib
+import re
 
 import numpy
 import pytest
@@ -426,6 +428,13 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["a.onnx"]
 
 
+def test_weights_that_no_file_holds_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("minpy.exporting.onnx_file._LARGEST", 10)
+    with pytest.raises(NotExportable, match="holds 2 GB"):
+        Sequential([Input((2,)), Dense(1)]).export(tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 def test_other_formats_and_arguments_are_refused(tmp_path):
     model = Sequential([Input((2,)), Dense(1)])
     with pytest.raises(ValueError, match="'onnx', the one that there is, got 'openvino'"):
@@ -468,3 +477,14 @@ def test_exporting_leaves_weights_and_training_as_they_were(tmp_path, capsys):
         numpy.testing.assert_array_equal(a, b)
     model.fit(x, x[:, :1], epochs=1, verbose=0)
     assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_every_example_of_the_page_prints_what_it_says():
+    page = EXAMPLES.parent / "docs" / "exporting.md"
+    text = re.sub(r"^```.*$", "", page.read_text(), flags=re.MULTILINE)
+    examples = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    assert len(examples.examples) > 20
+    told: list[str] = []
+    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    result = doctest.DocTestRunner(optionflags=options).run(examples, out=told.append)
+    assert result.failed == 0, "".join(told)

@@ -36,26 +36,29 @@ class Graph:
         The package.
     taken
         Names that nothing else may have: those of inputs and outputs.
+    around
+        The graph that this one is a loop's step in: it has the constants, and names are unlike its.
 
     Attributes
     ----------
-    nodes, initializers
-        What an ONNX graph is made of.
+    nodes, initializers, formals
+        What an ONNX graph is made of; `formals` are the inputs of a step.
     sized
         An input whose first axis is the batch; None where its size is fixed.
     """
 
-    def __init__(self, onnx: Any, taken: Iterable[str]) -> None:
+    def __init__(self, onnx: Any, taken: Iterable[str] = (), around: Graph | None = None) -> None:
         self.onnx = onnx
+        self.around = around
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
+        self.formals: list[Any] = []
         self.sized: str | None = None
-        self._names = set(taken)
+        self._names: set[str] = set(taken) if around is None else around._names
         self._by_content: dict[Any, str] = {}
         self._by_identity: dict[int, str] = {}
         self._tensors: dict[int, str] = {}
-        self._dtypes: dict[str, numpy.dtype] = {}
-        self._layer = ""
+        self._layer = "" if around is None else around._layer
 
     # --- names ----------------------------------------------------------------------------------
 
@@ -113,10 +116,7 @@ class Graph:
 
     def body(self, formals: Sequence[tuple[str, numpy.dtype]]) -> tuple[Graph, list[str]]:
         """Return a graph inside of this one, whose nodes may use this one's arrays."""
-        inner = Graph(self.onnx, ())
-        inner._names = self._names
-        inner._layer = self._layer
-        inner.constant = self.constant  # type: ignore[method-assign]
+        inner = Graph(self.onnx, around=self)
         names = [self.unique(f"step/{name}") for name, _ in formals]
         inner.formals = [
             self.onnx.helper.make_tensor_value_info(n, self.element_type(dtype), None)
@@ -135,6 +135,8 @@ class Graph:
 
     def constant(self, array: Any, dtype: Any = None) -> str:
         """Return the name of an array of numbers."""
+        if self.around is not None:
+            return self.around.constant(array, dtype)
         array = numpy.asarray(array, dtype)
         if array.dtype.hasobject or array.dtype.kind in "USV":
             raise NotExportable(f"arrays of {array.dtype}")

@@ -23,6 +23,8 @@ __all__ = ["export"]
 
 # Of the file's own layout: the first that knows this set of operators.
 _IR_VERSION = 8
+# Bytes of weights; protocol buffers end at 2 GiB.
+_LARGEST = 2**31 - 2**24
 
 
 def export(
@@ -47,6 +49,12 @@ def export(
 def _export_onnx(model: Any, filepath: Any, verbose: Any, signature: Any) -> None:
     onnx = _package()
     path = os.fspath(filepath)
+    size = sum(p.memory.nbytes for p in model.weights)
+    if size > _LARGEST:
+        raise NotExportable(
+            f"{model.name} can't be exported: its weights are {size / 1e9:.1f} GB, and an ONNX "
+            "file holds 2 GB"
+        )
     recorded, inputs = _recorded(model, signature)
     proto = _Writer(onnx, model, recorded, inputs).model()
     onnx.checker.check_model(proto, full_check=True)
@@ -198,7 +206,7 @@ class _Writer:
     def __init__(self, onnx: Any, model: Any, recorded: Pass, inputs: list[_Input]) -> None:
         self.onnx = onnx
         self.model_name = model.name
-        self.pass_ = recorded
+        self.recorded = recorded
         self.inputs = inputs
         self.outputs = _output_names(model, recorded, [leaf.name for leaf in inputs])
 
@@ -208,14 +216,14 @@ class _Writer:
             self.onnx.helper,
             Graph(self.onnx, [*(leaf.name for leaf in self.inputs), *self.outputs]),
         )
-        for leaf, value in zip(self.inputs, self.pass_.inputs, strict=True):
+        for leaf, value in zip(self.inputs, self.recorded.inputs, strict=True):
             graph.define(value, leaf.name)
             if graph.sized is None and leaf.shape and leaf.shape[0] is None:
                 graph.sized = leaf.name
-        for operation in _needed(self.pass_):
+        for operation in _needed(self.recorded):
             self._emit(graph, operation)
         graph.inside("")
-        for name, out in zip(self.outputs, self.pass_.outputs, strict=True):
+        for name, out in zip(self.outputs, self.recorded.outputs, strict=True):
             graph.nodes.append(
                 helper.make_node(
                     "Identity", [graph.tensor(out)], [name], name=graph.unique(f"{name}/Identity")
@@ -225,7 +233,7 @@ class _Writer:
             helper.make_tensor_value_info(
                 name, graph.element_type(a.dtype), [_described(n) for n in a.shape]
             )
-            for name, a in zip(self.outputs, self.pass_.outputs, strict=True)
+            for name, a in zip(self.outputs, self.recorded.outputs, strict=True)
         ]
         given = [
             helper.make_tensor_value_info(
