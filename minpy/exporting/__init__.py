@@ -6,7 +6,7 @@ with unlike batch sizes, which `batch_axis` makes one pass of any batch size of;
 """
 
 from minpy.exporting import layer_operators  # which fills the table
-from minpy.exporting.onnx_file import export
 from minpy.exporting.graph import NotExportable
+from minpy.exporting.onnx_file import export
 
 __all__ = ["NotExportable", "export"]
