@@ -253,3 +253,37 @@ def test_fit_and_evaluate_ask_a_compute_metrics_of_ones_own(jit):
     evaluated = model.evaluate(x, y, batch_size=20, verbose=0, return_dict=True)
     assert evaluated["largest"] == pytest.approx(float(abs(model.predict(x, verbose=0) - y).max()))
     assert set(model.train_on_batch(x, y, return_dict=True)) == {"loss", "mae", "largest", "rows"}
+
+
+@pytest.mark.parametrize("name", ["loss", "own"])
+@pytest.mark.parametrize("others", [False, True])
+def test_logs_have_what_a_metrics_property_of_ones_own_lists(name, others):
+    class Listing(Model):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.tracker = metrics.Mean(name=name)
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            loss = np.mean((y - y_pred) ** 2)
+            self.tracker.update_state(3 * loss)
+            return loss
+
+        @property
+        def metrics(self):
+            return [self.tracker] + (super().metrics if others else [])
+
+    inputs = Input((3,))
+    model = Listing(inputs, Dense(1)(inputs))
+    model.compile("sgd", metrics=["mae"])
+    x, y = numpy.ones((8, 3), "float32"), numpy.zeros((8, 1), "float32")
+    model.fit(x, y, epochs=1, batch_size=4, verbose=0)
+    predicted = model.predict(x, verbose=0)
+    loss = (predicted**2).mean()
+    told = model.evaluate(x, y, verbose=0, return_dict=True)
+    if others:
+        assert set(told) == {"loss", "mae", name}
+        assert told["loss"] == pytest.approx(loss, rel=1e-5)
+    else:  # as Keras 3.15 has it
+        assert told == pytest.approx({name: 3 * loss}, rel=1e-5)
+        assert model.evaluate(x, y, verbose=0) == pytest.approx(3 * loss, rel=1e-5)
+        assert set(model.fit(x, y, verbose=0).history) == {name}

@@ -52,6 +52,8 @@ class MetricSet(Mapping):
         self._added: dict[str, float] = {}  # what layers reported
         self._shapes: Any = None
         self._tracked: list[Any] = []  # metrics that are attributes of layers
+        # What a `metrics` property of the model's own class leaves out is in no logs.
+        self._shows_loss = self._shows_compiled = True
         self._trackers: dict[str, Any] = {}
 
     def reset(self) -> None:
@@ -61,8 +63,12 @@ class MetricSet(Mapping):
         self._added = dict.fromkeys(self._added, 0.0)
         for entry in self._metrics or ():
             entry.metric.reset_state()
-        compiled = {id(metric) for metric in self.trackers()}
-        self._tracked = [m for m in self._model.metrics if id(m) not in compiled]
+        trackers, listed = self.trackers(), self._model.metrics
+        compiled = {id(metric) for metric in trackers}
+        self._tracked = [m for m in listed if id(m) not in compiled]
+        if _lists_its_own(type(self._model)):
+            self._shows_loss = any(metric is trackers[0] for metric in listed)
+            self._shows_compiled = any(isinstance(metric, CompiledMetrics) for metric in listed)
         for metric in self._tracked:
             metric.reset_state()
 
@@ -226,7 +232,7 @@ class MetricSet(Mapping):
     # --- reading --------------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> float:
-        if name == "loss":
+        if name == "loss" and (self._shows_loss or all(m.name != name for m in self._tracked)):
             return self._loss / self._loss_weight if self._loss_weight else 0.0
         if name in self._parts:
             return self._parts[name] / self._weight if self._weight else 0.0
@@ -241,20 +247,27 @@ class MetricSet(Mapping):
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        yield "loss"
-        yield from self._parts
+        if self._shows_loss:
+            yield "loss"
+            yield from self._parts
         several = self._names is not None and len(self._names) > 1
         own = [*self._added, *(metric.name for metric in self._tracked)]
         if several:
             yield from own
-        for entry in self._metrics or ():
-            yield entry.name
+        if self._shows_compiled:
+            for entry in self._metrics or ():
+                yield entry.name
         if not several:
             yield from own
 
     def __len__(self) -> int:
-        own = len(self._metrics or ()) + len(self._tracked)
-        return 1 + len(self._parts) + len(self._added) + own
+        return sum(1 for _ in self)
+
+
+def _lists_its_own(kind: type) -> bool:
+    """Say whether the class of a model has a `metrics` property that isn't minpy's."""
+    owner = next(k for k in kind.__mro__ if "metrics" in k.__dict__)
+    return not owner.__module__.startswith("minpy.")
 
 
 def _plain(x: Any) -> Any:
