@@ -273,6 +273,55 @@ def test_what_depends_on_the_batch_size_otherwise_is_exported_for_one_size(tmp_p
     numpy.testing.assert_allclose(found, data - data.mean(0), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[: len(x) // 2 + 1],
+        lambda x: np.reshape(x[:, None] - x[None], (len(x) ** 2, 3)),
+        lambda x: x if len(x) > 4 else -x,
+    ],
+    ids=["half", "square", "branch"],
+)
+def test_a_batch_size_that_is_computed_with_is_noticed(function, tmp_path):
+    x = Input((3,), name="x")
+
+    class Computed(Layer):
+        def call(self, x):
+            return function(x)
+
+        def compute_output_shape(self, input_shape):
+            return input_shape
+
+    with pytest.warns(UserWarning, match="exported for batches of one sample"):
+        Model(x, Computed()(x)).export(tmp_path / "a.onnx")
+
+
+def test_a_signature_leaves_names_and_dtypes_as_they_are(tmp_path):
+    ids = Input((None,), dtype="int32", name="ids")
+    model = Model(ids, Embedding(5, 2)(ids))
+    model.export(tmp_path / "a.onnx", input_signature=[(None, 4)])
+    (given,) = session_of(tmp_path / "a.onnx").get_inputs()
+    assert (given.name, given.shape, given.type) == ("ids", ["batch", 4], "tensor(int32)")
+
+
+def test_a_dict_of_inputs_is_told_by_a_dict(tmp_path):
+    class Both(Model):
+        def call(self, inputs):
+            return Flatten()(inputs["a"]) @ np.ones((4, 2)) + inputs["b"]
+
+    spec = {"a": (None, 2, 2), "b": InputSpec(shape=(None, 2), dtype="int32")}
+    Both().export(tmp_path / "a.onnx", input_signature=[spec])
+    session = session_of(tmp_path / "a.onnx")
+    assert [(i.name, i.type) for i in session.get_inputs()] == [
+        ("a", "tensor(float)"),
+        ("b", "tensor(int32)"),
+    ]
+    data = {"a": numbers(3, 2, 2), "b": numpy.arange(6, dtype="int32").reshape(3, 2)}
+    (found,) = session.run(None, data)
+    expected = data["a"].sum((1, 2))[:, None] + data["b"]
+    numpy.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
 class Pieces(Layer):
     """Functions of `minpy.numpy` side by side."""
 

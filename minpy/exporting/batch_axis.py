@@ -16,8 +16,9 @@ from minpy.exporting.recording import Constant, Operation, Pass, Value
 
 __all__ = ["TRIALS", "Extent", "FixedBatchError", "joined"]
 
-# The batch sizes that are compared: more than one, which broadcasts.
-TRIALS = (2, 3)
+# The batch sizes that are compared: more than one, which broadcasts, and so far apart that what is
+# no multiple of the size (half of it, say) grows by what their difference doesn't divide.
+TRIALS = (3, 8)
 
 
 class FixedBatchError(Exception):
@@ -111,8 +112,11 @@ class _Joining:
         if a is b or a == b or (a != a and b != b):
             return a
         if isinstance(a, int | numpy.integer) and not isinstance(a, bool):
-            times = int(b) - int(a)
-            return Extent(times, int(a) - times * TRIALS[0])
+            times, rest = divmod(int(b) - int(a), TRIALS[1] - TRIALS[0])
+            more = int(a) - times * TRIALS[0]
+            # The square of the size would be several times it, less something.
+            if not rest and times > 0 and (times == 1 or more >= 0):
+                return Extent(times, more)
         told = type(a).__name__ if dataclasses.is_dataclass(a) else repr(a)
         raise FixedBatchError(f"{self._where} is told {told}, which depends on it")
 

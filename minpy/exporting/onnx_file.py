@@ -90,7 +90,7 @@ class _Input:
     def __init__(self, name: str, shape: Any, dtype: Any) -> None:
         self.name = name
         self.shape = tuple(shape)
-        self.dtype = numpy.dtype(dtype or "float32")
+        self.dtype = None if dtype is None else numpy.dtype(dtype)
 
     def samples(self, batch: int) -> numpy.ndarray:
         """Return a batch to run the model on: above zero, and as class numbers all zero."""
@@ -113,21 +113,20 @@ def _is_graph(model: Any) -> bool:
         return False
 
 
-def _structure(value: Any, names: dict[int, str], key: str = "") -> Any:
+def _structure(value: Any, key: str = "") -> Any:
     """Return a structure of shapes, specifications or arrays with an `_Input` for each."""
     if _is_shape(value):
         return _Input(key, value, None)
     if isinstance(value, dict):
-        return {k: _structure(v, names, str(k)) for k, v in value.items()}
+        return {k: _structure(v, str(k)) for k, v in value.items()}
     if isinstance(value, tuple | list):
-        return type(value)(_structure(v, names) for v in value)
+        return type(value)(_structure(v) for v in value)
     if getattr(value, "shape", None) is None:
         raise TypeError(
             "export: expected input_signature as shapes, InputSpec objects or symbolic tensors in "
             f"the structure that the model takes, got {value!r}"
         )
-    name = names.get(id(value)) or getattr(value, "name", None) or key
-    return _Input(name, value.shape, getattr(value, "dtype", None))
+    return _Input(getattr(value, "name", None) or key, value.shape, getattr(value, "dtype", None))
 
 
 def _inputs_of(model: Any, signature: Any) -> Any:
@@ -144,12 +143,19 @@ def _inputs_of(model: Any, signature: Any) -> Any:
             f"{model.name}: export: nobody has told which shape its inputs have; give "
             "input_signature=[(None, …)], with None for the batch axis, or call it on data first"
         )
-    structure = _structure(given, {})
+    structure = _structure(given)
     leaves = flatten(structure)[0]
+    if signature is not None and _is_graph(model):
+        own = flatten(_structure(model.input))[0]
+        if len(own) == len(leaves):
+            for leaf, symbolic in zip(leaves, own, strict=True):
+                leaf.name = symbolic.name
+                leaf.dtype = leaf.dtype or symbolic.dtype
     taken: set[str] = set()
     for i, leaf in enumerate(leaves):
         name = leaf.name or ("input" if len(leaves) == 1 else f"input_{i}")
         leaf.name = name if name not in taken else f"{name}_{i}"
+        leaf.dtype = leaf.dtype or numpy.dtype("float32")
         taken.add(leaf.name)
         if None in leaf.shape[1:]:
             raise ValueError(
