@@ -296,6 +296,16 @@ def test_a_batch_size_that_is_computed_with_is_noticed(function, tmp_path):
         Model(x, Computed()(x)).export(tmp_path / "a.onnx")
 
 
+def test_as_many_outputs_as_samples_are_exported_for_one(tmp_path):
+    class Rows(Model):
+        def call(self, x):
+            return [x[i] * 2.0 for i in range(len(x))]
+
+    with pytest.warns(UserWarning, match="exported for batches of one sample"):
+        Rows().export(tmp_path / "a.onnx", input_signature=[(None, 3)])
+    assert len(session_of(tmp_path / "a.onnx").get_outputs()) == 1
+
+
 def test_a_signature_leaves_names_and_dtypes_as_they_are(tmp_path):
     ids = Input((None,), dtype="int32", name="ids")
     model = Model(ids, Embedding(5, 2)(ids))

@@ -70,6 +70,8 @@ class _Joining:
             made = tuple(self._value(x, y) for x, y in zip(a.made, b.made, strict=True))
             operations.append(Operation(a.name, given, told, made, a.primitive, a.layer))
         self._where = "its output"
+        if len(first.outputs) != len(second.outputs):
+            raise FixedBatchError("it has as many outputs as there are samples")
         outputs = [self._joined(a, b) for a, b in zip(first.outputs, second.outputs, strict=True)]
         return Pass(first.inputs, first.weights, operations, outputs, first.unflatten)
 
@@ -122,6 +124,8 @@ class _Joining:
 
     def _constant(self, a: numpy.ndarray, b: numpy.ndarray) -> Constant:
         """Return a constant that is the same for all samples, once and with its lengths."""
+        if a.ndim != b.ndim or a.dtype != b.dtype:
+            raise FixedBatchError(f"{self._where} takes numbers that depend on it")
         shape = tuple(self._joined(m, n) for m, n in zip(a.shape, b.shape, strict=True))
         lengths = [isinstance(n, Extent) for n in shape]
         if not any(lengths) and (a is b or numpy.array_equal(a, b, equal_nan=a.dtype.kind in "fc")):
