@@ -337,6 +337,7 @@ class Pieces(Layer):
 
     def call(self, x):
         y = np.abs(x) + 0.5
+        square = x[:, None] * y[:, :, None]
         parts = [
             np.cumsum(x, axis=-1), np.sort(x, axis=-1), np.flip(x, -1), np.roll(x, 2, axis=1),
             np.repeat(x, 2, axis=1), np.pad(x, ((0, 0), (1, 2)), "edge"), np.log1p(y), np.expm1(x),
@@ -344,12 +345,15 @@ class Pieces(Layer):
             np.logaddexp(x, y), np.stack([x, y], 1).reshape((len(x), -1)), x[:, [3, 0, 0]],
             x[:, None, 1:-1:2].squeeze(1), np.take(x, np.array([1, 2]), axis=1),
             np.einsum("bi,bj->bij", x, y).reshape((len(x), -1)),
-            np.triu(x[:, None] * y[:, :, None])[:, 1],
+            np.triu(square)[:, 1], np.broadcast_arrays(x, y[:, :1])[1],
             np.var(x, axis=1, keepdims=True), np.std(x, axis=1, keepdims=True, ddof=1),
             np.argmax(x, axis=1)[:, None].astype("float32"), np.clip(x, -0.5, 0.5),
             np.logical_and(x > 0, y < 1).astype("float32"), np.sign(x), np.round(x, 1), np.cbrt(x),
             np.take_along_axis(x, np.argsort(x, axis=1), axis=1), np.prod(y, axis=1, keepdims=True),
             np.any(x > 1, axis=1, keepdims=True).astype("float32"), np.diff(x, axis=1),
+            np.diagonal(square, 1, 1, 2),
+            np.isposinf(np.where(x > 0, np.inf, -np.inf)).astype("float32"),
+            *(np.rot90(square, k, (1, 2)).reshape((len(x), -1)) for k in (1, 2, 3)),
             np.tensordot(x, np.ones((4, 2)), 1), np.hypot(x, y), np.min(x, axis=1, keepdims=True),
         ]  # fmt: skip
         return np.concatenate(parts, axis=1)

@@ -268,6 +268,16 @@ def _isinf(g: Graph, out: Value, x: Any) -> str:
     return g.op("IsInf", g.tensor(x))
 
 
+@becomes("isposinf")
+def _isposinf(g: Graph, out: Value, x: Any) -> str:
+    return g.op("IsInf", g.tensor(x), detect_negative=0)
+
+
+@becomes("isneginf")
+def _isneginf(g: Graph, out: Value, x: Any) -> str:
+    return g.op("IsInf", g.tensor(x), detect_positive=0)
+
+
 @becomes("isfinite")
 def _isfinite(g: Graph, out: Value, x: Any) -> str:
     found = g.tensor(x)
@@ -461,7 +471,7 @@ for _name in ("transpose", "swapaxes", "moveaxis", "rollaxis"):
     OPERATORS[_name] = _permutation(_name)
 
 
-@becomes("broadcast_to")
+@becomes("broadcast_to", "spread")
 def _broadcast_to(g: Graph, out: Value, x: Any, *args: Any, **told: Any) -> str:
     given = shape_of(x)
     lead = len(out.shape) - len(given)
@@ -555,6 +565,31 @@ def _triangle(name: str) -> Callable[..., str]:
 
 
 OPERATORS["tril"], OPERATORS["triu"] = _triangle("tril"), _triangle("triu")
+
+
+@becomes("diagonal")
+def _diagonal(g: Graph, out: Value, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> str:
+    shape = shape_of(x)
+    axes = [_axis(a, len(shape)) for a in (axis1, axis2)]
+    rows, columns = (_length(shape[a], "a diagonal") for a in axes)
+    others = [a for a in range(len(shape)) if a not in axes]
+    moved = g.transposed(g.tensor(x), [*others, *axes])
+    flat = g.reshaped(moved, [*(shape[a] for a in others), rows * columns])
+    places = numpy.diagonal(numpy.arange(rows * columns).reshape(rows, columns), offset)
+    return g.op("Gather", flat, g.constant(places, "int64"), axis=len(others))
+
+
+@becomes("rot90")
+def _rot90(g: Graph, out: Value, x: Any, k: int = 1, axes: Any = (0, 1)) -> str:
+    first, second = (_axis(a, len(out.shape)) for a in axes)
+    order = list(range(len(out.shape)))
+    order[first], order[second] = second, first
+    found, back = g.tensor(x), (-1, -(2**62), -1)
+    if k % 4 == 2:
+        return g.slice(g.slice(found, first, *back), second, *back)
+    if k % 4 == 1:
+        return g.transposed(g.slice(found, second, *back), order)
+    return g.slice(g.transposed(found, order), second, *back) if k % 4 else found
 
 
 @becomes("diff")
