@@ -412,3 +412,16 @@ def test_nan_to_num_drops_the_tangents_of_what_it_replaces():
         gradient = minpy.grad(lambda x: np.sum(np.where(mask, f(x), 0.0)))(x)
     assert tangent.tolist() == [-4.0, 0.0]
     assert gradient.tolist() == [-4.0, 0.0]
+
+
+def test_powers_on_a_tape_have_numpys_bits():
+    x, seen = real(7, 9) ** 2, []
+    for exponent in (2, 2.0, -1, 0.5, 1, 3, 1.5):
+
+        def power(a, exponent=exponent):
+            seen.append(a**exponent)
+            return seen[-1]
+
+        minpy.make_vjp(power)(np.array(x))
+        numpy.testing.assert_array_equal(seen[-1].asnumpy(), x**exponent)
+        minpy.check_grads(power, modes=["fwd", "rev"], order=2)(np.array(x[0] + 0.5))

@@ -99,7 +99,7 @@ def test_operations_with_several_results_and_methods_and_operators():
 
         with pytest.raises(RuntimeWarning, match="divide by zero") as caught:
             minpy.grad(g)(numpy.zeros(2))
-    assert "g, derivative of power: y = x**0.5  # an operator" in lines(caught.value)
+    assert "g, derivative of sqrt: y = x**0.5  # an operator" in lines(caught.value)
 
 
 def test_a_derivative_forward_fails_on_the_line_itself():

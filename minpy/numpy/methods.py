@@ -174,8 +174,8 @@ _NUMBERS = (int, float, numpy.number)
 
 
 def _simple_power(base: ndarray, exponent: Any) -> Any:
-    """Return the function that stands for a power, for arrays that no derivative is taken of."""
-    if base._box is not None or not isinstance(exponent, _NUMBERS):
+    """Return the function that stands for a power."""
+    if not isinstance(exponent, _NUMBERS):
         return None
     return _SIMPLE.get(exponent) if base.dtype.kind in "fc" else None
 
