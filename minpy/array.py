@@ -262,7 +262,7 @@ class ndarray:
         if dl_device not in (None, (1, 0)):
             raise BufferError(f"__dlpack__: expected the host, device (1, 0), got {dl_device}")
         value = _untracked_value(self)
-        if not value.flags.writeable or any(step < 0 for step in value.strides):
+        if not value.flags._writeable_no_warn or any(step < 0 for step in value.strides):
             if copy is False:
                 raise BufferError(
                     "__dlpack__: an array that is read-only or has a negative stride can't be "

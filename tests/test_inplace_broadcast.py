@@ -29,6 +29,20 @@ def test_arrays_of_one_shape_are_themselves():
     assert all(a is b for a, b in zip(np.broadcast_arrays(x, y), (x, y), strict=True))
 
 
+def test_reading_what_broadcast_arrays_returns_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        x = np.arange(3.0)
+        a, b = np.broadcast_arrays(x, np.ones((2, 1)))
+        again, _ = np.broadcast_arrays(a, np.ones((4, 1, 1)))
+        assert again.sum().item() == 4 * a.sum().item() == 24
+        assert minpy.jit(lambda v: v * 2)(b).sum().item() == 12
+        slope = minpy.grad(lambda v: np.sum(v * np.broadcast_arrays(v, b)[1]))(x)
+        assert slope.tolist() == [2.0, 2.0, 2.0]
+        fixed, _ = np.broadcast_arrays(np.broadcast_to(x, (2, 3)), np.ones((4, 1, 1)))
+        assert fixed.shape == (4, 2, 3) and not fixed.flags.writeable
+
+
 def test_results_of_broadcast_to_are_read_only():
     x = np.ones(3)
     for shape in ((2, 3), (3,)):

@@ -75,7 +75,7 @@ def unbroadcast_f(target: ndarray, vjp: Callable[[Any], Any]) -> Callable[[Any],
 
 def _spread(array: numpy.ndarray, shape: Any) -> numpy.ndarray:
     view = numpy.broadcast_to(array, shape)
-    if array.flags.writeable:
+    if array.flags._writeable_no_warn:  # as NumPy asks, of what may be such a view itself
         view.flags.writeable = True
     return view
 
@@ -105,7 +105,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> list[Any]:
     views = [spread(a, shape) for a in arrays]
     for view in views:
         memory = view._np
-        if memory is not None and memory.flags.writeable:
+        if memory is not None and memory.flags._writeable_no_warn:
             memory.flags._warn_on_write = True  # NumPy's own mark, and its own warning
     return views
 
