@@ -32,9 +32,10 @@ class ProgramCall(Call):
 
     def _compile(self, trace: ProgramTrace, results: list[ndarray]) -> None:
         for r in results:
-            if r.dtype != _FLOAT:
+            if r.dtype != _FLOAT and r.dtype.kind not in "iub":
                 raise Untraceable(f"a result of {r.dtype}; programs give float32")
         self._shapes = [r.shape for r in results]
+        self._dtypes = [r.dtype for r in results]
         self._watched = enclosing_arrays(trace)
         self._runnable = Runnable(trace, results)
         self._backward: dict[tuple, tuple[Runnable, list[int | None]] | None] = {}
@@ -46,7 +47,8 @@ class ProgramCall(Call):
 
     def _run(self, *values: numpy.ndarray) -> Any:
         if self._runnable.takes(values):
-            results = self._runnable(values)
+            found = zip(self._runnable(values), self._dtypes, strict=True)
+            results = [r if r.dtype == dtype else r.astype(dtype) for r, dtype in found]
         else:  # which raises the error that belongs to it
             results = [numpy_value(r) for r in self._results([wrap(v) for v in values])]
         return tuple(results) if self._several else results[0]

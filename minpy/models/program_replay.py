@@ -56,8 +56,8 @@ class ProgramReplay:
         self._flat = buffers
         self._training = training
         parameters = [*buffers.trained, *buffers.others]
-        if any(p.dtype != _FLOAT for p in parameters):
-            raise Untraceable("only float32 weights have instructions")
+        if any(p.dtype != _FLOAT and p.dtype.kind not in "iu" for p in parameters):
+            raise Untraceable("weights are float32 or whole numbers in programs")
         if sum(p.size for p in parameters) * batch.size >= 2**62:
             raise Untraceable("the step is too large for a program")
         self._inputs = [aligned(leaf.shape) for leaf in batch.leaves]

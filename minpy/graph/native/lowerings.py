@@ -252,7 +252,7 @@ for _name in onednn.BY_RESULT:
     LOWERINGS[f"{_name}_gradient"] = _by_result(_name)
 
 
-@lowers("broadcast_to")
+@lowers("broadcast_to", "spread")
 def _broadcast_to(p: Program, out: Value, x: Value, shape: Any) -> None:
     given, before, inside = p.straight(x), x.size, 1
     runs = [(n, moves) for n, (moves,) in _patterns(out.shape, x.shape)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy
@@ -14,6 +14,7 @@ from minpy.graph.native.program import Program
 from minpy.graph.native.recording import LOWERINGS, Value
 from minpy.graph.native.strided_copies import emit_copy, part_of, repeated, whole
 from minpy.graph.trace import Untraceable
+from minpy.numpy.shaping import pad_widths
 from minpy.primitives import Primitive, registry
 
 
@@ -68,8 +69,8 @@ def _stack(p: Program, out: Value, *arrays: Value, axis: int = 0) -> None:
 # --- writes to a part -----------------------------------------------------------------------------
 
 
-def _zeros(p: Program, out: numpy.ndarray) -> None:
-    p.emit(OTHER["repeat"], out, p.straight(0.0), sizes=(1, out.size, 1))
+def _fill(p: Program, out: numpy.ndarray, number: float) -> None:
+    p.emit(OTHER["repeat"], out, p.straight(number), sizes=(1, out.size, 1))
 
 
 @lowers("scatter_add")
@@ -89,7 +90,7 @@ def _scatter(p: Program, out: Value, *given: Value, indices: list[Any], shape: A
         written[index] += 1
     memory, overlap = p.memory(out), bool((written > 1).any())
     if overlap or not written.all():
-        _zeros(p, memory)
+        _fill(p, memory, 0.0)
     for g, part in zip(given, parts, strict=True):
         emit_copy(p, memory, part, p.straight(g), whole(g.shape), add=overlap)
 
@@ -107,13 +108,30 @@ def _updated(
     emit_copy(p, memory, to, p.straight(value), source)
 
 
+def _framed(p: Program, out: Value, x: Value, starts: Sequence[int], number: float = 0.0) -> None:
+    """Emit that an array is put into a larger one of a number, so far behind its beginning."""
+    index = tuple(slice(a, a + n) for a, n in zip(starts, x.shape, strict=True))
+    to = part_of(out.shape, lambda stand_in: stand_in[index])
+    _fill(p, p.memory(out), number)
+    emit_copy(p, p.memory(out), to, p.straight(x), whole(x.shape))
+
+
 @lowers("zero_padded")
 def _zero_padded(p: Program, out: Value, x: Value, pads: Any) -> None:
-    axes = len(pads)
-    index = tuple(
-        slice(before, before + n) for (before, _), n in zip(pads, x.shape[-axes:], strict=True)
+    _framed(p, out, x, [0] * (len(x.shape) - len(pads)) + [before for before, _ in pads])
+
+
+@lowers("pad_by_copying")
+def _padded(
+    p: Program,
+    out: Value,
+    x: Value,
+    pad_width: Any,
+    mode: Any = "constant",
+    constant_values: Any = 0,
+) -> None:
+    if mode != "constant" or not isinstance(constant_values, int | float):
+        raise Untraceable("padding with other than one number has no instruction")
+    _framed(
+        p, out, x, [before for before, _ in pad_widths(pad_width, len(x.shape))], constant_values
     )
-    to = part_of(out.shape, lambda stand_in: stand_in[(..., *index)])
-    memory = p.memory(out)
-    _zeros(p, memory)
-    emit_copy(p, memory, to, p.straight(x), whole(x.shape))

@@ -227,7 +227,7 @@ class Program:
         then = told.pop("then", None)
         # Numbers of another dtype than float32 were stored as such, and are what they were again.
         given = [
-            (self.straight(a), None if a.dtype == FLOAT else a.dtype)
+            (self.straight(a), None if a.dtype == FLOAT or a.native else a.dtype)
             if isinstance(a, Value)
             else (a, None)
             for a in operation.given
@@ -324,7 +324,9 @@ class Program:
         if value.layout is not None:
             return self.straight(value)
         if value.memory is None:
-            if value.constant is not None:
+            if value.native:
+                value.memory = numpy.empty(value.shape, value.dtype)
+            elif value.constant is not None:
                 value.memory = aligned(value.shape)
                 value.memory[...] = value.constant
             else:

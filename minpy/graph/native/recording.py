@@ -82,6 +82,7 @@ class Value:
         "dtype",
         "layout",
         "memory",
+        "native",
         "origin",
         "shape",
         "source",
@@ -97,6 +98,7 @@ class Value:
         self.dtype = dtype
         self.memory: numpy.ndarray | None = None  # where it lies, contiguous
         self.source: numpy.ndarray | None = None  # the array that a constant is a copy of
+        self.native = False  # whether it lies in its own dtype: whole numbers that NumPy works on
         self.turned = False  # whether the memory holds the matrix's columns one after the other
         self.layout: Layout | None = None  # how it lies there, where neither by rows nor by columns
         self.constant: numpy.ndarray | None = None
@@ -156,6 +158,7 @@ class ProgramTrace(Recording):
         """Return an array that stands for an input that lies in `memory` at each run."""
         value = Value(self, array.shape, array.dtype)
         value.memory, value.turned, value.origin = memory, turned, value
+        value.native = memory.dtype != FLOAT
         self.memories.append(memory)
         return box(array, value)
 
@@ -211,14 +214,17 @@ class ProgramTrace(Recording):
             isinstance(a, Value) and a.size == 0 for a in given
         ):
             raise Untraceable("an array without elements has no instructions")
+        if name in SAME_ELEMENTS and given[0].origin is None and results[0].dtype.kind in "iu":
+            host = True  # whole numbers that are computed, and no input's
         self._check_integers(operation, given, host)
         made = [Value(self, r.shape, r.dtype) for r in results]
         for value in made:
             # Inputs may become integers: then they are good for class numbers alone.
-            whole = value.dtype.kind in "iu" and name in SAME_ELEMENTS
-            numbers = whole and given[0].origin is not None
+            whole = value.dtype.kind in "iu"
+            numbers = whole and not host and name in SAME_ELEMENTS and given[0].origin is not None
             compared = value.dtype == _BOOL and (host or name in _GIVE_BOOLS)
-            if value.dtype != FLOAT and not numbers and not compared:
+            value.native = whole and host
+            if value.dtype != FLOAT and not numbers and not compared and not value.native:
                 raise Untraceable(f"{name} gives {value.dtype}; only float32 has instructions")
         # What MXNet is faster at must not end up here unseen.
         mine = host or not (name in ON_ONEDNN or _is_mxnets(operation, inner, kwargs))
@@ -255,7 +261,7 @@ class ProgramTrace(Recording):
         origin = labels.origin
         if classes > _WHOLE:
             raise Untraceable("so many classes have no numbers in float32")
-        if origin is None or origin.memory is None:
+        if origin is None or origin.memory is None or origin.native:
             raise Untraceable("class numbers that are computed can't be checked")
         self.class_numbers[origin] = min(classes, self.class_numbers.get(origin, classes))
 
@@ -263,6 +269,9 @@ class ProgramTrace(Recording):
 def _odd_operand(operation: Primitive, given: list[Any]) -> Value | None:
     """Return an operand that is neither float32 nor what the instruction takes beside that."""
     name = operation.name
+    for a in given:
+        if isinstance(a, Value) and a.native:
+            return a
     if name in _ANY_DTYPE:
         return None
     for i, a in enumerate(given):

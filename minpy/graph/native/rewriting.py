@@ -84,7 +84,7 @@ def _with_single_factors(operations: list[Operation]) -> list[Operation]:
     """Multiply by numbers where arrays have one number in them, and once where twice."""
     makers, out = _makers(operations), []
     for operation in operations:
-        for factor, x in _either_way(operation, "multiply"):
+        for factor, x in [] if operation.on_host else _either_way(operation, "multiply"):
             number = _number(factor)
             if number is None or not isinstance(x, Value) or x.shape != operation.made[0].shape:
                 continue
@@ -137,7 +137,7 @@ def _with_gradients_of_activations(operations: list[Operation]) -> list[Operatio
     """Write ``g * (y > 0)``, ``g * (y * (1 - y))`` and ``g * (1 - y * y)`` as one each."""
     makers, out = _makers(operations), []
     for operation in operations:
-        for g, mask in _either_way(operation, "multiply"):
+        for g, mask in [] if operation.on_host else _either_way(operation, "multiply"):
             if not (isinstance(g, Value) and isinstance(mask, Value)):
                 continue
             found = _gradient_of(mask, makers)
@@ -157,7 +157,9 @@ def _with_parts_together(
     out = []
     for operation in operations:
         made = operation.made[0]
-        if operation.name == "scatter_add" and is_view_of_slices(operation.given[1]):
+        if operation.on_host:
+            pass
+        elif operation.name == "scatter_add" and is_view_of_slices(operation.given[1]):
             parts[made] = [operation.given[0]], [operation.given[1]]
         elif operation.name == "add":
             found = [parts.get(a) if isinstance(a, Value) else None for a in operation.given]
@@ -179,7 +181,7 @@ def _with_functions_after(
     merged: dict[Operation, Operation] = {}
     gone: set[Operation] = set()
     for operation in operations:
-        if operation.name not in _THEN:
+        if operation.name not in _THEN or operation.on_host:
             continue
         before = operation.given[0]
         maker = makers.get(before)
