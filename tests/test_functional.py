@@ -258,6 +258,12 @@ def test_integers_stay_integers_where_an_input_wants_them():
     found = model.predict(numpy.array([[2**24 + 1, 3]]), verbose=0)
     assert found.dtype == numpy.int32
     assert found.tolist() == [[2**25 + 2, 6]]
+    outputs = [x, x[:, ::-1], np.reshape(x, (-1, 1, 2)), x > 3]
+    found = Model(x, outputs).predict(numpy.array([[2**24 + 1, 3]]), verbose=0)
+    assert [f.dtype for f in found] == ["int32", "int32", "int32", "bool"]
+    assert [f.tolist() for f in found] == [
+        [[2**24 + 1, 3]], [[3, 2**24 + 1]], [[[2**24 + 1, 3]]], [[True, False]]
+    ]  # fmt: skip
 
 
 # --- shapes ---------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ class Runnable:
         ]
         with runtime.one_thread(not shared):
             self._program = Program(trace, results, targets, shared, products)
+        self._whole = [(a, at[id(v.memory)]) for v, a in self._program.whole.items()]
         self._alone = self._program.has_threads and not shared
         self._elsewhere = [
             m.size >= _WORTH_READING and self._program.reads_anywhere(m) for m in self._memories
@@ -92,6 +93,8 @@ class Runnable:
                 memory[...] = value
                 if elsewhere:
                     program.read_from(memory, memory.ctypes.data)
+            for exact, i in self._whole:
+                numpy.copyto(exact, values[i], casting="unsafe")
             if self._alone:
                 with runtime.one_thread():
                     program.run()

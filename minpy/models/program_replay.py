@@ -107,7 +107,9 @@ class ProgramReplay:
     ) -> None:
         buffers = self._flat
         leaves, self._unflatten = flatten(predictions)
-        results = [*loss, *(as_ndarray(a) for a in leaves), *(as_ndarray(v) for _, v in updates)]
+        predicted = [as_ndarray(a) for a in leaves]
+        self._dtypes = [a.dtype for a in predicted]
+        results = [*loss, *predicted, *(as_ndarray(v) for _, v in updates)]
         targets: list[Any] = [None] * len(results)
         views = {
             id(p): view
@@ -135,7 +137,10 @@ class ProgramReplay:
         self._states = buffers.beside([p for p, _ in updates])
         values = {a._box: m for a, m in zip(inputs, self._inputs, strict=True)}
         self._class_numbers = [(values[v], n) for v, n in trace.class_numbers.items()]
-        self.draws = [(value.memory, again) for value, again in trace.draws.items()]
+        whole = self._program.whole
+        self.draws = [(v.memory, whole.pop(v, None), again) for v, again in trace.draws.items()]
+        at = {id(m): i for i, m in enumerate(self._inputs)}
+        self._whole = [(exact, at[id(v.memory)]) for v, exact in whole.items()]
         checked = {id(m) for m, _ in self._class_numbers}
         # Which large inputs are read where the batch has them; the others are copied.
         self._elsewhere = [
@@ -158,8 +163,13 @@ class ProgramReplay:
                 self._program.read_from(memory, memory.ctypes.data)
         for labels, classes in self._class_numbers:
             check_class_numbers(labels, classes)
-        for memory, again in self.draws:
-            numpy.copyto(memory, numpy_value(again()))
+        for exact, i in self._whole:
+            numpy.copyto(exact, batch.leaves[i], casting="unsafe")
+        for memory, exact, again in self.draws:
+            drawn = numpy_value(again())
+            numpy.copyto(memory, drawn)
+            if exact is not None:
+                numpy.copyto(exact, drawn)
         if self._alone:
             with runtime.one_thread():
                 self._program.run()
@@ -185,7 +195,8 @@ class ProgramReplay:
         loss = self._run(batch)
         for p, value in self._updates:  # the state of a recurrent layer
             p.assign(value)
-        return loss, self._unflatten([a.copy() for a in self._predictions])
+        found = zip(self._predictions, self._dtypes, strict=True)
+        return loss, self._unflatten([a.astype(dtype) for a, dtype in found])
 
     @property
     def outdated(self) -> bool:

@@ -81,11 +81,15 @@ class Program:
     Attributes
     ----------
     results
-        The memory of each result, which the next run overwrites.
+        The memory of each result, which the next run overwrites. What isn't float32 may lie there
+        in another dtype than the result's.
     library
         oneDNN, if it is there.
     operations
         Those that are computed.
+    whole
+        Input of whole numbers → memory of its own dtype, to be filled before each run: that of
+        float32 holds them up to 2**24.
     has_threads
         Whether its instructions share their work among threads where there are several.
     """
@@ -113,6 +117,7 @@ class Program:
         self._fixed: set[int] = set()
         self._tables: dict[int, numpy.ndarray] = {}
         self.has_threads = False
+        self.whole: dict[Value, numpy.ndarray] = {}
         self._laid: dict[Value, list[tuple[Layout | None, numpy.ndarray]]] = {}
         self._free: dict[int, list[numpy.ndarray]] = {}
         self._buffers: dict[int, _Buffer] = {}
@@ -128,7 +133,7 @@ class Program:
         self.results: list[numpy.ndarray] = []
         for value, target in zip(values, targets, strict=True):
             if target is None:
-                self.results.append(self.straight(value))
+                self.results.append(self._for_numpy(value)[0])
                 continue
             memory, turned = target
             if value.memory is not memory:
@@ -225,13 +230,7 @@ class Program:
         kernel, told, name = operation.kernel, dict(operation.told), operation.name
         assert kernel is not None
         then = told.pop("then", None)
-        # Numbers of another dtype than float32 were stored as such, and are what they were again.
-        given = [
-            (self.straight(a), None if a.dtype == FLOAT or a.native else a.dtype)
-            if isinstance(a, Value)
-            else (a, None)
-            for a in operation.given
-        ]
+        given = [self._for_numpy(a) for a in operation.given]
         fill = operation.into
         made = [
             self.memory(v) if fill is None or v in self.wanted else None for v in operation.made
@@ -261,6 +260,21 @@ class Program:
         self._count += 1
         if then is not None:
             self.emit(UNARY[then], made[0], made[0], sizes=(1, made[0].size))
+
+    def _for_numpy(self, given: Any) -> tuple[Any, numpy.dtype | None]:
+        """Return where an operand lies for NumPy's kernels, and a dtype to bring it to first."""
+        if not isinstance(given, Value):
+            return given, None
+        if given.dtype == FLOAT or given.native:
+            return self.straight(given), None
+        origin = given.origin
+        if origin is None or origin.dtype.kind not in "iu":
+            # Stored as float32, and what it was again.
+            return self.straight(given), given.dtype
+        if origin not in self.whole:
+            self.whole[origin] = numpy.zeros(origin.shape, origin.dtype)
+        exact = self.whole[origin].reshape(given.shape)
+        return exact, None if given.dtype == exact.dtype else given.dtype
 
     def _place_results(self, values: list[Value], targets: Sequence) -> None:
         """Let results be computed where they are to lie in the end, where that can be."""
