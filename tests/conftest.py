@@ -11,6 +11,14 @@ if os.environ.get("MINPY_TEST_WITHOUT_MXNET"):
     sys.modules["mxnet"] = None  # makes `import mxnet` fail, as where there is no wheel
 
 
+# They take longest: first, so that no process waits for one of them at the end.
+_LONG = ("test_without_mxnet.py", "test_checkpoint_file_damage.py", "test_examples.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in _LONG)
+
+
 @pytest.fixture(autouse=True)
 def _clean_state():
     """Put the settings that a test may have changed back, also where it failed."""
