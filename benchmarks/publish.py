@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.summary import best, median
+from benchmarks.summary import best, median, ratio_to_best
 from benchmarks.tables import markdown, number, report
 from benchmarks.workloads import WORKLOADS
 
@@ -48,6 +48,24 @@ def compact(results: dict[str, Any], key: str = "train_ms") -> str:
             ratio = f"{others[fastest] / ours:.2f}×"
         rows.append([*row, ratio])
     return markdown(["ms a step", "minpy", *GROUPS, "best other / minpy"], rows)
+
+
+def families_line(results: dict[str, Any]) -> str:
+    """Return how much longer the best other library takes over the networks of families."""
+    ratios = []
+    for found in results.get("families", {}).values():
+        values = {name: median(samples) for name, samples in found.items()}
+        against = ratio_to_best(values, "minpy", [name for name in values if name != "minpy"])
+        if against is not None:
+            ratios.append(1 / against[0])
+    if not ratios:
+        return ""
+    return (
+        f"Of {len(ratios)} more networks, one for each family of layers and the same program for "
+        "both (`benchmarks/families.py`), Keras on whichever backend is its fastest takes "
+        f"{number(min(ratios))} to {number(max(ratios))} times as long a step (median "
+        f"{number(median(ratios))})."
+    )
 
 
 def machine_line(results: dict[str, Any]) -> str:
@@ -115,7 +133,8 @@ def put(file: Path, text: str) -> None:
 def main() -> int:
     """Publish the results of the file that the command line names."""
     results = together([json.loads(Path(name).read_text()) for name in sys.argv[1:]])
-    put(ROOT / "README.md", f"{compact(results)}\n\n{machine_line(results)}.")
+    parts = [compact(results), families_line(results), f"{machine_line(results)}."]
+    put(ROOT / "README.md", "\n\n".join(filter(None, parts)))
     deeper = report(results).replace("\n## ", "\n### ")
     put(ROOT / "docs" / "performance.md", f"{machine_line(results)}.\n\n{deeper}")
     return 0

@@ -491,3 +491,17 @@ def test_families_are_measured_in_turn_and_told_by_minpys_part_of_the_best_other
     row = tables.families_table({"families": found}).splitlines()[-1]
     assert "| 1.00 | 3.00 |" in re.sub(" +", " ", row)
     assert "0.33× keras-jax" in row
+
+
+def test_the_readme_says_how_much_longer_the_best_other_takes_over_the_families():
+    from benchmarks.publish import families_line
+
+    found = {
+        "a": {"minpy": [1.0, 3.0], "keras-jax": [4.0], "keras-torch": [9.0]},
+        "b": {"minpy": [1.0], "keras-jax": [3.0], "keras-torch": []},
+        "c": {"minpy": [], "keras-jax": [3.0]},
+    }
+    line = families_line({"families": found})
+    assert line.startswith("Of 2 more networks")
+    assert "takes 2.00 to 3.00 times as long a step (median 2.50)" in line
+    assert families_line({}) == ""
