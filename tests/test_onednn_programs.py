@@ -196,6 +196,53 @@ def test_a_residual_block_and_its_loss(shared):
         numpy.testing.assert_allclose(a, e, rtol=1e-3, atol=1e-4 * max(1.0, numpy.abs(e).max()))
 
 
+FOLDED = {
+    "with biases": ((4, 8, 3, 3), True, {"pad": 1}),
+    "without biases": ((4, 8, 3, 3), False, {}),
+    "in groups": ((16, 4, 3, 3), True, {"groups": 2, "pad": 1}),
+    "of each channel by itself": ((8, 1, 3, 3), False, {"groups": 8, "pad": 1}),
+}
+
+
+@pytest.mark.parametrize("function", [relu, lambda x: x])
+@pytest.mark.parametrize("name", FOLDED)
+def test_given_statistics_are_part_of_the_convolution_before_them(name, function, monkeypatch):
+    shape, biased, options = FOLDED[name]
+    filters = shape[0]
+    x, w, b = some(3, 8, 9, 9), some(*shape), some(filters) if biased else None
+    gamma, beta, mean = some(filters), some(filters), some(filters)
+    var = some(filters) ** 2 + 0.1
+    names = []
+    emit = Program._emit_operation
+    monkeypatch.setattr(
+        Program, "_emit_operation", lambda self, o: (names.append(o.name), emit(self, o))[1]
+    )
+
+    def f(x, w, gamma, beta, mean, var, *b):
+        y = conv(x, w, *b, **options)
+        return function(batchnorm(y, gamma, beta, "test", running_mean=mean, running_var=var)[0])
+
+    given = [x, w, gamma, beta, mean, var, *([] if b is None else [b])]
+    (found,) = as_program(lambda *a: [f(*a)], given, False)
+    expected = f(*[np.array(a.astype("float64")) for a in given]).asnumpy()
+    numpy.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-4)
+    assert "normalize" not in names
+    assert names.count("convolution") == 1
+    # Derivatives by the scale need what is normalized: nothing is folded, and all are right.
+    check(f, *given[:2], gamma, beta, *given[4:])
+
+
+def test_a_convolution_that_others_read_is_not_folded():
+    x, w, gamma, beta, mean = some(2, 8, 6, 6), some(4, 8, 3, 3), some(4), some(4), some(4)
+
+    def f(x, w):
+        y = conv(x, w)
+        normal = batchnorm(y, gamma, beta, "test", running_mean=mean, running_var=mean**2 + 1)[0]
+        return normal * np.mean(y)
+
+    check(f, x, w)
+
+
 @pytest.mark.parametrize("axes", [(0, 2, 3, 1), (0, 3, 1, 2), (3, 2, 1, 0)])
 def test_axes_in_another_order_before_and_after_a_convolution(axes, shared):
     back = tuple(numpy.argsort(axes))

@@ -25,7 +25,12 @@ def _by_channel(p: Program, x: Value, axis: int) -> Layout:
     assert p.library is not None
     ndim = len(x.shape)
     if axis == 1:
-        return p.lies(x)
+        layout = p.lies(x)
+        try:
+            _normalization(p, onednn.TRAINING, layout, 1e-5, None)
+        except onednn.Refused:  # blocks of eight channels, as convolutions in groups give
+            return p.library.strided(x.shape)
+        return layout
     if axis == ndim - 1 and x.layout is None and not x.turned:
         return p.library.strided((x.size // x.shape[-1], x.shape[-1]))
     raise Untraceable("batch normalization of an axis in the middle has no instruction")

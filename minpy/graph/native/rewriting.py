@@ -43,6 +43,7 @@ def rewritten(operations: list[Operation], results: Collection[Value]) -> list[O
     operations = _with_functions_after(operations, results)
     operations = _with_smaller_gradients(operations, results)
     operations = _with_gradients_of_pooled(needed_by(operations, results), results)
+    operations = _with_normalized_weights(operations, results)
     operations = _with_pooled_convolutions(operations, results)
     return needed_by(operations, results)
 
@@ -285,6 +286,58 @@ def _with_gradients_of_pooled(
         )
         gone.add(maker)
     return [merged.get(o, o) for o in operations if o not in gone]
+
+
+def _with_normalized_weights(
+    operations: list[Operation], results: Collection[Value]
+) -> list[Operation]:
+    """Let a convolution's weights do what a normalization by given statistics does behind it."""
+    makers, uses = _makers(operations), _uses(operations, results)
+    replaced: dict[Operation, list[Operation]] = {}
+    for operation in operations:
+        if operation.name != "normalize":
+            continue
+        y, *_, var, _, axis = operation.given
+        maker = makers.get(y)
+        if (
+            maker is not None
+            and maker.name == "convolution"
+            and "then" not in maker.told
+            and uses[y] == 1
+            and axis == 1
+            and isinstance(var, Value)
+            and maker.given[1].size <= y.size
+        ):
+            replaced[maker] = []
+            replaced[operation] = _normalizing(maker, operation)
+    return [new for o in operations for new in replaced.get(o, [o])]
+
+
+def _normalizing(convolution: Operation, normal: Operation) -> list[Operation]:
+    """Return a convolution that gives what is normalized behind it.
+
+    ``(conv(x, w) + b - mean) s + beta``, where ``s`` is ``gamma / sqrt(var + eps)``, is
+    ``conv(x, w s) + (b - mean) s + beta``: there are fewer weights than pixels.
+    """
+    x, w, b, geometry = convolution.given
+    _, gamma, beta, mean, var, eps, _ = normal.given
+    steps: list[Operation] = []
+
+    def step(name: str, shape: tuple[int, ...], *given: Any) -> Value:
+        made = Value(w.trace, shape, w.dtype)
+        steps.append(Operation(name, list(given), [made]))
+        return made
+
+    row, tall = var.shape, (w.shape[0], *(1,) * (len(w.shape) - 1))
+    scale = step("true_divide", row, gamma, step("sqrt", row, step("add", row, var, eps)))
+    weights = step("multiply", w.shape, w, step("reshape", tall, scale, tall))
+    apart = step("negative", row, mean) if b is None else step("subtract", row, b, mean)
+    bias = step("add", row, step("multiply", row, apart, scale), beta)
+    given = [x, weights, bias, geometry]
+    return [
+        *steps,
+        Operation("convolution", given, normal.made, {**convolution.told, **normal.told}),
+    ]
 
 
 _POOLINGS = ("avg_pool", "max_pool")
