@@ -292,3 +292,38 @@ def test_crossentropy_means_the_one_that_the_shapes_say(name, jit):
     model.compile("sgd", name, jit=jit)
     with pytest.raises(ValueError, match="expected class numbers from 0 to 1"):
         model.fit(x, labels, verbose=0)
+
+
+# Of the program below with `from keras import ...`, Keras 3.15.0 on JAX.
+ONE_NUMBER = {
+    "a function": (2.195859909057617, [1.970571517944336, 1.8975566625595093], 1.0873893),
+    "a class that sums": (26.350318908691406, [7.646429061889648, 6.577226161956787], 0.94306886),
+}
+
+
+@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("kind", ONE_NUMBER)
+def test_a_loss_of_all_samples_together_counts_with_each_weight_as_in_keras(kind, jit):
+    def together(y_true, y_pred):
+        return np.mean((y_true - y_pred) ** 2)
+
+    class Together(losses.Loss):
+        def call(self, y_true, y_pred):
+            return together(y_true, y_pred)
+
+    rng = numpy.random.RandomState(0)
+    x, y = rng.randn(12, 3).astype("float32"), rng.randn(12, 2).astype("float32")
+    weights, kernel = rng.rand(12).astype("float32"), rng.randn(3, 2).astype("float32")
+    model = Sequential([Dense(2)])
+    model.build((None, 3))
+    model.set_weights([kernel, numpy.zeros(2, "float32")])
+    loss = together if kind == "a function" else Together(reduction="sum")
+    model.compile("sgd", loss, jit=jit)
+    evaluated, history, first = ONE_NUMBER[kind]
+    found = model.evaluate(x, y, batch_size=12, sample_weight=weights, verbose=0)
+    assert found == pytest.approx(evaluated, rel=1e-6)
+    told = model.fit(
+        x, y, batch_size=4, epochs=2, sample_weight=weights, shuffle=False, verbose=0
+    ).history["loss"]
+    assert told == pytest.approx(history, rel=1e-6)
+    assert float(model.get_weights()[0][0, 0]) == pytest.approx(first, rel=1e-5)

@@ -79,9 +79,9 @@ def reduce(values: ndarray, weights: Any, reduction: str | None, mask: Any = Non
     Parameters
     ----------
     values
-        A loss a sample (or a sample and time step).
+        A loss a sample (or a sample and time step), or one number for all of them.
     weights
-        Of the same shape, of fewer axes, or None.
+        Of the same shape, of fewer axes, or None. One number is multiplied by their mean, or sum.
     reduction
         ``'sum_over_batch_size'`` and ``'mean'`` divide the weighted sum by the number of values,
         ``'mean_with_sample_weight'`` by the sum of the weights; ``'sum'`` and ``'none'``.
@@ -111,8 +111,8 @@ def _fit(weights: Any, values: ndarray) -> tuple[ndarray, ndarray]:
     weights = as_ndarray(weights)
     if weights.dtype != values.dtype:
         weights = weights.astype(values.dtype)
-    if weights.shape == values.shape:
-        return weights, values
+    if weights.shape == values.shape or not values.ndim:
+        return weights, values  # a loss of all samples together counts once with each weight
     weights, values = match_ranks(weights, values)
     missing = values.ndim - weights.ndim
     if missing > 0 and weights.ndim:
