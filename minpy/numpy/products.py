@@ -235,9 +235,9 @@ def _ndim(x: Any) -> int:
 
 def _tensordot_vjp_x(ans: Any, x: ndarray, y: Any, axes: Any = 2) -> Any:
     y_ndim = _ndim(y)
-    a, b = _contracted(axes, x.ndim, y_ndim)
 
     def vjp(g: Any) -> Any:
+        a, b = _contracted(axes, x.ndim, y_ndim)
         kept = [i for i in range(x.ndim) if i not in a]
         rest = [i for i in range(y_ndim) if i not in b]
         spread = tensordot(g, y, (list(range(len(kept), len(kept) + len(rest))), rest))
@@ -250,9 +250,9 @@ def _tensordot_vjp_x(ans: Any, x: ndarray, y: Any, axes: Any = 2) -> Any:
 
 def _tensordot_vjp_y(ans: Any, x: Any, y: ndarray, axes: Any = 2) -> Any:
     x_ndim = _ndim(x)
-    a, b = _contracted(axes, x_ndim, y.ndim)
 
     def vjp(g: Any) -> Any:
+        a, b = _contracted(axes, x_ndim, y.ndim)
         kept = [i for i in range(x_ndim) if i not in a]
         rest = [i for i in range(y.ndim) if i not in b]
         spread = tensordot(x, g, (kept, list(range(len(kept)))))
@@ -342,7 +342,14 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
         and type(subscripts) is str
         and {type(x) for x in arrays} == {ndarray}
     ):
-        return _einsum(*arrays, subscripts=_explicit(subscripts, tuple([x.ndim for x in arrays])))
+        if (
+            "->" not in subscripts
+            or " " in subscripts
+            or "." in subscripts
+            or subscripts.count(",") + 1 != len(arrays)
+        ):
+            subscripts = _explicit(subscripts, tuple([x.ndim for x in arrays]))
+        return _einsum(*arrays, subscripts=subscripts)
     dtype, casting = kwargs.pop("dtype", None), kwargs.pop("casting", "safe")
     order = kwargs.pop("order", "K")
     if order != "K":
@@ -404,10 +411,9 @@ def _letters(sublist: Any) -> str:
 
 
 def _einsum_vjp(argnums: tuple, ans: Any, args: tuple, kwargs: dict) -> Any:
-    given, _, output = kwargs["subscripts"].partition("->")
-    terms = given.split(",")
-
     def one(argnum: int, g: Any) -> Any:
+        given, _, output = kwargs["subscripts"].partition("->")
+        terms = given.split(",")
         x, term = args[argnum], terms[argnum]
         others = [t for i, t in enumerate(terms) if i != argnum]
         arrays = [a for i, a in enumerate(args) if i != argnum]
